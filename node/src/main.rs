@@ -1,0 +1,2 @@
+//! Validators and banks.
+fn main() {}

@@ -1,0 +1,2 @@
+//! A thin public relay.
+fn main() {}
