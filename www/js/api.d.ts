@@ -1,0 +1,601 @@
+/**
+ * The interface between the pages and the wallet engine.
+ *
+ * The engine is the wasm module in a worker. Pages never see it: they hold a
+ * `Fair` (made by `connect` in client.js), whose methods are promises. Every
+ * method takes at most one parameter object and has the same name on the wasm
+ * side, where it is one case of `engine.call(method, params, signal)`.
+ *
+ * Units and shapes
+ * - `Amount`: bigint in the asset's smallest unit, never negative.
+ *   `Signed`: bigint that may be negative. No amount is ever a number.
+ * - Heights, ids, counts, shares, block counts: integers as number (u32 or f64
+ *   on the wasm side, below 2^53).
+ * - Times: milliseconds since 1970 as number. Block times come from headers,
+ *   `…At` of this device from its clock.
+ * - Keys and hashes: lower-case hex without prefix. Proofs, invoices and
+ *   addresses: their canonical text.
+ * - Absent: null, never undefined, never a magic value.
+ *
+ * Time: a method returns as soon as its own effect is durable (or the answer
+ * is computed). What waits for a block, a bank or a relay is reported by an
+ * event, and can be asked for again at any moment by the matching read.
+ *
+ * Asking again: reads have no effect. `pay`, `createInvoice`, `signAndSend`
+ * and `splice` take a `key` chosen by the caller; the same key again returns the
+ * same record and does nothing twice. Everything else sets a state and may be
+ * repeated.
+ */
+
+export type Amount = bigint;
+export type Signed = bigint;
+export type Hex = string;
+export type Height = number;
+export type TimeMs = number;
+export type AssetId = number;
+
+// ------------------------------------------------------------------ errors
+
+/**
+ * Every rejected promise carries this. `code` is stable and has a room before
+ * the dot: `engine`, `browser`, `storage`, `wallet`, `relay`, `chain`, `batch`,
+ * `faucet`, `channel`, `payment`, `input`. `message` is one English sentence.
+ * `retryable` says whether the same call can succeed later without a change.
+ * `data` holds what was expected and what came, if that is known:
+ * `{expected, got}`, `{height, relay}`, `{available, asset}`, `{field}`.
+ */
+export interface FairErrorShape {
+  code: string;
+  message: string;
+  retryable: boolean;
+  data: Record<string, unknown> | null;
+}
+
+/** Codes of client.js and worker.js themselves. The engine's own codes come on top. */
+export type TransportCode =
+  | 'engine.aborted'      // the caller's AbortSignal
+  | 'engine.interrupted'  // the worker or the leading tab ended during the call; its effect is unknown, ask
+  | 'engine.crashed'      // the engine panicked and is being restarted
+  | 'engine.load_failed'  // the wasm module could not be loaded
+  | 'engine.closed'       // close() was called
+  | 'browser.unsupported';// data.missing lists what this browser lacks
+
+// ----------------------------------------------------------------- general
+
+/** Somebody with a key. `id` is null before registration on-chain. */
+export interface AccountRef {
+  id: number | null;
+  key: Hex;
+  /** A bank's handle without the `@`, else null. */
+  handle: string | null;
+  /** True for the own account of this wallet. */
+  you: boolean;
+}
+
+export interface Asset {
+  id: AssetId;
+  ticker: string;
+  name: string;
+  decimals: number;
+  supply: Amount;
+}
+
+export interface AssetAmount { asset: AssetId; amount: Amount }
+
+/** A QR code: `size` × `size` modules, row by row, 1 is dark, without quiet zone. */
+export interface Qr { size: number; modules: Uint8Array }
+
+/** Where an answer about the chain comes from. */
+export interface VerifiedAt {
+  height: Height;
+  /** Time of that block. */
+  time: TimeMs;
+  stateRoot: Hex;
+}
+
+export interface Status {
+  /** Version of the engine. */
+  version: string;
+  /** null until a genesis document is known. `test` networks may have a faucet. */
+  network: { name: string; chainId: Hex; test: boolean; faucet: boolean } | null;
+  wallet: 'none' | 'locked' | 'unlocked';
+  /** False until `confirmWords` succeeded. */
+  wordsConfirmed: boolean;
+  /** Known while a wallet exists, also when it is locked. */
+  account: AccountRef | null;
+  /** Set when a write failed: the wallet shows everything and changes nothing. */
+  readOnly: FairErrorShape | null;
+  /** Answer of navigator.storage.persist(), null before it was asked. */
+  persisted: boolean | null;
+}
+
+// ------------------------------------------------------------------- chain
+
+export interface RelayState {
+  url: string;
+  /** `dropped`: it served something that does not verify; `error` says what. */
+  state: 'connecting' | 'online' | 'offline' | 'dropped';
+  /** Height that it announces, unverified. */
+  head: Height | null;
+  error: FairErrorShape | null;
+}
+
+/** Something served to us that does not verify. Nothing of it was used. */
+export interface VerificationFailure {
+  /** `chain.…`, one code per check. */
+  error: FairErrorShape;
+  relay: string;
+  height: Height | null;
+  at: TimeMs;
+}
+
+export interface SyncState {
+  /**
+   * `connecting`: nothing heard yet. `syncing`: verifying blocks. `live`: at the head.
+   * `stale`: the head is older than allowed. `offline`: no relay answers.
+   * `failed`: what the relays serve does not verify, and none is left.
+   * `forked`: two certified blocks at one height; signing has stopped.
+   */
+  phase: 'connecting' | 'syncing' | 'live' | 'stale' | 'offline' | 'failed' | 'forked';
+  mode: 'full' | 'light';
+  /** Newest verified block, null before the first. */
+  verified: VerifiedAt | null;
+  /** This device's time when that block was verified. */
+  verifiedAt: TimeMs | null;
+  /** Progress of the running sync; `target` is what relays announce. */
+  target: Height | null;
+  blocksDone: number;
+  blocksTotal: number;
+  bytesDone: number;
+  secondsLeft: number | null;
+  relays: RelayState[];
+  /** Newest refused thing until `dismissFailure`. */
+  failure: VerificationFailure | null;
+}
+
+export interface Signature { validator: AccountRef; shares: number; signed: boolean }
+
+export interface BlockSummary {
+  height: Height;
+  hash: Hex;
+  time: TimeMs;
+  proposer: AccountRef;
+  /** One per validator of that height, in set order. */
+  signatures: Signature[];
+  batches: number;
+  operations: number;
+  bytes: number;
+}
+
+export interface Block extends BlockSummary {
+  version: number;
+  round: number;
+  previous: Hex;
+  usable: number;
+  batchesRoot: Hex;
+  stateRoot: Hex;
+  validatorsHash: Hex;
+  nextValidatorsHash: Hex;
+  parametersHash: Hex;
+  contents: Batch[];
+  mode: 'full' | 'light';
+}
+
+export interface Batch {
+  hash: Hex;
+  signer: AccountRef;
+  nonce: number;
+  validUntil: Height;
+  feePerByte: Amount;
+  bytes: number;
+  /** FRD paid to the proposer. */
+  fee: Amount;
+  operations: ExecutedOperation[];
+}
+
+export interface ExecutedOperation {
+  operation: Operation;
+  /** Neighbours with one group applied or were skipped together. */
+  group: number | null;
+  receipt: Receipt;
+}
+
+/** `reason.code` is `batch.…`. `registered`: the account that this operation created. */
+export type Receipt =
+  | { state: 'applied'; registered: AccountRef | null }
+  | { state: 'skipped'; reason: FairErrorShape };
+
+export type Operation =
+  | { kind: 'deposit'; asset: AssetId; amount: Amount; to: AccountRef;
+      /** null: to the on-chain balance. Else into the channel with partner, on `to`'s side. */
+      partner: AccountRef | null; keep: Amount | null; epoch: number | null; invoice: Hex | null }
+  | { kind: 'withdraw'; asset: AssetId; amount: Amount; withdrawer: AccountRef; partner: AccountRef;
+      nonce: number; expiresAt: number }
+  | { kind: 'create_asset'; ticker: string; name: string; decimals: number; supply: Amount }
+  | { kind: 'register_bank' | 'update_bank'; handle: string; urls: string[];
+      feeFlat: Amount; feePpm: number; insurancePrice: Amount };
+
+export interface Account {
+  account: AccountRef;
+  balances: AssetAmount[];
+  nonce: number;
+  channels: ChainChannel[];
+  validator: { shares: number } | null;
+  bank: Bank | null;
+  /** Newest batches that it signed or that named it, at most 20. */
+  recent: { height: Height; time: TimeMs; batch: Batch }[];
+  at: VerifiedAt;
+}
+
+export interface AccountRow { account: AccountRef; balances: AssetAmount[]; channels: number }
+
+/** A channel as the chain knows it. `offdelta` is known to its parties only. */
+export interface ChainChannel {
+  left: AccountRef;
+  right: AccountRef;
+  epoch: number;
+  assets: { asset: AssetId; insurance: Amount; ondelta: Signed; offdelta: Signed | null }[];
+  at: VerifiedAt;
+}
+
+export interface Validator { account: AccountRef; signingKey: Hex; shares: number; url: string; next: boolean }
+
+export interface Bank {
+  account: AccountRef;
+  handle: string;
+  urls: string[];
+  /** Fee of a mediated payment: `feeFlat` in the asset + `feePpm` millionths, rounded up. */
+  feeFlat: Amount;
+  feePpm: number;
+  insurancePrice: Amount;
+  /** Insurance in all its channels. */
+  insured: AssetAmount[];
+  channels: number;
+}
+
+/** One value of K. `unit` is a word such as `ms`, `blocks`, `bytes`, `FRD`, `%`. */
+export interface Parameter { name: string; value: bigint; unit: string; meaning: string }
+
+// ------------------------------------------------------------------- batch
+
+/** What a page may put into the draft. `to`, `partner`: id, key, address or `@handle`. */
+export type DraftOperation =
+  | { kind: 'deposit'; asset: AssetId; amount: Amount; to: string; partner: string | null }
+  | { kind: 'create_asset'; ticker: string; name: string; decimals: number; supply: Amount };
+
+/** Actions waiting to be signed. Granted withdrawals and splices arrive here by themselves. */
+export interface Draft {
+  actions: { id: number; operation: Operation; group: number | null;
+    /** Why it would be skipped right now. */
+    problem: FairErrorShape | null }[];
+  bytes: number;
+  feePerByte: Amount;
+  fee: Amount;
+  /** Why the whole cannot be sent now: unregistered, not enough FRD, a batch still waiting. */
+  problem: FairErrorShape | null;
+}
+
+/** A batch of ours. `operations[].receipt` is null until it is included. */
+export interface SentBatch {
+  key: string;
+  hash: Hex;
+  nonce: number;
+  state: 'sending' | 'waiting' | 'included' | 'expired';
+  sentAt: TimeMs;
+  validUntil: Height;
+  fee: Amount;
+  height: Height | null;
+  time: TimeMs | null;
+  operations: { operation: Operation; group: number | null; receipt: Receipt | null }[];
+  /** Newest trouble in delivering it; it is sent again by itself. */
+  error: FairErrorShape | null;
+}
+
+// ---------------------------------------------------------------- payments
+
+/**
+ * Own money in channels, by what stands behind it.
+ * `insured + uninsured + inFlight − owed` is the own balance.
+ */
+export interface Parts {
+  /** Covered by insurance on-chain and free. */
+  insured: Amount;
+  /** Promised by the bank beyond insurance, free. */
+  uninsured: Amount;
+  /** Reserved by own outgoing locks and holds. */
+  inFlight: Amount;
+  /** What could still come in under the own credit limit. */
+  canReceive: Amount;
+  /** What we owe the bank beyond insurance (usually 0). */
+  owed: Amount;
+  /** Locks on their way to us; not yet ours, in no other part. */
+  incoming: Amount;
+}
+
+export interface Balance {
+  asset: Asset;
+  onchain: Amount;
+  /** Over all banks. */
+  parts: Parts;
+  /** Largest single payment now, before fees. */
+  canSend: Amount;
+  banks: { bank: AccountRef; connection: Connection; parts: Parts; canSend: Amount }[];
+}
+
+/** `suspended`: repeated refusals or misbehaviour; `problem` of the channel says what. */
+export type Connection = 'connecting' | 'online' | 'offline' | 'suspended';
+
+/** Our channel with a bank. */
+export interface Channel {
+  bank: Bank;
+  connection: Connection;
+  /** Our side. */
+  side: 'left' | 'right';
+  epoch: number;
+  frame: number;
+  assets: ChannelAsset[];
+  problem: FairErrorShape | null;
+  at: VerifiedAt | null;
+}
+
+export interface ChannelAsset {
+  asset: AssetId;
+  insurance: Amount;
+  ondelta: Signed;
+  offdelta: Signed;
+  delta: Signed;
+  /** Own balance; negative means owing. */
+  balance: Signed;
+  parts: Parts;
+  canSend: Amount;
+  /** Credit that we give the bank (how much uninsured we accept). */
+  creditLimit: Amount;
+  /** Insurance is asked for when uninsured passes this; null: never. */
+  insureAbove: Amount | null;
+  /** Credit that the bank gives us. */
+  creditReceived: Amount;
+  insurancePrice: Amount;
+  /** Insurance asked for and not yet on-chain. */
+  insuranceRequested: boolean;
+  withdrawal: Withdrawal | null;
+  locks: { direction: 'in' | 'out'; amount: Amount; hash: Hex; expiry: number; expiresAt: TimeMs }[];
+}
+
+/** `asked`: waiting for the bank. `granted`: its consent is in the draft. `sent`: in a batch. */
+export interface Withdrawal {
+  amount: Amount;
+  state: 'asked' | 'granted' | 'sent' | 'refused';
+  /** Usable block count at which the consent ends, and about when that is. */
+  expiresAt: number;
+  expiresTime: TimeMs;
+  /** Where the money goes: null to the own on-chain balance, else a splice into that channel. */
+  target: AccountRef | null;
+}
+
+export interface Invoice {
+  /** Canonical text: what is shown, copied and drawn as QR. */
+  text: string;
+  id: Hex;
+  asset: Asset;
+  /** null: the payer decides. */
+  amount: Amount | null;
+  description: string | null;
+  payee: AccountRef;
+  banks: AccountRef[];
+  created: TimeMs;
+  expires: TimeMs;
+  /** Web origin of a merchant as it claims. */
+  origin: string | null;
+  /** Payment hash. */
+  hash: Hex;
+}
+
+/** An invoice made here. */
+export interface OwnInvoice extends Invoice {
+  key: string;
+  state: 'open' | 'pending' | 'paid' | 'expired';
+  received: Amount;
+  /** `https` link that opens a wallet with this invoice. */
+  link: string;
+  qr: Qr;
+}
+
+/** What a pasted, scanned or linked text means. Rejects with `payment.malformed`, `payment.wrong_network`, `payment.expired`, `payment.own`, `payment.already_paid`. */
+export type Decoded =
+  | { kind: 'invoice'; invoice: Invoice }
+  | { kind: 'address'; text: string; payee: AccountRef; banks: AccountRef[] };
+
+export interface PayRequest {
+  /** Invoice or address text. */
+  text: string;
+  /** Needed where the invoice leaves them open, and for addresses. */
+  amount: Amount | null;
+  asset: AssetId | null;
+}
+
+/** Rejects with `payment.no_route`, `payment.too_much` (data.available), `payment.payee_offline`, `payment.stale_head`. */
+export interface Quote {
+  asset: Asset;
+  amount: Amount;
+  fee: Amount;
+  /** Banks in order, without us and the payee. Empty: straight to the payee. */
+  route: AccountRef[];
+  /** How much of our money used for it is insured and promised. */
+  assurance: { insured: Amount; uninsured: Amount };
+  /** At the latest then it is paid or failed. */
+  latestEnd: TimeMs;
+  /** True when there is a preimage to prove it afterwards. */
+  provable: boolean;
+}
+
+export interface Payment {
+  id: string;
+  direction: 'in' | 'out';
+  kind: 'invoice' | 'address' | 'direct' | 'fee' | 'deposit' | 'withdrawal';
+  asset: AssetId;
+  amount: Amount;
+  fee: Amount;
+  /** null when unknown (received over an onion). */
+  counterparty: AccountRef | null;
+  description: string | null;
+  /** `locking`: on its way. `settling`: secret known, not yet in all outcomes. */
+  state: 'locking' | 'settling' | 'paid' | 'failed';
+  error: FairErrorShape | null;
+  createdAt: TimeMs;
+  endedAt: TimeMs | null;
+  latestEnd: TimeMs | null;
+}
+
+export interface PaymentDetails extends Payment {
+  hash: Hex | null;
+  /** Text that anybody can verify offline, null if there is none. */
+  proof: string | null;
+  preimage: Hex | null;
+  invoice: string | null;
+  route: AccountRef[];
+  attempts: { route: AccountRef[]; state: 'locking' | 'settling' | 'paid' | 'failed'; error: FairErrorShape | null; startedAt: TimeMs }[];
+  lockExpiry: { usable: number; time: TimeMs } | null;
+  assurance: { insured: Amount; uninsured: Amount } | null;
+  height: Height | null;
+}
+
+export interface ActivityPage { payments: Payment[]; /** Pass as `before` for older ones; null at the end. */ next: string | null }
+
+// ----------------------------------------------------------------- methods
+
+/** Options of every method. */
+export interface CallOptions { signal?: AbortSignal }
+
+export interface Fair {
+  // wallet
+  status(p?: null, o?: CallOptions): Promise<Status>;
+  /** Makes a wallet and leaves it unlocked. Rejects `wallet.exists`, `wallet.weak_password`. */
+  create(p: { words: 12 | 24; password: string }, o?: CallOptions): Promise<{ words: string[] }>;
+  /** `answers` by position from 0. Rejects `wallet.wrong_words` with data.positions. */
+  confirmWords(p: { answers: { index: number; word: string }[] }, o?: CallOptions): Promise<Status>;
+  /** Rejects `wallet.bad_words` (data.index of an unknown word, or null for a bad checksum). */
+  restore(p: { words: string[]; password: string }, o?: CallOptions): Promise<Status>;
+  /** Rejects `wallet.wrong_password`. */
+  unlock(p: { password: string }, o?: CallOptions): Promise<Status>;
+  lock(p?: null, o?: CallOptions): Promise<Status>;
+  /** Deletes keys and channels from this device. */
+  wipe(p: { password: string }, o?: CallOptions): Promise<Status>;
+  words(p: { password: string }, o?: CallOptions): Promise<{ words: string[] }>;
+  changePassword(p: { old: string; new: string }, o?: CallOptions): Promise<Status>;
+  /** Everything stored, as a JSON text without secrets, for the advanced page and for export. */
+  rawState(p?: null, o?: CallOptions): Promise<{ json: string }>;
+
+  // chain, also without a wallet
+  syncState(p?: null, o?: CallOptions): Promise<SyncState>;
+  setRelays(p: { urls: string[] }, o?: CallOptions): Promise<SyncState>;
+  /** Forgets the failure shown and tries dropped relays again. */
+  dismissFailure(p?: null, o?: CallOptions): Promise<SyncState>;
+  /** null before the first verified block. */
+  head(p?: null, o?: CallOptions): Promise<BlockSummary | null>;
+  /** Rejects `chain.unknown_block`. */
+  block(p: { height: Height } | { hash: Hex }, o?: CallOptions): Promise<Block>;
+  /** Newest first, at most 100, from `before − 1` (or the head) down. */
+  blocks(p: { before: Height | null; limit: number }, o?: CallOptions): Promise<BlockSummary[]>;
+  /** `account`: id, key, address or `@handle`. Rejects `chain.unknown_account`. */
+  account(p: { account: string }, o?: CallOptions): Promise<Account>;
+  /** `search` matches ids, starts of keys and handles. By id. */
+  accounts(p: { search: string | null; after: number | null; limit: number }, o?: CallOptions): Promise<AccountRow[]>;
+  /** Either order of the parties. */
+  channelOnChain(p: { a: string; b: string }, o?: CallOptions): Promise<ChainChannel>;
+  validators(p?: null, o?: CallOptions): Promise<Validator[]>;
+  parameters(p?: null, o?: CallOptions): Promise<Parameter[]>;
+  banks(p?: null, o?: CallOptions): Promise<Bank[]>;
+  assets(p?: null, o?: CallOptions): Promise<Asset[]>;
+
+  // batch
+  draft(p?: null, o?: CallOptions): Promise<Draft>;
+  draftAdd(p: { operation: DraftOperation }, o?: CallOptions): Promise<Draft>;
+  draftRemove(p: { id: number }, o?: CallOptions): Promise<Draft>;
+  signAndSend(p: { key: string }, o?: CallOptions): Promise<SentBatch>;
+  /** Own batches, newest first. */
+  batches(p: { limit: number }, o?: CallOptions): Promise<SentBatch[]>;
+  /** Asks the network's faucet. Rejects `faucet.limited` with data.retryAfter in seconds. */
+  faucet(p: { asset: AssetId }, o?: CallOptions): Promise<AssetAmount>;
+
+  // channels and payments
+  balances(p?: null, o?: CallOptions): Promise<Balance[]>;
+  channels(p?: null, o?: CallOptions): Promise<Channel[]>;
+  addBank(p: { bank: string; credit: { asset: AssetId; limit: Amount; insureAbove: Amount | null }[] }, o?: CallOptions): Promise<Channel>;
+  setCredit(p: { bank: string; asset: AssetId; limit: Amount; insureAbove: Amount | null }, o?: CallOptions): Promise<Channel>;
+  requestInsurance(p: { bank: string; asset: AssetId }, o?: CallOptions): Promise<Channel>;
+  /** The consent arrives as an action in the draft. */
+  requestWithdrawal(p: { bank: string; asset: AssetId; amount: Amount }, o?: CallOptions): Promise<Channel>;
+  /** Direct rebalance: out of the channel with `from`, into the one with `to`, on the own side or, with `account`, on that account's side, as one group. */
+  splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string; account: string | null }, o?: CallOptions): Promise<Channel>;
+  address(p?: null, o?: CallOptions): Promise<{ text: string; qr: Qr }>;
+  createInvoice(p: { key: string; asset: AssetId; amount: Amount | null; description: string | null; expiresInSeconds: number }, o?: CallOptions): Promise<OwnInvoice>;
+  /** Newest first, at most 50. */
+  invoices(p?: null, o?: CallOptions): Promise<OwnInvoice[]>;
+  decode(p: { text: string }, o?: CallOptions): Promise<Decoded>;
+  quote(p: PayRequest, o?: CallOptions): Promise<Quote>;
+  /** Rejects like `quote`, and `payment.fee_rose` if no route costs at most maxFee. */
+  pay(p: PayRequest & { key: string; maxFee: Amount; description: string | null }, o?: CallOptions): Promise<Payment>;
+  activity(p: { before: string | null; limit: number }, o?: CallOptions): Promise<ActivityPage>;
+  payment(p: { id: string }, o?: CallOptions): Promise<PaymentDetails>;
+}
+
+export type Method = keyof Fair;
+
+// ------------------------------------------------------------------ events
+
+/** Pushed by the engine; each carries the new value, or what to read again. */
+export interface Events {
+  status: Status;
+  sync: SyncState;
+  /** A new verified head. */
+  head: BlockSummary;
+  draft: Draft;
+  /** A batch of ours changed: sent, included with receipts, expired. */
+  batch: SentBatch;
+  payment: Payment;
+  invoice: OwnInvoice;
+  /** A channel changed in any way: balances and channels are worth reading again. */
+  channel: { bank: Hex };
+  /** Something failed outside any call. */
+  error: FairErrorShape;
+}
+
+/** Made by client.js itself. */
+export interface ClientEvents extends Events {
+  /** `starting`: no leader yet. `leading`: this tab's worker runs the engine. `following`: another tab's does. */
+  leader: { role: 'starting' | 'leading' | 'following' };
+  /** The engine could not be started or crashed; null when it runs again. */
+  engine: FairErrorShape | null;
+}
+
+/** What `connect` returns: the methods, and the events. */
+export interface Client extends Fair {
+  readonly role: ClientEvents['leader']['role'];
+  /** Returns a function that unsubscribes. */
+  on<E extends keyof ClientEvents>(event: E, listener: (detail: ClientEvents[E]) => void): () => void;
+  /** An endless iteration over one event; ends with the signal or close(). */
+  events<E extends keyof ClientEvents>(event: E, signal?: AbortSignal): AsyncIterableIterator<ClientEvents[E]>;
+  close(): void;
+}
+
+// --------------------------------------------------------------- wasm side
+
+/** Config of `Engine.open`. */
+export interface EngineConfig {
+  /** Name of the wallet: the database is `fair-<name>`. */
+  name: string;
+  /** Relay origins to use when none were set; the first served the page. */
+  relays: string[];
+  /** Called with `{type, detail}` for each of `Events`. */
+  onEvent: (event: { type: keyof Events; detail: unknown }) => void;
+}
+
+/**
+ * Export of `/pkg/fair_web.js`. `call` rejects with a `FairErrorShape`; anything
+ * else that it throws counts as a crash, and the worker is replaced. Calls come
+ * one after another. `signal` may be ignored where work is short.
+ */
+export interface Engine {
+  call(method: Method, params: unknown, signal: AbortSignal): Promise<unknown>;
+}
+export interface EngineClass { open(config: EngineConfig): Promise<Engine> }
