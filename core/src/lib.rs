@@ -1,1 +1,34 @@
-//! The Fair protocol.
+//! The Fair protocol: a small certified chain that holds collateral, and channels with credit above it.
+//!
+//! The same code runs in validators, banks and relays and, compiled to WebAssembly, in the browser.
+//! Nothing here reads a clock, draws randomness or does I/O: time, entropy and stored bytes are
+//! arguments, and what is to be stored or sent is returned as data.
+//!
+//! Pipeline: bytes → [`codec`] → values → [`message`] → [`message::Verified`] → [`ledger`] or channel
+//! transition → effects → host.
+//!
+//! **Invariant**: only [`codec`] turns bytes into values, only [`message`] makes a `Verified<T>`, only
+//! [`ledger`] makes a state.
+//!
+//! Deliberately absent: floating point, hash-map iteration, `async`, logging, and any panic that a
+//! peer's bytes could reach.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic
+    )
+)]
+
+pub mod chain;
+pub mod codec;
+pub mod crypto;
+pub mod ledger;
+pub mod limits;
+pub mod message;
+pub mod types;

@@ -1,0 +1,9 @@
+//! The certified chain: genesis, parameters, headers, certificates and their verification
+//! (docs/protocol.md, section 3).
+
+pub mod block;
+pub mod certificate;
+pub mod genesis;
+pub mod header;
+pub mod params;
+pub mod verify;

@@ -1,0 +1,334 @@
+//! Verification of a certified block against its predecessor: one named check per rule
+//! (docs/protocol.md, section 3). The same checks run in validators before a prevote (without
+//! certificate), in relays and in browsers.
+//!
+//! What these checks cannot see is the state root, which takes execution: `ledger` computes it and the
+//! caller compares with [`state_root`].
+
+use super::block::{Block, batches_root};
+use super::certificate::{Certificate, Precommit, ValidatorSet};
+use super::header::{Header, VERSION};
+use super::params::Parameters;
+use crate::limits;
+use crate::message::Message as _;
+use crate::types::{Hash, Height, PublicKey, TimeMs, UsableHeight};
+use serde::Serialize;
+
+/// What is known after the predecessor, and what its successor is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// The chain.
+    pub chain_id: Hash,
+    /// Height of the block.
+    pub height: Height,
+    /// Hash of the header before; zeros at height 1.
+    pub previous: Hash,
+    /// Time of the block before; the genesis time at height 1.
+    pub previous_time_ms: TimeMs,
+    /// U for this block.
+    pub usable_height: UsableHeight,
+    /// Who certifies it.
+    pub validators: &'a ValidatorSet,
+    /// Who certifies the next one.
+    pub next_validators_hash: Hash,
+    /// K for this block.
+    pub parameters: &'a Parameters,
+}
+
+/// Why a block is not the next one of this chain. Each has a stable code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum BadBlock {
+    /// Made by rules that this code does not know.
+    #[error("the block follows version {got} of the rules; this program knows version {expected}")]
+    UnknownVersion {
+        /// [`VERSION`].
+        expected: u16,
+        /// What the header says.
+        got: u16,
+    },
+    /// Of another network.
+    #[error("the block belongs to another network ({got})")]
+    WrongChain {
+        /// Our chain.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// Not the next height.
+    #[error("the block has height {got} where {expected} comes next")]
+    WrongHeight {
+        /// The next height.
+        expected: Height,
+        /// What the header says.
+        got: Height,
+    },
+    /// Built on another block.
+    #[error("the block does not continue the block before it")]
+    WrongPrevious {
+        /// Hash of the block before.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// Sooner after its predecessor than K.min_block_interval_ms.
+    #[error("the block's time {got} lies before {earliest}, the earliest that is allowed")]
+    TooEarly {
+        /// Earliest time allowed.
+        earliest: TimeMs,
+        /// What the header says.
+        got: TimeMs,
+    },
+    /// Ahead of the local clock.
+    #[error("the block's time {got} lies ahead of this computer's clock ({now}); is the clock right?")]
+    FromTheFuture {
+        /// The local clock.
+        now: TimeMs,
+        /// What the header says.
+        got: TimeMs,
+    },
+    /// The clock U does not continue.
+    #[error("the block's clock U is {got} where {expected} is right")]
+    WrongUsableHeight {
+        /// U as computed.
+        expected: UsableHeight,
+        /// What the header says.
+        got: UsableHeight,
+    },
+    /// Built by nobody of the set.
+    #[error("the block was built by {got}, who is not a validator")]
+    UnknownProposer {
+        /// What the header says.
+        got: PublicKey,
+    },
+    /// Names another validator set.
+    #[error("the block names another validator set")]
+    WrongValidators {
+        /// Hash of the set in force.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// Names another next validator set.
+    #[error("the block names another next validator set")]
+    WrongNextValidators {
+        /// Hash of the next set.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// Names other parameters.
+    #[error("the block names other parameters")]
+    WrongParameters {
+        /// Hash of K.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// The batches are not those that the header commits to.
+    #[error("the batches are not those that the header commits to")]
+    WrongBatches {
+        /// Root over the batches that came.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// The batches are larger than a block may be.
+    #[error("the batches take {got} bytes where {limit} are allowed")]
+    TooLarge {
+        /// K.max_block_bytes.
+        limit: usize,
+        /// What came.
+        got: usize,
+    },
+    /// A batch that may not stand in a block.
+    #[error("batch {index}: {reason}")]
+    BadBatch {
+        /// Its place.
+        index: usize,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Execution ends in another state.
+    #[error("executing the block ends in another state than the one certified")]
+    WrongStateRoot {
+        /// Root after execution here.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
+    /// The certificate is for another block.
+    #[error("the certificate is for another block")]
+    CertificateForOtherBlock {
+        /// Hash of this header.
+        expected: Hash,
+        /// What the certificate says.
+        got: Hash,
+    },
+    /// As many places as validators are needed.
+    #[error("the certificate has places for {got} validators where {expected} sign")]
+    CertificateLength {
+        /// Validators of the set.
+        expected: usize,
+        /// Places in the certificate.
+        got: usize,
+    },
+    /// A signature that is not one.
+    #[error("the signature of validator {index} does not verify")]
+    CertificateSignature {
+        /// Place in the set.
+        index: usize,
+    },
+    /// Too few signed.
+    #[error("validators with {got} of {total} shares signed; more than two thirds are needed")]
+    NoQuorum {
+        /// Shares that signed.
+        got: u64,
+        /// All shares.
+        total: u64,
+    },
+}
+
+/// Rules of the same number only.
+fn version(header: &Header) -> Result<(), BadBlock> {
+    let (expected, got) = (VERSION, header.version);
+    if got == expected { Ok(()) } else { Err(BadBlock::UnknownVersion { expected, got }) }
+}
+
+/// This network only.
+fn chain(header: &Header, expected: Hash) -> Result<(), BadBlock> {
+    let got = header.chain_id;
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongChain { expected, got }) }
+}
+
+/// One height after the other.
+fn height(header: &Header, expected: Height) -> Result<(), BadBlock> {
+    let got = header.height;
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongHeight { expected, got }) }
+}
+
+/// Each block names its predecessor.
+fn previous(header: &Header, expected: Hash) -> Result<(), BadBlock> {
+    let got = header.previous;
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongPrevious { expected, got }) }
+}
+
+/// Nobody speeds the clock up: `time ≥ previous + K.min_block_interval`.
+fn pace(header: &Header, expected: &Expected<'_>) -> Result<(), BadBlock> {
+    let earliest = expected.previous_time_ms.saturating_add(expected.parameters.min_block_interval_ms);
+    let got = header.time_ms;
+    if got >= earliest { Ok(()) } else { Err(BadBlock::TooEarly { earliest, got }) }
+}
+
+/// The clock U continues.
+fn usable_height(header: &Header, expected: UsableHeight) -> Result<(), BadBlock> {
+    let got = header.usable_height;
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongUsableHeight { expected, got }) }
+}
+
+/// Somebody of the set built it. Not the proposer of the deciding round: a value with an earlier polka
+/// is proposed again by others.
+fn proposer(header: &Header, validators: &ValidatorSet) -> Result<(), BadBlock> {
+    match validators.by_account(&header.proposer) {
+        Some(_) => Ok(()),
+        None => Err(BadBlock::UnknownProposer { got: header.proposer }),
+    }
+}
+
+/// The set in force signs, and the next is the one known.
+fn validators(header: &Header, expected: &Expected<'_>) -> Result<(), BadBlock> {
+    let (now, next) = (expected.validators.hash(), expected.next_validators_hash);
+    if header.validators_hash != now {
+        return Err(BadBlock::WrongValidators { expected: now, got: header.validators_hash });
+    }
+    if header.next_validators_hash != next {
+        return Err(BadBlock::WrongNextValidators { expected: next, got: header.next_validators_hash });
+    }
+    Ok(())
+}
+
+/// K in force.
+fn parameters(header: &Header, parameters: &Parameters) -> Result<(), BadBlock> {
+    let (expected, got) = (parameters.hash(), header.parameters_hash);
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongParameters { expected, got }) }
+}
+
+/// The batches are those of the header.
+fn batches(block: &Block) -> Result<(), BadBlock> {
+    let (expected, got) = (batches_root(&block.batches), block.header.batches_root);
+    if got == expected { Ok(()) } else { Err(BadBlock::WrongBatches { expected, got }) }
+}
+
+/// Every check of a header against its predecessor that needs neither the local clock nor execution.
+///
+/// # Errors
+/// The first [`BadBlock`] in the order of this module.
+pub fn header(header: &Header, expected: &Expected<'_>) -> Result<(), BadBlock> {
+    version(header)?;
+    chain(header, expected.chain_id)?;
+    height(header, expected.height)?;
+    previous(header, expected.previous)?;
+    pace(header, expected)?;
+    usable_height(header, expected.usable_height)?;
+    proposer(header, expected.validators)?;
+    validators(header, expected)?;
+    parameters(header, expected.parameters)
+}
+
+/// [`header`], and that the batches are those of the header.
+///
+/// # Errors
+/// The first [`BadBlock`].
+pub fn block(block: &Block, expected: &Expected<'_>) -> Result<(), BadBlock> {
+    header(&block.header, expected)?;
+    batches(block)
+}
+
+/// Not ahead of the local clock by more than [`limits::CLOCK_DRIFT_MS`]. Clients check every block,
+/// validators only fresh proposals.
+///
+/// # Errors
+/// [`BadBlock::FromTheFuture`].
+pub fn clock(header: &Header, now: TimeMs) -> Result<(), BadBlock> {
+    let got = header.time_ms;
+    if got <= now.saturating_add(limits::CLOCK_DRIFT_MS) { Ok(()) } else { Err(BadBlock::FromTheFuture { now, got }) }
+}
+
+/// Execution ends where the header says.
+///
+/// # Errors
+/// [`BadBlock::WrongStateRoot`].
+pub fn state_root(header: &Header, computed: Hash) -> Result<(), BadBlock> {
+    let got = header.state_root;
+    if got == computed { Ok(()) } else { Err(BadBlock::WrongStateRoot { expected: computed, got }) }
+}
+
+/// 2/3+ of the set precommitted exactly this header. Every signature present must be right.
+///
+/// # Errors
+/// The first [`BadBlock`] of kind certificate.
+pub fn certificate(header: &Header, certificate: &Certificate, validators: &ValidatorSet) -> Result<(), BadBlock> {
+    let (expected, got) = (header.hash(), certificate.block_hash);
+    if got != expected || certificate.height != header.height {
+        return Err(BadBlock::CertificateForOtherBlock { expected, got });
+    }
+    let (expected, got) = (validators.validators.len(), certificate.signatures.len());
+    if got != expected {
+        return Err(BadBlock::CertificateLength { expected, got });
+    }
+    let vote =
+        Precommit { height: certificate.height, round: certificate.round, block_hash: Some(certificate.block_hash) };
+    let mut signed: u64 = 0;
+    for (index, (validator, signature)) in validators.validators.iter().zip(&certificate.signatures).enumerate() {
+        let Some(signature) = signature else { continue };
+        if !vote.is_signed_by(&header.chain_id, &validator.signing_key, signature) {
+            return Err(BadBlock::CertificateSignature { index });
+        }
+        signed = signed.saturating_add(validator.shares);
+    }
+    if validators.is_quorum(signed) {
+        Ok(())
+    } else {
+        Err(BadBlock::NoQuorum { got: signed, total: validators.total_shares() })
+    }
+}

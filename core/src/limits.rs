@@ -1,0 +1,32 @@
+//! Bounds on what is decoded, kept and worked through, in one place. Bounds that the chain may change
+//! are parameters (`chain::params`).
+
+/// Longest encoded header in bytes.
+pub const MAX_HEADER_BYTES: usize = 1024;
+/// Longest encoded genesis document in bytes.
+pub const MAX_GENESIS_BYTES: usize = 1 << 20;
+/// Longest encoded block in bytes, whatever the parameters say: header, batches and framing.
+pub const MAX_BLOCK_BYTES: usize = 8 << 20;
+/// Longest encoded certificate in bytes.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 + MAX_VALIDATORS * 65;
+/// Longest certified block in bytes.
+pub const MAX_CERTIFIED_BLOCK_BYTES: usize = MAX_BLOCK_BYTES + MAX_CERTIFICATE_BYTES;
+/// Longest batch in bytes, whatever the parameters say.
+pub const MAX_BATCH_BYTES: usize = 1 << 20;
+/// Most operations in one batch.
+pub const MAX_OPERATIONS: usize = 4096;
+/// Most validators of a set.
+pub const MAX_VALIDATORS: usize = 256;
+/// Largest supply of an asset: leaves room for sums in i64 and far more in i128.
+pub const MAX_SUPPLY: u64 = 1 << 62;
+/// Longest URL in bytes.
+pub const MAX_URL_BYTES: usize = 256;
+/// Longest handle, ticker or network name in bytes.
+pub const MAX_NAME_BYTES: usize = 32;
+/// Longest public tag of a deposit (an invoice id) in bytes.
+pub const MAX_INVOICE_TAG_BYTES: usize = 32;
+/// How far a fresh proposal's time may lie from the local clock, and a header's ahead of it.
+pub const CLOCK_DRIFT_MS: u64 = 5_000;
+
+const _: () = assert!(MAX_BATCH_BYTES < MAX_BLOCK_BYTES);
+const _: () = assert!(MAX_HEADER_BYTES < MAX_BLOCK_BYTES);
