@@ -28,7 +28,10 @@
 pub mod chain;
 pub mod codec;
 pub mod crypto;
+pub mod entropy;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod payment;
+
 pub mod types;

@@ -28,5 +28,27 @@ pub const MAX_INVOICE_TAG_BYTES: usize = 32;
 /// How far a fresh proposal's time may lie from the local clock, and a header's ahead of it.
 pub const CLOCK_DRIFT_MS: u64 = 5_000;
 
+/// Longest description of an invoice in bytes.
+pub const MAX_DESCRIPTION_BYTES: usize = 640;
+/// Most banks that an invoice or address names.
+pub const MAX_PAYEE_BANKS: usize = 8;
+/// Longest signed invoice in bytes.
+pub const MAX_INVOICE_BYTES: usize = 2048;
+/// Longest address in bytes.
+pub const MAX_ADDRESS_BYTES: usize = 512;
+/// Longest proof of payment in bytes: an invoice, a preimage, a receipt.
+pub const MAX_PROOF_BYTES: usize = MAX_INVOICE_BYTES + 256;
+/// Longest invoice, address or proof as text, in characters (five bits each).
+pub const MAX_TEXT_CHARS: usize = 4096;
+/// Steps after which a search for a route gives up.
+pub const MAX_ROUTE_STEPS: usize = 20_000;
+/// Longest payload of a session in bytes.
+pub const MAX_SESSION_PAYLOAD_BYTES: usize = 1 << 20;
+/// Longest sealed payload of a session in bytes: what a host accepts as one WebSocket message.
+pub const MAX_SESSION_MESSAGE_BYTES: usize = MAX_SESSION_PAYLOAD_BYTES + (MAX_SESSION_PAYLOAD_BYTES / 65_518 + 1) * 17;
+/// Sealed records of one direction after which a session takes new keys.
+pub const SESSION_REKEY_RECORDS: u64 = 1 << 16;
+
+const _: () = assert!(MAX_PROOF_BYTES * 8 / 5 + 32 < MAX_TEXT_CHARS);
 const _: () = assert!(MAX_BATCH_BYTES < MAX_BLOCK_BYTES);
 const _: () = assert!(MAX_HEADER_BYTES < MAX_BLOCK_BYTES);
