@@ -33,5 +33,6 @@ pub mod ledger;
 pub mod limits;
 pub mod message;
 pub mod payment;
+pub mod session;
 
 pub mod types;
