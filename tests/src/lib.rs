@@ -1,1 +1,13 @@
 //! End-to-end tests and the simulator.
+//!
+//! - [`network`]: a whole local network as real processes, the way an operator runs it.
+//! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
+//! - [`wait`]: waiting for a condition with a deadline. Nothing here waits for a time.
+//! - `browser` (feature `browser`): Chromium, operated by what a person sees.
+
+#[cfg(feature = "browser")]
+pub mod browser;
+pub mod network;
+pub mod ports;
+pub mod process;
+pub mod wait;

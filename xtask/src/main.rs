@@ -1,2 +1,83 @@
-//! Set-up, checks and packaging.
-fn main() {}
+//! `cargo xtask`: set-up, checks and packaging.
+//!
+//! Every command sets up what it needs and is missing (the wasm target, a browser), says what it
+//! does and how long it took, and stops at the first thing that fails. Nothing here is part of
+//! the product: it only calls the tools that a developer would call by hand.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bundle;
+mod check;
+mod process;
+mod setup;
+mod steps;
+mod words;
+mod workspace;
+
+use steps::Steps;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, checks and packaging of Fair")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Format, lints, every test, the client in Chromium, the whole network in Chromium.
+    Test {
+        /// Leave out what needs a browser.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Compile the client to WebAssembly and put it with the pages into target/www.
+    Bundle {
+        /// Compile fast instead of small; the size gate is not applied.
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
+    Setup,
+    /// Runs one compiled wasm test file in Chromium; cargo calls this.
+    #[command(hide = true)]
+    WasmTestRunner {
+        /// The test file and arguments of the test harness.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Task::Test { quick: true } => with_steps(check::quick),
+        Task::Test { quick: false } => with_steps(check::full),
+        Task::Bundle { dev } => with_steps(|steps| {
+            let toolchain = setup::wasm_target(steps)?;
+            let profile = if dev { bundle::Profile::Fast } else { bundle::Profile::Small };
+            bundle::bundle(steps, &toolchain, profile)
+        }),
+        Task::Setup => with_steps(|steps| {
+            setup::wasm_target(steps)?;
+            setup::browser(steps)
+        }),
+        Task::WasmTestRunner { arguments } => check::run_wasm_test_file(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a task and prints the summary of its steps, also when it fails.
+fn with_steps(task: impl FnOnce(&mut Steps) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let result = task(&mut steps);
+    steps.print_summary();
+    result
+}

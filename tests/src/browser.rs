@@ -1,0 +1,320 @@
+//! Chromium, operated by what a person sees.
+//!
+//! Things are found by their visible label: a button by its text, a field by the text of its
+//! `<label>`. Every call waits until what it needs is there, up to [`DEADLINE`], and says what was
+//! on the page if it never came. Elements in open shadow roots are found too.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let browser = fair_tests::browser::Browser::open().await?;
+//! browser.go("http://127.0.0.1:8080/").await?;
+//! browser.click("Create a wallet").await?;
+//! browser.fill("Amount", "12.00").await?;
+//! browser.see("Paid").await?;
+//! browser.screenshot("paid").await?;
+//! browser.close().await
+//! # }
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use thirtyfour::error::WebDriverErrorInner;
+use thirtyfour::prelude::*;
+use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
+
+use crate::process::{Process, Spec};
+use crate::wait;
+
+mod screenshot;
+
+pub use screenshot::folder as screenshot_folder;
+
+/// How long a call waits for what it needs.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What finds elements by their labels, in the page.
+const FINDER: &str = include_str!("browser/find.js");
+
+/// Flags for a browser without a screen, also as root, that talks to nobody on its own.
+const ARGUMENTS: [&str; 11] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--lang=en-GB",
+];
+
+/// A person with an own profile: a browser whose storage nobody shares.
+pub struct Browser {
+    driver: WebDriver,
+    chromedriver: Process,
+    profile: PathBuf,
+    folder: TempDir,
+}
+
+impl Browser {
+    /// Starts a browser with a fresh profile.
+    ///
+    /// # Errors
+    /// If Chromium or chromedriver is missing (`cargo xtask setup` installs them) or fails.
+    pub async fn open() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("fair-browser-").tempdir()?;
+        let profile = folder.path().join("profile");
+        let (chromedriver, driver) = start(folder.path(), &profile).await?;
+        Ok(Browser { driver, chromedriver, profile, folder })
+    }
+
+    /// Everything that WebDriver offers, for what this interface lacks.
+    #[must_use]
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// Loads an address and waits until the document is there.
+    ///
+    /// # Errors
+    /// If the address cannot be loaded.
+    pub async fn go(&self, url: &str) -> Result<()> {
+        self.driver.goto(url).await.with_context(|| format!("cannot load {url}"))
+    }
+
+    /// Loads the page again.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.driver.refresh().await?)
+    }
+
+    /// The current address.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn address(&self) -> Result<String> {
+        Ok(self.driver.current_url().await?.to_string())
+    }
+
+    /// Clicks the enabled button, link, tab, menu item, checkbox, … with this label.
+    ///
+    /// # Errors
+    /// If there is none, or several, until the deadline.
+    pub async fn click(&self, label: &str) -> Result<()> {
+        let element = self.find("control", label).await?;
+        element.click().await.with_context(|| format!("cannot click `{label}`"))
+    }
+
+    /// Replaces the content of the field with this label; chooses the option of a list.
+    ///
+    /// # Errors
+    /// If there is no such field until the deadline.
+    pub async fn fill(&self, label: &str, text: &str) -> Result<()> {
+        let field = self.find("field", label).await?;
+        if field.tag_name().await? == "select" {
+            let script = "const [list, text] = arguments;
+                const option = [...list.options].find(o => o.text.trim() === text);
+                if (!option) return false;
+                list.value = option.value;
+                for (const name of ['input', 'change']) list.dispatchEvent(new Event(name, {bubbles: true}));
+                return true;";
+            let arguments = vec![field.to_json()?, text.into()];
+            if !self.driver.execute(script, arguments).await?.convert::<bool>()? {
+                bail!("`{label}` has no option `{text}`");
+            }
+            return Ok(());
+        }
+        field.clear().await?;
+        field.send_keys(text).await.with_context(|| format!("cannot type into `{label}`"))
+    }
+
+    /// The content of the field with this label.
+    ///
+    /// # Errors
+    /// If there is no such field until the deadline.
+    pub async fn value(&self, label: &str) -> Result<String> {
+        let field = self.find("field", label).await?;
+        Ok(field.prop("value").await?.unwrap_or_default())
+    }
+
+    /// Presses keys where the focus is, for example [`Key::Tab`] or [`Key::Enter`].
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn press(&self, keys: impl AsRef<str>) -> Result<()> {
+        let focused = self.driver.active_element().await?;
+        Ok(focused.send_keys(keys.as_ref()).await?)
+    }
+
+    /// Waits until the page shows this text.
+    ///
+    /// # Errors
+    /// If it does not until the deadline, with what it shows instead.
+    pub async fn see(&self, text: &str) -> Result<()> {
+        self.see_within(text, DEADLINE).await
+    }
+
+    /// Waits until the page shows this text, for things that take longer (or must be faster).
+    ///
+    /// # Errors
+    /// If it does not until the deadline, with what it shows instead.
+    pub async fn see_within(&self, text: &str, deadline: Duration) -> Result<()> {
+        let seen = wait::until(format!("the text `{text}`"), deadline, async || {
+            Ok(self.text().await?.contains(text).then_some(()))
+        });
+        self.explained(seen.await).await
+    }
+
+    /// Waits until the page no longer shows this text.
+    ///
+    /// # Errors
+    /// If it still does at the deadline.
+    pub async fn see_no_more(&self, text: &str) -> Result<()> {
+        let gone = wait::until(format!("the text `{text}` to go"), DEADLINE, async || {
+            Ok((!self.text().await?.contains(text)).then_some(()))
+        });
+        self.explained(gone.await).await
+    }
+
+    /// All text that the page shows, white space reduced to single spaces and line breaks.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn text(&self) -> Result<String> {
+        self.call("text", vec![]).await?.convert::<String>().context("the page's text")
+    }
+
+    /// The text of the first element that matches a CSS selector, as it is shown.
+    ///
+    /// # Errors
+    /// If there is none until the deadline.
+    pub async fn text_of(&self, selector: &str) -> Result<String> {
+        let found = wait::until(format!("an element `{selector}`"), DEADLINE, async || {
+            match self.driver.find(By::Css(selector)).await {
+                Ok(element) => Ok(Some(element.text().await?)),
+                Err(error) if matches!(error.as_inner(), WebDriverErrorInner::NoSuchElement(_)) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        });
+        self.explained(found.await).await
+    }
+
+    /// Runs a script's statements in the page; `return` gives a value.
+    ///
+    /// # Errors
+    /// What the script throws.
+    pub async fn run(&self, script: &str) -> Result<serde_json::Value> {
+        Ok(self.driver.execute(script, vec![]).await?.json().clone())
+    }
+
+    /// What the page wrote to the console as an error, and uncaught exceptions, since the last
+    /// call.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn console_errors(&self) -> Result<Vec<String>> {
+        let entries: Vec<BrowserLogEntry> = self.driver.browser_log().await?;
+        Ok(entries.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect())
+    }
+
+    /// Four pictures of the whole page: a phone's width and a desk's, light and dark, without
+    /// motion. They are `target/screenshots/NAME-WIDTH-THEME.png`.
+    ///
+    /// # Errors
+    /// If the page is wider than the screen: nobody should have to scroll sideways.
+    pub async fn screenshot(&self, name: &str) -> Result<()> {
+        screenshot::take(&self.driver, name).await
+    }
+
+    /// Closes the browser as a person would, then opens it again with the same profile.
+    ///
+    /// # Errors
+    /// If it does not start again.
+    pub async fn reopen(self) -> Result<Self> {
+        let Browser { driver, mut chromedriver, profile, folder } = self;
+        driver.quit().await?;
+        chromedriver.stop().await?;
+        let (chromedriver, driver) = start(folder.path(), &profile).await?;
+        Ok(Browser { driver, chromedriver, profile, folder })
+    }
+
+    /// Closes the browser and removes its profile.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn close(self) -> Result<()> {
+        let Browser { driver, mut chromedriver, .. } = self;
+        driver.quit().await?;
+        chromedriver.stop().await
+    }
+
+    async fn find(&self, kind: &str, label: &str) -> Result<WebElement> {
+        let found = wait::until(format!("a {kind} labelled `{label}`"), DEADLINE, async || {
+            let found = self.call("find", vec![kind.into(), label.into()]).await?;
+            Ok(if found.json().is_null() { None } else { Some(found.element()?) })
+        });
+        self.explained(found.await).await
+    }
+
+    /// Calls a function of the finder.
+    async fn call(&self, function: &str, arguments: Vec<serde_json::Value>) -> Result<ScriptRet> {
+        let script = format!("{FINDER}\nreturn {function}(...arguments);");
+        Ok(self.driver.execute(script, arguments).await?)
+    }
+
+    /// Adds what the page shows to an error.
+    async fn explained<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let text = self.text().await.unwrap_or_else(|error| format!("(no text: {error})"));
+                let address = self.address().await.unwrap_or_default();
+                let console = self.console_errors().await.unwrap_or_default().join("\n");
+                Err(error.context(format!("at {address}, the page shows:\n{text}\nconsole:\n{console}")))
+            }
+        }
+    }
+}
+
+/// Starts a chromedriver of its own and a browser through it.
+async fn start(folder: &Path, profile: &Path) -> Result<(Process, WebDriver)> {
+    let spec = Spec {
+        name: "chromedriver".into(),
+        program: find_program(&["chromedriver"])?,
+        arguments: vec!["--port=0".into()],
+        environment: Vec::new(),
+        log_file: folder.join("chromedriver.log"),
+    };
+    let chromedriver = Process::start(spec)?;
+    let line = chromedriver.wait_for_line("started successfully on port", DEADLINE).await?;
+    let port = line.trim_end_matches('.').rsplit(' ').next().context("a port in chromedriver's line")?;
+
+    let mut capabilities = DesiredCapabilities::chrome();
+    let browser = find_program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])?;
+    capabilities.set_binary(&browser.to_string_lossy())?;
+    for argument in ARGUMENTS {
+        capabilities.add_arg(argument)?;
+    }
+    capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
+    let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+        .await
+        .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", chromedriver.log_end()))?;
+    Ok((chromedriver, driver))
+}
+
+fn find_program(names: &[&str]) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = names.iter().flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)));
+    candidates
+        .into_iter()
+        .find(|file| file.is_file())
+        .with_context(|| format!("{} is not installed: run `cargo xtask setup`", names[0]))
+}

@@ -1,0 +1,333 @@
+//! A whole local network as real processes, started by the commands that an operator uses.
+//!
+//! ```text
+//! node genesis --preset demo --out FOLDER …   FOLDER/genesis.bin, FOLDER/v1 … vN (with keys)
+//! node run --home FOLDER/vI                   validator I; v1 is the bank too
+//! relay --genesis FOLDER/genesis.bin …        serves the pages and the chain
+//! ```
+//!
+//! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN` and
+//! `relay`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::ports::PortBlock;
+use crate::process::{Process, Spec};
+
+/// The process that serves the pages.
+pub const RELAY: &str = "relay";
+
+/// The validator that is the bank `@main` too.
+pub const BANK: &str = "v1";
+
+/// The network's name in its genesis.
+const NAME: &str = "local";
+
+/// What kind of network to start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many validators.
+    pub validators: u16,
+    /// Time between blocks in milliseconds; `None` takes the preset's.
+    pub block_time_ms: Option<u64>,
+    /// The relay's port; `None` takes a free one.
+    pub relay_port: Option<u16>,
+    /// Where everything is kept; `None` takes a temporary folder. A folder that holds a network
+    /// already is continued.
+    pub folder: Option<PathBuf>,
+    /// The bundled pages.
+    pub pages: PathBuf,
+    /// The folder with the programs `node` and `relay`.
+    pub programs: PathBuf,
+}
+
+impl Plan {
+    /// Four validators with the demo's values, in a temporary folder, with the programs and pages
+    /// of this build.
+    ///
+    /// # Errors
+    /// If the programs are not built.
+    pub fn new() -> Result<Self> {
+        let programs = built_programs()?;
+        let target = programs.parent().context("the programs are in no target folder")?;
+        Ok(Plan {
+            validators: 4,
+            block_time_ms: None,
+            relay_port: None,
+            folder: None,
+            pages: target.join("www"),
+            programs,
+        })
+    }
+}
+
+/// The folder where cargo put `node` and `relay`, seen from the running program.
+fn built_programs() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(2);
+    for folder in folders {
+        if folder.join("node").is_file() && folder.join("relay").is_file() {
+            return Ok(folder.to_owned());
+        }
+    }
+    bail!(
+        "the programs `node` and `relay` are not built beside {}: run `cargo build --package fair-node --package fair-relay`",
+        own.display()
+    );
+}
+
+/// A running network.
+#[derive(Debug)]
+pub struct Network {
+    processes: BTreeMap<String, Process>,
+    urls: BTreeMap<String, String>,
+    folder: PathBuf,
+    programs: PathBuf,
+    temporary: Option<TempDir>,
+    _ports: Option<PortBlock>,
+}
+
+impl Network {
+    /// Makes a genesis (or continues the kept one), starts every process and waits until all are
+    /// ready.
+    ///
+    /// # Errors
+    /// What went wrong, with the last lines of the process concerned.
+    pub async fn start(plan: &Plan) -> Result<Self> {
+        let (folder, temporary) = match &plan.folder {
+            Some(folder) => (folder.clone(), None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("fair-network-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        let is_new = !folder.join("genesis.bin").exists();
+        let ports = if is_new { Some(PortBlock::reserve()?) } else { None };
+        if let Some(ports) = &ports {
+            make_genesis(plan, &folder, ports).await?;
+        }
+        std::fs::create_dir_all(folder.join("logs"))?;
+        let mut network = Network {
+            processes: BTreeMap::new(),
+            urls: BTreeMap::new(),
+            folder,
+            programs: plan.programs.clone(),
+            temporary,
+            _ports: ports,
+        };
+        network.start_validators(plan).await?;
+        network.start_relay(plan).await?;
+        Ok(network)
+    }
+
+    async fn start_validators(&mut self, plan: &Plan) -> Result<()> {
+        let names: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
+        for name in &names {
+            let home = self.folder.join(name);
+            let arguments = vec!["run".into(), "--home".into(), home.into()];
+            self.spawn(name, "node", arguments)?;
+        }
+        for name in &names {
+            self.wait_until_ready(name).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_relay(&mut self, plan: &Plan) -> Result<()> {
+        let port = match plan.relay_port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let validators: Vec<&str> = self.urls.values().map(String::as_str).collect();
+        let arguments: Vec<OsString> = vec![
+            "--genesis".into(),
+            self.folder.join("genesis.bin").into(),
+            "--listen".into(),
+            format!("127.0.0.1:{port}").into(),
+            "--pages".into(),
+            plan.pages.clone().into(),
+            "--validators".into(),
+            validators.join(",").into(),
+            "--data".into(),
+            self.folder.join("relay").into(),
+        ];
+        self.spawn(RELAY, "relay", arguments)?;
+        self.wait_until_ready(RELAY).await
+    }
+
+    fn spawn(&mut self, name: &str, program: &str, arguments: Vec<OsString>) -> Result<()> {
+        let spec = Spec {
+            name: name.to_owned(),
+            program: self.programs.join(program),
+            arguments,
+            environment: Vec::new(),
+            log_file: self.folder.join("logs").join(format!("{name}.log")),
+        };
+        self.processes.insert(name.to_owned(), Process::start(spec)?);
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self, name: &str) -> Result<()> {
+        let url = self.process(name)?.ready().await?;
+        self.urls.insert(name.to_owned(), url);
+        Ok(())
+    }
+
+    /// Where a person opens the wallet: the relay's URL, without a slash at the end.
+    ///
+    /// # Errors
+    /// If the relay never became ready.
+    pub fn url(&self) -> Result<&str> {
+        self.url_of(RELAY)
+    }
+
+    /// The URL that a process said it serves, without a slash at the end.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub fn url_of(&self, name: &str) -> Result<&str> {
+        let url = self.urls.get(name).with_context(|| format!("no process {name}"))?;
+        Ok(url.trim_end_matches('/'))
+    }
+
+    /// The names of all processes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.processes.keys().map(String::as_str)
+    }
+
+    /// Where everything is: `genesis.bin`, `v1` …, `relay`, `logs`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// One process, to look at its log or to stop it.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub fn process(&mut self, name: &str) -> Result<&mut Process> {
+        self.processes.get_mut(name).with_context(|| format!("no process {name}"))
+    }
+
+    /// Ends a process at once (SIGKILL).
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub async fn kill(&mut self, name: &str) -> Result<()> {
+        self.process(name)?.kill().await
+    }
+
+    /// Asks a process to end (SIGTERM) and waits for it.
+    ///
+    /// # Errors
+    /// If there is no such process or it does not end in time.
+    pub async fn stop(&mut self, name: &str) -> Result<()> {
+        self.process(name)?.stop().await
+    }
+
+    /// Starts a process again with the same arguments (killing it if it runs) and waits until it
+    /// is ready.
+    ///
+    /// # Errors
+    /// If there is no such process or it does not become ready.
+    pub async fn restart(&mut self, name: &str) -> Result<()> {
+        self.process(name)?.restart().await?;
+        Ok(())
+    }
+
+    /// Runs an operator's command, `node SUBCOMMAND --home FOLDER/NAME ARGUMENTS`, and returns what
+    /// it printed.
+    ///
+    /// # Errors
+    /// If it fails, with what it said.
+    pub async fn node(&self, name: &str, subcommand: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.programs.join("node"));
+        command.arg(subcommand).arg("--home").arg(self.folder.join(name)).args(arguments);
+        run_to_end(command).await
+    }
+
+    /// Asks every process to end, the relay first, and waits for all.
+    ///
+    /// # Errors
+    /// The first process that did not end in time; the others are stopped too.
+    pub async fn shut_down(mut self) -> Result<()> {
+        let mut result = self.stop(RELAY).await;
+        let names: Vec<String> = self.processes.keys().cloned().collect();
+        for name in names {
+            result = result.and(self.stop(&name).await);
+        }
+        result
+    }
+
+    /// The processes that have ended by themselves, with how.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub fn ended(&mut self) -> Result<Vec<(String, std::process::ExitStatus)>> {
+        let mut ended = Vec::new();
+        for (name, process) in &mut self.processes {
+            if let Some(status) = process.ended()? {
+                ended.push((name.clone(), status));
+            }
+        }
+        Ok(ended)
+    }
+}
+
+impl Drop for Network {
+    /// What a failed test leaves behind is kept to be looked at.
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.temporary.take()
+        {
+            eprintln!("the network's folder is kept: {}", folder.keep().display());
+        }
+    }
+}
+
+/// How long a command that is no daemon may take.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+
+async fn make_genesis(plan: &Plan, folder: &Path, ports: &PortBlock) -> Result<()> {
+    if plan.validators > ports.count() / 2 {
+        bail!("{} validators need more ports than are reserved", plan.validators);
+    }
+    let mut command = Command::new(plan.programs.join("node"));
+    command.args(["genesis", "--preset", "demo", "--name", NAME]);
+    command.arg("--out").arg(folder);
+    command.args(["--validators", &plan.validators.to_string()]);
+    command.args(["--base-port", &ports.first().to_string()]);
+    if let Some(block_time_ms) = plan.block_time_ms {
+        command.args(["--blocktime", &block_time_ms.to_string()]);
+    }
+    run_to_end(command).await?;
+    Ok(())
+}
+
+async fn run_to_end(mut command: Command) -> Result<String> {
+    let shown = format!("{:?}", command.as_std());
+    let running = command.kill_on_drop(true).output();
+    let output = tokio::time::timeout(COMMAND_DEADLINE, running)
+        .await
+        .with_context(|| format!("{shown} takes longer than {} s", COMMAND_DEADLINE.as_secs()))?
+        .with_context(|| format!("cannot start {shown}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{shown} ended with {}:\n{}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A port that nobody uses at this moment. Known beforehand, so that the relay keeps it over a
+/// restart.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

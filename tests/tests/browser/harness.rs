@@ -1,0 +1,68 @@
+//! The harness tried on a page of its own.
+
+use anyhow::Result;
+use fair_tests::browser::Browser;
+
+async fn open_page() -> Result<Browser> {
+    let page = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/browser/harness/page.html");
+    let browser = Browser::open().await?;
+    browser.go(page).await?;
+    Ok(browser)
+}
+
+#[tokio::test]
+async fn operates_a_page_by_its_labels() -> Result<()> {
+    let browser = open_page().await?;
+    browser.see("No order yet").await?;
+    browser.fill("Amount", "12.50").await?;
+    browser.fill("Currency", "FRD").await?;
+    browser.click("Order").await?;
+    browser.see("Ordered 12.50 FRD").await?;
+    browser.see_no_more("No order yet").await?;
+    assert_eq!(browser.value("Amount").await?, "12.50");
+    assert_eq!(browser.text_of("output").await?, "Ordered 12.50 FRD");
+    browser.click("Inside").await?;
+    browser.see("a shadow was clicked").await?;
+    browser.close().await
+}
+
+#[tokio::test]
+async fn storage_outlives_the_browser() -> Result<()> {
+    let browser = open_page().await?;
+    let page = browser.address().await?;
+    browser.click("Remember").await?;
+    browser.see("remembered").await?;
+    let browser = browser.reopen().await?;
+    browser.go(&page).await?;
+    browser.see("remembered").await?;
+    browser.close().await
+}
+
+#[tokio::test]
+async fn an_error_tells_what_the_page_shows() -> Result<()> {
+    let browser = open_page().await?;
+    let short = std::time::Duration::from_millis(100);
+    let error = browser.see_within("Paid", short).await.expect_err("nobody paid");
+    assert!(format!("{error:#}").contains("No order yet"), "{error:#}");
+    browser.run("console.error('broken pipe')").await?;
+    let errors = browser.console_errors().await?;
+    assert!(errors.iter().any(|line| line.contains("broken pipe")), "{errors:?}");
+    browser.close().await
+}
+
+#[tokio::test]
+async fn pictures_show_the_whole_page_and_refuse_a_wide_one() -> Result<()> {
+    let browser = open_page().await?;
+    browser.screenshot("harness").await?;
+    let folder = fair_tests::browser::screenshot_folder()?;
+    for (screen, width) in [("390-light", 390), ("390-dark", 390), ("1280-light", 1280), ("1280-dark", 1280)] {
+        let picture = std::fs::read(folder.join(format!("harness-{screen}.png")))?;
+        let field = |at: usize| picture[at..at + 4].iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
+        assert_eq!(field(16), width);
+        assert!(field(20) >= 2_000, "the page is 2,000 px long, the picture {}", field(20));
+    }
+    browser.run("document.querySelector('output').style.width = '3000px'").await?;
+    let error = browser.screenshot("harness-wide").await.expect_err("too wide");
+    assert!(error.to_string().contains("wider than the screen"), "{error:#}");
+    browser.close().await
+}

@@ -1,0 +1,3 @@
+//! Tests in a real browser; `cargo xtask test` runs them. One module per subject.
+
+mod harness;

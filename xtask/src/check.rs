@@ -1,0 +1,93 @@
+//! `cargo xtask test`: every check, in the order in which failures are cheapest to find.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::bundle::{self, Profile};
+use crate::process;
+use crate::setup::{self, CHROMEDRIVER, CHROMIUM_ARGUMENTS, WasmToolchain};
+use crate::steps::Steps;
+use crate::words;
+use crate::workspace;
+
+/// The product: the same selection of packages and features in every native call of cargo, because
+/// with another one it would compile shared dependencies again. For the same reason this program
+/// itself is apart: `cargo xtask` has compiled it alone.
+const PRODUCT: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "fair-tests/browser"];
+const XTASK: [&str; 2] = ["--package", "xtask"];
+
+/// All that needs no browser.
+pub(crate) fn quick(steps: &mut Steps) -> Result<()> {
+    let toolchain = setup::wasm_target(steps)?;
+    without_browser(steps, &toolchain)
+}
+
+/// Everything.
+pub(crate) fn full(steps: &mut Steps) -> Result<()> {
+    let toolchain = setup::wasm_target(steps)?;
+    setup::browser(steps)?;
+    without_browser(steps, &toolchain)?;
+    steps.run("client tests in Chromium", || client_tests(&toolchain))?;
+    bundle::bundle(steps, &toolchain, Profile::Small)?;
+    steps.run("end to end in Chromium", || {
+        let browser = ["--test", "browser", "--", "--test-threads=1"];
+        process::run(process::cargo().arg("test").args(PRODUCT).args(browser))
+    })
+}
+
+fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
+    steps.run("format", || process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
+    steps.run("words", words::check)?;
+    steps.run("lints, native", || {
+        let strict = ["--all-targets", "--", "-Dwarnings"];
+        process::run(process::cargo().arg("clippy").args(PRODUCT).args(strict))?;
+        process::run(process::cargo().arg("clippy").args(XTASK).args(strict))
+    })?;
+    steps.run("lints, wasm", || wasm_lints(toolchain))?;
+    // Programs together with tests, so that both use the same dependencies.
+    steps.run("compile programs and tests", || {
+        process::run(process::cargo().arg("build").args(PRODUCT).args(["--bins", "--lib", "--tests"]))
+    })?;
+    steps.run("tests", || {
+        process::run(process::cargo().arg("test").args(PRODUCT))?;
+        process::run(process::cargo().arg("test").args(XTASK))
+    })
+}
+
+fn wasm_lints(toolchain: &WasmToolchain) -> Result<()> {
+    let package = ["--package", "fair-web"];
+    if toolchain.has_clippy() {
+        let mut cargo = toolchain.cargo("clippy");
+        return process::run(cargo.args(package).args(["--all-targets", "--", "-Dwarnings"]));
+    }
+    println!("    Debian's compiler has no clippy: checking that the client compiles");
+    process::run(toolchain.cargo("check").args(package))
+}
+
+/// The client's own tests, each file of them in a fresh Chromium.
+fn client_tests(toolchain: &WasmToolchain) -> Result<()> {
+    let browser = setup::chromium().context("Chromium is not installed")?;
+    let driver = process::find_program(CHROMEDRIVER).context("chromedriver is not installed")?;
+    let arguments: Vec<&str> = CHROMIUM_ARGUMENTS.iter().map(|flag| flag.trim_start_matches('-')).collect();
+    let options = format!("{{\"goog:chromeOptions\":{{\"args\":{arguments:?},\"binary\":{browser:?}}}}}");
+    let options_file = workspace::target().join("webdriver.json");
+    fs::write(&options_file, options)?;
+
+    let runner = std::env::current_exe()?;
+    let mut cargo = toolchain.cargo("test");
+    cargo
+        .args(["--package", "fair-web", "--profile", Profile::Fast.name()])
+        .arg("--config")
+        .arg(format!("target.wasm32-unknown-unknown.runner=[{runner:?},\"wasm-test-runner\"]"))
+        .env("CHROMEDRIVER", driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", options_file)
+        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1");
+    process::run(&mut cargo)
+}
+
+/// Runs one compiled test file; cargo starts this program for each.
+pub(crate) fn run_wasm_test_file(arguments: Vec<String>) -> Result<()> {
+    let program = "wasm-test-runner".to_owned();
+    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))
+}

@@ -1,0 +1,22 @@
+//! Installs what the other tasks need and is missing.
+
+use anyhow::Result;
+
+use crate::steps::Steps;
+
+mod apt;
+mod browser;
+mod wasm;
+
+pub(crate) use browser::{CHROMEDRIVER, CHROMIUM_ARGUMENTS, chromium};
+pub(crate) use wasm::WasmToolchain;
+
+/// A compiler for wasm32-unknown-unknown.
+pub(crate) fn wasm_target(steps: &mut Steps) -> Result<WasmToolchain> {
+    steps.run("set up: wasm target", wasm::set_up)
+}
+
+/// Chromium, its driver and at least one font.
+pub(crate) fn browser(steps: &mut Steps) -> Result<()> {
+    steps.run("set up: browser", browser::set_up)
+}
