@@ -333,6 +333,7 @@ export interface Channel {
   side: 'left' | 'right';
   epoch: number;
   frame: number;
+  /** One for each asset in use or with a limit; after `addBank` all that were named, zeros included. */
   assets: ChannelAsset[];
   problem: FairErrorShape | null;
   at: VerifiedAt | null;
@@ -478,8 +479,8 @@ export interface Fair {
   /** Rejects `wallet.wrong_password`. */
   unlock(p: { password: string }, o?: CallOptions): Promise<Status>;
   lock(p?: null, o?: CallOptions): Promise<Status>;
-  /** Deletes keys and channels from this device. */
-  wipe(p: { password: string }, o?: CallOptions): Promise<Status>;
+  /** Deletes keys and channels from this device. Works while locked: the words are the way back, and asking for the password would only stop its owner. */
+  wipe(p?: null, o?: CallOptions): Promise<Status>;
   words(p: { password: string }, o?: CallOptions): Promise<{ words: string[] }>;
   changePassword(p: { old: string; new: string }, o?: CallOptions): Promise<Status>;
   /** Everything stored, as a JSON text without secrets, for the advanced page and for export. */

@@ -1,0 +1,5 @@
+/** Registers the custom elements. */
+
+import { FairTime } from './fair-time.js';
+
+customElements.define('fair-time', FairTime);

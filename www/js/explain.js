@@ -1,0 +1,120 @@
+/**
+ * What a typed error means to a person: what happened, and one next step.
+ * Unknown codes fall back to the engine's own sentence.
+ */
+
+/** @typedef {{title: string, next: string | null}} Meaning */
+
+/** What each check of the verifier looks at, for "a block whose … does not verify". */
+const CHECKS = /** @type {Record<string, string>} */ ({
+  'chain.malformed': 'encoding',
+  'chain.bad_version': 'version',
+  'chain.unknown_version': 'version',
+  'chain.wrong_chain': 'network',
+  'chain.wrong_genesis': 'genesis document',
+  'chain.bad_height': 'height',
+  'chain.bad_time': 'time',
+  'chain.bad_proposer': 'proposer',
+  'chain.bad_previous': 'link to the block before it',
+  'chain.bad_usable': 'count of usable blocks',
+  'chain.bad_batches_root': 'list of batches',
+  'chain.bad_batch': 'content',
+  'chain.bad_state_root': 'state root',
+  'chain.bad_validators_hash': 'validator set',
+  'chain.bad_next_validators_hash': 'next validator set',
+  'chain.bad_parameters_hash': 'parameters',
+  'chain.bad_hash': 'hash',
+  'chain.bad_certificate': 'certificate',
+  'chain.bad_signature': 'signature',
+  'chain.too_few_signatures': 'number of signatures',
+  'chain.unknown_signer': 'list of signers',
+  'chain.bad_proof': 'proof',
+  'chain.too_large': 'size',
+  'chain.from_future': 'time (it lies in the future)',
+});
+
+/** @type {Record<string, Meaning>} */
+const MEANINGS = {
+  'engine.interrupted': { title: 'The wallet restarted meanwhile', next: 'Look under Activity whether it was done before you try again.' },
+  'engine.crashed': { title: 'The wallet engine stopped', next: 'It is starting again from what is stored; nothing is lost.' },
+  'engine.load_failed': { title: 'The wallet engine could not be loaded', next: 'Check the connection and load the page again.' },
+  'browser.unsupported': { title: 'This browser lacks something that the wallet needs', next: 'Use a current Chrome, Edge, Firefox or Safari over https.' },
+  'storage.newer_version': { title: 'This wallet was opened by a newer version', next: 'Load the page again to get the newer version.' },
+  'storage.write_failed': { title: 'Your browser could not store a change', next: 'The wallet shows everything and changes nothing. Free some space, then load the page again.' },
+  'storage.full': { title: 'There is no room left to store wallet data', next: 'Free some space, then load the page again.' },
+  'storage.fenced': { title: 'Another tab has taken over this wallet', next: 'Continue there, or load this page again.' },
+  'wallet.wrong_password': { title: 'This is not the password', next: 'Try again, or restore the wallet from its words.' },
+  'wallet.weak_password': { title: 'The password is too short', next: 'Use at least 8 characters.' },
+  'wallet.wrong_words': { title: 'These are not the words', next: 'Compare with what you wrote down, word by word.' },
+  'wallet.bad_words': { title: 'These words do not form a wallet', next: 'Check spelling and order.' },
+  'wallet.exists': { title: 'This browser already holds a wallet', next: 'Unlock it, or wipe it in the settings first.' },
+  'wallet.locked': { title: 'The wallet is locked', next: 'Unlock it with your password.' },
+  'wallet.read_only': { title: 'The wallet is read-only', next: 'It changes nothing until its storage works again.' },
+  'relay.unreachable': { title: 'No relay answers', next: 'Check the connection. The wallet tries again by itself.' },
+  'relay.limited': { title: 'The relay asks to wait', next: 'Try again in a moment.' },
+  'chain.unknown_block': { title: 'There is no such block', next: 'The chain may not have reached this height yet.' },
+  'chain.unknown_account': { title: 'Nobody has used this account on the chain', next: 'Check the number or key.' },
+  'chain.unknown_channel': { title: 'These two have no channel on the chain', next: null },
+  'chain.stale': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
+  'chain.stale_head': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
+  'chain.fork': { title: 'Two certified blocks exist at one height', next: 'Do not sign anything. Ask the validators what happened.' },
+  'chain.forked': { title: 'Two certified blocks exist at one height', next: 'Do not sign anything. Ask the validators what happened.' },
+  'batch.unregistered': { title: 'Your account is not on the chain yet', next: 'It is registered by the first deposit to it.' },
+  'batch.unfunded': { title: 'Not enough FRD for this', next: 'Remove an action, or get more FRD first.' },
+  'batch.insufficient_balance': { title: 'Not enough on-chain balance', next: 'Use a smaller amount.' },
+  'batch.fee': { title: 'Not enough FRD for the fee', next: 'Leave some FRD on your on-chain balance.' },
+  'batch.waiting': { title: 'An earlier batch still waits for its block', next: 'Send this one when it is done.' },
+  'batch.empty': { title: 'There is nothing to send', next: null },
+  'faucet.limited': { title: 'The faucet gives only now and then', next: 'Try again later.' },
+  'faucet.none': { title: 'This network has no faucet', next: null },
+  'faucet.unavailable': { title: 'The faucet does not answer', next: 'Try again in a moment.' },
+  'channel.offline': { title: 'The bank is not connected', next: 'The wallet connects again by itself.' },
+  'channel.suspended': { title: 'This channel is suspended', next: 'See its page under Banks.' },
+  'payment.malformed': { title: 'This is neither an invoice nor an address', next: 'Copy the whole text and paste it again.' },
+  'payment.wrong_network': { title: 'This belongs to another network', next: 'Ask for an invoice of this network.' },
+  'payment.expired': { title: 'This invoice has expired', next: 'Ask for a new one.' },
+  'payment.own': { title: 'This is your own invoice', next: 'Somebody else has to pay it.' },
+  'payment.already_paid': { title: 'You have already paid this invoice', next: 'See Activity for the proof.' },
+  'payment.no_route': { title: 'No way leads to the payee', next: 'You and the payee need a bank in common, or banks that know each other.' },
+  'payment.too_much': { title: 'This is more than you can send', next: 'Use a smaller amount, or deposit more.' },
+  'payment.no_capacity': { title: 'The payee cannot receive this much', next: 'Use a smaller amount.' },
+  'payment.payee_offline': { title: 'The payee is not connected', next: 'Try again when they have opened their wallet.' },
+  'payment.rejected': { title: 'The payee did not accept it', next: 'Ask for a new invoice.' },
+  'payment.timeout': { title: 'It was not answered in time', next: 'Nothing was paid. Try again.' },
+  'payment.fee_rose': { title: 'The fee has gone up', next: 'Look at the new fee and confirm again.' },
+  'input.bad_account': { title: 'This is not an account', next: 'Enter a number, a key, an address or @handle.' },
+};
+
+/**
+ * @param {import('./api').FairErrorShape} error
+ * @returns {Meaning}
+ */
+export function meaning(error) {
+  const known = MEANINGS[error.code];
+  if (known) return known;
+  const checked = refusedPart(error);
+  if (checked) return { title: `A block whose ${checked} does not verify was refused`, next: null };
+  return { title: error.message, next: error.retryable ? 'Trying again can help.' : null };
+}
+
+/**
+ * The part of a block that a failed check looked at, or null for other errors.
+ * A code that is not listed still names its part: `chain.bad_some_field`.
+ * @param {import('./api').FairErrorShape} error
+ */
+export function refusedPart(error) {
+  if (CHECKS[error.code]) return CHECKS[error.code];
+  const field = /^chain\.(?:bad|wrong|invalid)_(\w+)$/.exec(error.code)?.[1];
+  return field ? field.replaceAll('_', ' ') : null;
+}
+
+/**
+ * @param {import('./api').VerificationFailure} failure
+ */
+export function refusalSentence(failure) {
+  const part = refusedPart(failure.error) ?? 'content';
+  const which = failure.height === null ? 'something' : `block #${failure.height}`;
+  return failure.height === null
+    ? `This relay sent ${which} whose ${part} does not verify. Nothing from it was used.`
+    : `This relay sent ${which}, whose ${part} does not verify. Nothing from it was used.`;
+}

@@ -1,0 +1,169 @@
+/** Activity: payments by day, one in detail with its proof, and all of it as CSV. */
+
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { ago, amount, answered, bones, button, copyable, empty, errorNote, facts, heading, linkButton, tag, who } from '../parts/basic.js';
+import { accountName, amountPlain, csvCell, dayName, exactTime } from '../format.js';
+import { meaning } from '../explain.js';
+import { saveText } from '../parts/save.js';
+import { statusLine } from './pay.js';
+import { to } from '../router.js';
+
+/** @typedef {import('../app.js').App} App */
+/** @typedef {import('../api').Payment} Payment */
+
+const ROWS = 50;
+/** More than this many pages are not asked for at once when exporting. */
+const EXPORT_ROWS = 200;
+
+/**
+ * @param {App} app
+ * @returns {import('../app.js').Page}
+ */
+export function activityPage(app) {
+  /** @type {string[]} */
+  const older = [];
+  return {
+    title: 'Activity',
+    view: () => {
+      const pages = [null, ...older].map((before) => app.use('activity', { before, limit: ROWS }));
+      const payments = pages.flatMap(({ value }) => value?.payments ?? []);
+      const next = pages.at(-1)?.value?.next ?? null;
+      return [
+        heading('Activity', payments.length > 0 && button('Save as CSV', { icon: 'save', slim: true, busy: app.doing('csv'), onclick: () => app.act('csv', () => saveCsv(app)) })),
+        app.problem('csv') && errorNote(/** @type {any} */ (app.problem('csv'))),
+        answered(pages[0], () => (payments.length === 0
+          ? h('section', { class: 'card' }, empty('activity', 'Nothing here yet', 'Payments, deposits and withdrawals appear here the moment they begin.', linkButton('Pay', to('pay'), { main: true }), linkButton('Receive', to('receive'))))
+          : h('section', { class: 'card flush', key: 'list' }, byDay(app, payments))), () => h('div', { class: 'card' }, bones(8))),
+        next !== null && h('div', { class: 'row' }, button('Older', { onclick: () => { older.push(next); app.refresh(); } })),
+      ];
+    },
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {Payment[]} payments
+ */
+function byDay(app, payments) {
+  /** @type {Map<string, Payment[]>} */
+  const days = new Map();
+  for (const payment of payments) {
+    const day = dayName(payment.createdAt, Date.now(), app.locale);
+    days.set(day, [...days.get(day) ?? [], payment]);
+  }
+  return [...days].map(([day, list]) => h('div', { key: day }, h('h2', { class: 'day' }, day), h('ul', { class: 'rows' }, activityRows(app, list))));
+}
+
+/** What a payment is called where there is no description. @param {Payment} payment */
+function title(payment) {
+  const name = payment.counterparty ? accountName(payment.counterparty) : null;
+  switch (payment.kind) {
+    case 'deposit': return name ? `Deposit in the channel with ${name}` : 'Deposit';
+    case 'withdrawal': return name ? `Withdrawal from the channel with ${name}` : 'Withdrawal';
+    case 'fee': return name ? `Insurance price to ${name}` : 'Insurance price';
+    default: {
+      if (payment.description) return payment.description;
+      if (payment.direction === 'in') return name ? `From ${name}` : 'Received';
+      return name ? `To ${name}` : 'Sent';
+    }
+  }
+}
+
+/** @param {Payment} payment */
+function stateTag(payment) {
+  switch (payment.state) {
+    case 'paid': return null;
+    case 'failed': return tag('bad', icon('cross', { size: 14 }), 'failed');
+    case 'settling': return tag('move', icon('clock', { size: 14 }), 'settling');
+    default: return tag('move', icon('clock', { size: 14 }), 'locking');
+  }
+}
+
+/**
+ * @param {App} app
+ * @param {Payment[]} payments
+ */
+export function activityRows(app, payments) {
+  return payments.map((payment) => {
+    const incoming = payment.direction === 'in';
+    const tone = payment.state === 'failed' ? 'bad' : payment.state !== 'paid' ? 'move' : incoming ? 'good' : null;
+    const picture = payment.state === 'failed' ? 'cross' : payment.kind === 'deposit' || payment.kind === 'withdrawal' ? 'chain' : incoming ? 'receive' : 'pay';
+    const signed = payment.state === 'failed' ? payment.amount : incoming ? payment.amount : -payment.amount;
+    return h('li', { key: payment.id }, h('a', { class: 'item', href: to('payment', payment.id) },
+      h('span', { class: 'round', 'data-tone': tone }, icon(picture, { size: 18 })),
+      h('span', { class: 'stack tight' }, h('span', { class: 'line' }, title(payment)), h('span', { class: 'sub' }, ago(app, payment.createdAt))),
+      h('span', { class: 'stack tight' }, amount(app, payment.asset, signed, { plus: incoming && payment.state === 'paid', tone: incoming && payment.state === 'paid' ? 'plus' : 'minus' }), stateTag(payment))));
+  });
+}
+
+/**
+ * @param {App} app
+ * @param {string[]} path
+ * @returns {import('../app.js').Page}
+ */
+export function paymentPage(app, [id = '']) {
+  return {
+    title: 'Payment',
+    view: () => [
+      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('activity') }, 'Activity'), '›', 'Payment'),
+      answered(app.use('payment', { id }), (payment) => paymentView(app, payment), () => h('div', { class: 'card' }, bones(6))),
+    ],
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {import('../api').PaymentDetails} payment
+ */
+function paymentView(app, payment) {
+  const incoming = payment.direction === 'in';
+  return [
+    heading(title(payment)),
+    h('section', { class: 'card', key: 'sum' },
+      h('p', null, amount(app, payment.asset, incoming ? payment.amount : -payment.amount, { big: true, plus: incoming })),
+      statusLine(app, payment),
+      payment.error && errorNote(payment.error),
+      facts(
+        payment.counterparty && [incoming ? 'From' : 'To', who(payment.counterparty)],
+        payment.description !== null && ['For', payment.description],
+        !incoming && ['Fee', payment.fee === 0n ? 'none' : amount(app, payment.asset, payment.fee)],
+        ['Started', exactTime(payment.createdAt, app.locale)],
+        payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
+        payment.assurance && ['Assurance', ['insured ', amount(app, payment.asset, payment.assurance.insured), ', uninsured ', amount(app, payment.asset, payment.assurance.uninsured)]],
+        payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${payment.height}`)],
+        payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
+        payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),
+    payment.proof !== null && h('section', { class: 'card', key: 'proof' }, h('header', null, h('h2', null, 'Proof of payment')),
+      h('p', { class: 'muted small' }, 'The invoice signed by the payee with the secret that only payment reveals. Anybody can check it offline.'),
+      copyable(app, payment.proof, 'proof'),
+      h('div', { class: 'row' }, button('Save proof', { icon: 'save', slim: true, onclick: () => saveText(`proof-${payment.id.slice(0, 12)}.txt`, 'text/plain', /** @type {string} */ (payment.proof)) }))),
+    h('section', { class: 'card', key: 'exact' }, h('details', null, h('summary', null, 'Exact'), facts(
+      ['Payment', h('code', null, payment.id)],
+      payment.hash !== null && ['Hash', copyable(app, payment.hash, 'payment hash')],
+      payment.preimage !== null && ['Secret', copyable(app, payment.preimage, 'payment secret')],
+      payment.invoice !== null && ['Invoice', copyable(app, payment.invoice, 'invoice')],
+      payment.attempts.length > 0 && ['Attempts', h('ol', { class: 'stack tight' }, payment.attempts.map((attempt, index) => h('li', { key: index },
+        `${exactTime(attempt.startedAt, app.locale)}: ${attempt.state}`, attempt.route.length > 0 && [' via ', attempt.route.map(accountName).join(', ')], attempt.error && `, ${meaning(attempt.error).title}`)))]))),
+  ];
+}
+
+/** @param {App} app */
+async function saveCsv(app) {
+  /** @type {Payment[]} */
+  const all = [];
+  let before = null;
+  do {
+    const page = /** @type {import('../api').ActivityPage} */ (await app.client.activity({ before, limit: EXPORT_ROWS }));
+    all.push(...page.payments);
+    before = page.next;
+  } while (before !== null);
+  const head = ['id', 'time', 'direction', 'kind', 'state', 'asset', 'amount', 'fee', 'counterparty', 'description', 'error'];
+  const lines = all.map((payment) => {
+    const { ticker, decimals } = app.asset(payment.asset);
+    const signed = payment.direction === 'in' ? payment.amount : -payment.amount;
+    return [payment.id, new Date(payment.createdAt).toISOString(), payment.direction, payment.kind, payment.state, ticker, amountPlain(signed, decimals),
+      amountPlain(payment.fee, decimals), payment.counterparty?.key ?? '', payment.description ?? '', payment.error?.code ?? ''].map(csvCell).join(',');
+  });
+  saveText('fair-activity.csv', 'text/csv', [head.join(','), ...lines, ''].join('\r\n'));
+}

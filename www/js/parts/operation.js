@@ -1,0 +1,110 @@
+/** Operations as sentences with red and green chips, receipts, and the drawing of a rebalance. */
+
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { accountName, amountLine } from '../format.js';
+import { meaning } from '../explain.js';
+import { flows, rebalance, sentence } from '../sentences.js';
+import { amount, tag, who } from './basic.js';
+
+/** @typedef {import('../app.js').App} App */
+/** @typedef {import('../sentences.js').Part} Part */
+
+/**
+ * @param {App} app
+ * @param {Part[]} parts
+ */
+export function inWords(app, parts) {
+  return parts.map((part) => typeof part === 'string' ? part
+    : 'account' in part ? who(part.account) : amount(app, part.asset, part.amount));
+}
+
+/**
+ * `1,000.00 FRD from 2`: seen from the signer, whose partner names the channel.
+ * @param {App} app
+ * @param {import('../sentences.js').Flow} flow
+ * @param {import('../api').AccountRef} signer
+ */
+function chip(app, flow, signer) {
+  const own = flow.account.key === signer.key;
+  const pocket = flow.partner === null ? [who(flow.account)]
+    : own ? [flow.direction === 'in' && !flow.partner.handle && '@', who(flow.partner)]
+      : [who(flow.account), flow.partner.handle ? '' : '@', who(flow.partner)];
+  const sign = flow.direction === 'in' ? '+' : '−';
+  return h('span', { class: `chip ${flow.direction}` },
+    h('span', { class: 'unseen' }, flow.direction === 'in' ? 'in: ' : 'out: '),
+    sign, amount(app, flow.asset, flow.amount), flow.direction === 'in' ? ' to ' : ' from ', h('span', null, ...pocket));
+}
+
+/**
+ * @param {App} app
+ * @param {import('../api').Operation} operation
+ * @param {import('../api').AccountRef} signer
+ */
+export function flowChips(app, operation, signer) {
+  const moved = flows(operation, signer);
+  return moved.length > 0 && h('div', { class: 'flow' }, chip(app, moved[0], signer), icon('arrow', { size: 16 }), chip(app, moved[1], signer));
+}
+
+/** @param {import('../api').Receipt | null} receipt */
+export function receiptTag(receipt) {
+  if (receipt === null) return tag('move', icon('clock', { size: 14 }), 'waiting for block');
+  if (receipt.state === 'applied') return tag('good', icon('check', { size: 14 }), 'applied');
+  return tag('bad', icon('cross', { size: 14 }), 'skipped');
+}
+
+/** @param {import('../api').Receipt | null} receipt */
+export function receiptReason(receipt) {
+  return receipt?.state === 'skipped' && h('p', { class: 'small' }, `Skipped: ${meaning(receipt.reason).title}. `, h('code', null, receipt.reason.code));
+}
+
+/**
+ * @param {App} app
+ * @param {import('../api').Batch} batch
+ */
+export function batchCard(app, batch) {
+  const moved = rebalance(batch);
+  return h('article', { class: 'card', key: batch.hash },
+    h('header', null,
+      h('h3', null, who(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
+      h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${batch.bytes} bytes`)),
+    moved && rebalanceDrawing(app, batch.signer, moved),
+    h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', {
+      key: index, class: `operation${receipt.state === 'skipped' ? ' skipped' : ''}${group === null ? '' : ' grouped'}`,
+    },
+    h('div', { class: 'row apart' }, h('p', { class: 'grow' }, ...inWords(app, sentence(operation, batch.signer))), receiptTag(receipt)),
+    flowChips(app, operation, batch.signer),
+    receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', who(receipt.registered), ' on the way.'),
+    receiptReason(receipt)))),
+    h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
+      ` · valid until #${batch.validUntil} · fee per byte `, amount(app, 1, batch.feePerByte))));
+}
+
+/**
+ * Where insurance left and where it went, with the signer in the middle.
+ * @param {App} app
+ * @param {import('../api').AccountRef} signer
+ * @param {NonNullable<ReturnType<typeof rebalance>>} moved
+ */
+function rebalanceDrawing(app, signer, { asset, from, to }) {
+  const rows = Math.max(from.length, to.length);
+  const height = rows * 40 + 8;
+  const middle = height / 2;
+  const detail = app.asset(asset);
+  const label = (/** @type {import('../sentences.js').Flow} */ flow) =>
+    accountName(flow.account.key === signer.key ? /** @type {any} */ (flow.partner) : flow.account);
+  const total = from.reduce((sum, flow) => sum + flow.amount, 0n) || 1n;
+  const thick = (/** @type {bigint} */ value) => 2 + Number((value * 14n) / total);
+  const y = (/** @type {number} */ index, /** @type {number} */ count) => middle + (index - (count - 1) / 2) * 40;
+  const words = `From ${from.map(label).join(', ')} to ${to.map(label).join(', ')}`;
+  return h('svg', { class: 'sankey', viewBox: `0 0 640 ${height}`, role: 'img', 'aria-label': words },
+    from.map((flow, index) => h('path', {
+      d: `M170 ${y(index, from.length)}C240 ${y(index, from.length)} 240 ${middle} 310 ${middle}`, fill: 'none', stroke: 'var(--danger)', 'stroke-opacity': 0.55, 'stroke-width': thick(flow.amount),
+    })),
+    to.map((flow, index) => h('path', {
+      d: `M330 ${middle}C400 ${middle} 400 ${y(index, to.length)} 470 ${y(index, to.length)}`, fill: 'none', stroke: 'var(--insured)', 'stroke-opacity': 0.7, 'stroke-width': thick(flow.amount),
+    })),
+    h('circle', { cx: 320, cy: middle, r: 11, fill: 'var(--text)' }),
+    from.map((flow, index) => h('text', { x: 160, y: y(index, from.length) + 4, 'text-anchor': 'end' }, `${label(flow)}  −${amountLine(flow.amount, detail, app.locale)}`)),
+    to.map((flow, index) => h('text', { x: 480, y: y(index, to.length) + 4 }, `+${amountLine(flow.amount, detail, app.locale)}  ${label(flow)}`)));
+}

@@ -1,0 +1,65 @@
+/** Reading a QR code with the camera or from a picture, where the browser can. */
+
+import { h } from '../dom.js';
+import { button } from './basic.js';
+
+/** Between two looks at the camera picture. */
+const LOOK_MS = 200;
+
+export function canScan() {
+  return 'BarcodeDetector' in globalThis;
+}
+
+/**
+ * @param {import('../app.js').App} app
+ * @param {(text: string) => void} found
+ * @param {() => void} stopped
+ */
+export function scanner(app, found, stopped) {
+  return h('div', { class: 'stack', key: 'scanner' },
+    h('video', {
+      class: 'viewfinder', playsinline: true, muted: true, 'aria-label': 'Camera', key: 'video',
+      ref: (/** @type {HTMLVideoElement} */ video) => { watch(video, found).catch(() => { app.say('The camera cannot be used. Choose a picture, or paste the text.'); }); },
+    }),
+    h('div', { class: 'row' },
+      h('label', { class: 'button slim' }, 'Choose a picture', h('input', {
+        class: 'unseen', type: 'file', accept: 'image/*',
+        onchange: async (/** @type {any} */ event) => {
+          const [file] = event.target.files;
+          if (!file) return;
+          const text = await read(await createImageBitmap(file)).catch(() => null);
+          if (text) found(text);
+          else app.say('There is no QR code in this picture.');
+        },
+      })),
+      button('Stop scanning', { slim: true, onclick: stopped })));
+}
+
+/** @param {ImageBitmapSource} source @returns {Promise<string | null>} */
+async function read(source) {
+  const detector = new /** @type {any} */ (globalThis).BarcodeDetector({ formats: ['qr_code'] });
+  const [code] = await detector.detect(source);
+  return code?.rawValue ?? null;
+}
+
+/**
+ * Looks until something is found or the element has left the page; then the camera is off.
+ * @param {HTMLVideoElement} video
+ * @param {(text: string) => void} found
+ */
+async function watch(video, found) {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+  video.srcObject = stream;
+  await video.play();
+  const stop = () => stream.getTracks().forEach((track) => track.stop());
+  const look = async () => {
+    if (!video.isConnected) return stop();
+    const text = await read(video).catch(() => null);
+    if (text && video.isConnected) {
+      stop();
+      return found(text);
+    }
+    setTimeout(look, LOOK_MS);
+  };
+  look();
+}
