@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod certificate;
+pub mod follow;
 pub mod genesis;
 pub mod header;
 pub mod params;

@@ -9,6 +9,7 @@ use super::block::{Block, batches_root};
 use super::certificate::{Certificate, Precommit, ValidatorSet};
 use super::header::{Header, VERSION};
 use super::params::Parameters;
+use crate::ledger::inclusion::InclusionError;
 use crate::limits;
 use crate::message::Message as _;
 use crate::types::{Hash, Height, PublicKey, TimeMs, UsableHeight};
@@ -146,8 +147,8 @@ pub enum BadBlock {
     BadBatch {
         /// Its place.
         index: usize,
-        /// Why, in words.
-        reason: String,
+        /// Why not.
+        reason: InclusionError,
     },
     /// Execution ends in another state.
     #[error("executing the block ends in another state than the one certified")]
@@ -164,6 +165,14 @@ pub enum BadBlock {
         expected: Hash,
         /// What the certificate says.
         got: Hash,
+    },
+    /// The certificate is for another height.
+    #[error("the certificate is for height {got}; {expected} comes next")]
+    CertificateHeight {
+        /// The next height.
+        expected: Height,
+        /// What the certificate says.
+        got: Height,
     },
     /// As many places as validators are needed.
     #[error("the certificate has places for {got} validators where {expected} sign")]
@@ -213,10 +222,14 @@ fn previous(header: &Header, expected: Hash) -> Result<(), BadBlock> {
     if got == expected { Ok(()) } else { Err(BadBlock::WrongPrevious { expected, got }) }
 }
 
+/// The earliest time that the block may have.
+pub fn earliest_time(expected: &Expected<'_>) -> TimeMs {
+    expected.previous_time_ms.saturating_add(expected.parameters.min_block_interval_ms)
+}
+
 /// Nobody speeds the clock up: `time ≥ previous + K.min_block_interval`.
 fn pace(header: &Header, expected: &Expected<'_>) -> Result<(), BadBlock> {
-    let earliest = expected.previous_time_ms.saturating_add(expected.parameters.min_block_interval_ms);
-    let got = header.time_ms;
+    let (earliest, got) = (earliest_time(expected), header.time_ms);
     if got >= earliest { Ok(()) } else { Err(BadBlock::TooEarly { earliest, got }) }
 }
 
@@ -303,25 +316,52 @@ pub fn state_root(header: &Header, computed: Hash) -> Result<(), BadBlock> {
     if got == computed { Ok(()) } else { Err(BadBlock::WrongStateRoot { expected: computed, got }) }
 }
 
-/// 2/3+ of the set precommitted exactly this header. Every signature present must be right.
+/// 2/3+ of the set precommitted exactly this header.
 ///
 /// # Errors
 /// The first [`BadBlock`] of kind certificate.
 pub fn certificate(header: &Header, certificate: &Certificate, validators: &ValidatorSet) -> Result<(), BadBlock> {
+    certified(header, certificate)?;
+    quorum(certificate, header.height, header.chain_id, validators)
+}
+
+/// The certificate is for exactly this header.
+///
+/// # Errors
+/// [`BadBlock::CertificateForOtherBlock`].
+pub fn certified(header: &Header, certificate: &Certificate) -> Result<(), BadBlock> {
     let (expected, got) = (header.hash(), certificate.block_hash);
-    if got != expected || certificate.height != header.height {
-        return Err(BadBlock::CertificateForOtherBlock { expected, got });
+    if got == expected && certificate.height == header.height {
+        Ok(())
+    } else {
+        Err(BadBlock::CertificateForOtherBlock { expected, got })
+    }
+}
+
+/// 2/3+ of the set precommitted what the certificate names, at this height of this chain. Every signature
+/// present must be right.
+///
+/// # Errors
+/// The first [`BadBlock`] of kind certificate.
+pub fn quorum(
+    certificate: &Certificate,
+    height: Height,
+    chain_id: Hash,
+    validators: &ValidatorSet,
+) -> Result<(), BadBlock> {
+    let (expected, got) = (height, certificate.height);
+    if got != expected {
+        return Err(BadBlock::CertificateHeight { expected, got });
     }
     let (expected, got) = (validators.validators.len(), certificate.signatures.len());
     if got != expected {
         return Err(BadBlock::CertificateLength { expected, got });
     }
-    let vote =
-        Precommit { height: certificate.height, round: certificate.round, block_hash: Some(certificate.block_hash) };
+    let vote = Precommit { height, round: certificate.round, block_hash: Some(certificate.block_hash) };
     let mut signed: u64 = 0;
     for (index, (validator, signature)) in validators.validators.iter().zip(&certificate.signatures).enumerate() {
         let Some(signature) = signature else { continue };
-        if !vote.is_signed_by(&header.chain_id, &validator.signing_key, signature) {
+        if !vote.is_signed_by(&chain_id, &validator.signing_key, signature) {
             return Err(BadBlock::CertificateSignature { index });
         }
         signed = signed.saturating_add(validator.shares);

@@ -1,9 +1,24 @@
 //! Batches: all on-chain actions of one account in one block, under one signature.
+//!
+//! Layout of a signed batch (borsh, little endian):
+//!
+//! ```text
+//! signer 32 │ nonce u64 │ valid_until u64 │ fee_rate u64 │ count u32 │ entries │ signature 64
+//!
+//! entry     group (0, or 1 │ u16) │ operation number u8 │ fields of the operation
+//! Deposit   asset u32 │ amount u64 │ to 32 │ partner (0, or 1 │ 32) │ keep u64 │ epoch (0, or 1 │ u64)
+//!           │ invoice (0, or 1 │ length u32 │ bytes)
+//! Withdraw  chain_id 32 │ left 32 │ right 32 │ epoch u64 │ withdrawer u8 (0 right, 1 left) │ asset u32
+//!           │ amount u64 │ nonce u64 │ expires_at u64 │ signature 64
+//! ```
+//!
+//! Both signatures are over `SHA-256(tag ‖ chain_id ‖ body)`, the body being what stands before them.
 
 use super::operation::Operation;
-use crate::crypto::Tag;
-use crate::message::{Message, tags};
-use crate::types::{Amount, Height, PublicKey};
+use crate::codec;
+use crate::crypto::{self, Tag};
+use crate::message::{Message, Signed, tags};
+use crate::types::{Amount, Hash, Height, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
@@ -39,4 +54,33 @@ pub struct Entry {
 pub fn fee(fee_rate: Amount, bytes: usize) -> Option<Amount> {
     let bytes = u64::try_from(bytes).ok()?;
     Some(fee_rate.checked_mul(bytes)?.div_ceil(1000))
+}
+
+/// Bytes of a signed batch as it stands in a block: what its fee is counted by.
+pub fn signed_bytes(signed: &Signed<Batch>) -> usize {
+    codec::encode(signed).len()
+}
+
+/// Bytes that a batch will have once it is signed.
+pub fn bytes_when_signed(batch: &Batch) -> usize {
+    codec::encode(batch).len().saturating_add(64)
+}
+
+/// Hash by which a signed batch is known; also its leaf under a header's batches root.
+pub fn hash(signed: &Signed<Batch>) -> Hash {
+    crypto::hash(tags::BATCH_LEAF, &[&codec::encode(signed)])
+}
+
+/// Which part of a block a batch may fill. Batches of court operations alone will have a room of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// At most K.max_block_bytes − K.court_room_bytes in all.
+    Ordinary,
+}
+
+/// The class of a batch.
+pub(super) fn class(batch: &Batch) -> Class {
+    batch.entries.iter().fold(Class::Ordinary, |_, entry| match entry.operation {
+        Operation::Deposit(_) | Operation::Withdraw(_) => Class::Ordinary,
+    })
 }

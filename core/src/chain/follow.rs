@@ -1,0 +1,253 @@
+//! Following a chain: the verifying client in full mode, and the same steps for those who build blocks.
+//!
+//! A [`Follower`] holds the state after its head. Every block is first worked out as a [`Step`], which
+//! changes nothing; a host stores the block and [`Step::encoded_changes`] in one transaction and then
+//! [`Follower::commit`]s the step. After a restart [`Follower::restore`] takes the stored bytes back and
+//! believes them only if their root is the head's.
+//!
+//! - Clients: [`Follower::check`] a certified block, store, commit.
+//! - Validators: [`Follower::execute`] a proposal before voting for it, [`Follower::build`] their own.
+
+use super::block::{Block, CertifiedBlock, batches_root};
+use super::genesis::Genesis;
+use super::header::{Header, VERSION};
+use super::verify::{self, BadBlock, Expected};
+use crate::ledger::batch::Batch;
+use crate::ledger::execute::{Excluded, Execution};
+use crate::ledger::inclusion::InclusionError;
+use crate::ledger::receipt::BatchOutcome;
+use crate::ledger::state::{BadState, State};
+use crate::ledger::transition::Transition;
+use crate::message::Signed;
+use crate::types::{Hash, Height, PublicKey, TimeMs};
+use std::collections::VecDeque;
+
+/// The chain up to a head, and the state after it.
+pub struct Follower {
+    state: State,
+    genesis_time_ms: TimeMs,
+    /// The newest headers, the head last; none at genesis.
+    recent: VecDeque<Header>,
+}
+
+/// A block that was worked out and found right, not committed yet.
+#[derive(Debug)]
+pub struct Step {
+    header: Header,
+    transition: Transition,
+}
+
+/// A block of our own making.
+#[derive(Debug)]
+pub struct Built {
+    /// The block, to be proposed.
+    pub block: Block,
+    /// Its outcome, to be committed once it is decided.
+    pub step: Step,
+    /// Batches that were not taken, by their place in what was given, and why.
+    pub left_out: Vec<(usize, LeftOut)>,
+}
+
+/// Why a batch was not taken into a block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeftOut {
+    /// Later, perhaps.
+    #[error("the block is full")]
+    NoRoom,
+    /// Not on top of this head.
+    #[error(transparent)]
+    Refused(InclusionError),
+}
+
+/// Why stored bytes were not taken as the state of a head.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadStore {
+    /// The head is one of another network.
+    #[error("the stored blocks belong to another network ({got})")]
+    WrongChain {
+        /// Hash of the genesis document.
+        expected: Hash,
+        /// What the stored head says.
+        got: Hash,
+    },
+    /// The state is not the head's.
+    #[error(transparent)]
+    State(#[from] BadState),
+}
+
+impl Step {
+    /// Header of the block.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What it does to the ledger.
+    pub const fn transition(&self) -> &Transition {
+        &self.transition
+    }
+
+    /// What became of each batch, in order.
+    pub fn outcomes(&self) -> &[BatchOutcome] {
+        self.transition.outcomes()
+    }
+
+    /// Puts and deletes for the host's store.
+    pub fn encoded_changes(&self) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> + '_ {
+        self.transition.encoded_changes()
+    }
+}
+
+impl Follower {
+    /// Starts at genesis. The document must have passed [`Genesis::check`].
+    pub fn new(genesis: &Genesis) -> Self {
+        Self { state: State::genesis(genesis), genesis_time_ms: genesis.time_ms, recent: VecDeque::new() }
+    }
+
+    /// Starts at a stored head with the stored keys and values.
+    ///
+    /// # Errors
+    /// [`BadStore`] when they are not the state of that head on this chain.
+    pub fn restore<'a>(
+        genesis: &Genesis,
+        head: Header,
+        stored: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, BadStore> {
+        let (expected, got) = (genesis.chain_id(), head.chain_id);
+        if got != expected {
+            return Err(BadStore::WrongChain { expected, got });
+        }
+        let state = State::restore(expected, head.height, head.state_root, stored)?;
+        Ok(Self { state, genesis_time_ms: genesis.time_ms, recent: VecDeque::from([head]) })
+    }
+
+    /// The state after the head.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The newest header; `None` at genesis.
+    pub fn head(&self) -> Option<&Header> {
+        self.recent.back()
+    }
+
+    /// Height of the head; 0 at genesis.
+    pub const fn height(&self) -> Height {
+        self.state.height()
+    }
+
+    /// Time of the head, or of genesis.
+    pub fn head_time_ms(&self) -> TimeMs {
+        self.head().map_or(self.genesis_time_ms, |head| head.time_ms)
+    }
+
+    /// A header among those kept: the head and, as far as this follower saw them, those within
+    /// K.proof_window_heights below it.
+    pub fn header_at(&self, height: Height) -> Option<&Header> {
+        let back = self.height().checked_sub(height)?;
+        let place = u64::try_from(self.recent.len()).ok()?.checked_sub(back)?.checked_sub(1)?;
+        self.recent.get(usize::try_from(place).ok()?)
+    }
+
+    /// What the next block is held against.
+    pub fn expected(&self) -> Expected<'_> {
+        Expected {
+            chain_id: self.state.chain_id(),
+            height: self.height().saturating_add(1),
+            previous: self.head().map_or(Hash::ZERO, Header::hash),
+            previous_time_ms: self.head_time_ms(),
+            usable_height: self.state.usable_height(),
+            validators: self.state.validators(),
+            next_validators_hash: self.state.next_validators().hash(),
+            parameters: self.state.parameters(),
+        }
+    }
+
+    /// Works out a certified block. Checks are ordered so that each fault shows its own code, and so that
+    /// nothing is executed for which there is no quorum at this height.
+    ///
+    /// # Errors
+    /// The first [`BadBlock`].
+    pub fn check(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<Step, BadBlock> {
+        let CertifiedBlock { block, certificate } = certified;
+        verify::block(block, &self.expected())?;
+        verify::clock(&block.header, now)?;
+        verify::quorum(certificate, self.height().saturating_add(1), self.state.chain_id(), self.state.validators())?;
+        let step = self.run(block)?;
+        verify::certified(&block.header, certificate)?;
+        Ok(step)
+    }
+
+    /// Works out a block that nobody has certified yet: what a validator does before it votes.
+    ///
+    /// # Errors
+    /// The first [`BadBlock`].
+    pub fn execute(&self, block: &Block) -> Result<Step, BadBlock> {
+        verify::block(block, &self.expected())?;
+        self.run(block)
+    }
+
+    fn run(&self, block: &Block) -> Result<Step, BadBlock> {
+        let mut execution = Execution::new(&self.state, block.header.proposer);
+        for (index, batch) in block.batches.iter().enumerate() {
+            execution.include(batch).map_err(|excluded| match excluded {
+                Excluded::NoRoom { limit, got } => BadBlock::TooLarge { limit, got },
+                Excluded::Refused(reason) => BadBlock::BadBatch { index, reason },
+            })?;
+        }
+        let transition = execution.finish();
+        verify::state_root(&block.header, transition.root())?;
+        Ok(Step { header: block.header.clone(), transition })
+    }
+
+    /// Builds the next block of those batches that may stand in it, in the order given. Its time is
+    /// `time_ms`, or the earliest allowed if that is later.
+    pub fn build<'a>(
+        &self,
+        batches: impl IntoIterator<Item = &'a Signed<Batch>>,
+        proposer: PublicKey,
+        time_ms: TimeMs,
+    ) -> Built {
+        let expected = self.expected();
+        let mut execution = Execution::new(&self.state, proposer);
+        let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+        for (place, batch) in batches.into_iter().enumerate() {
+            match execution.include(batch) {
+                Ok(()) => taken.push(batch.clone()),
+                Err(Excluded::NoRoom { .. }) => left_out.push((place, LeftOut::NoRoom)),
+                Err(Excluded::Refused(reason)) => left_out.push((place, LeftOut::Refused(reason))),
+            }
+        }
+        let transition = execution.finish();
+        let header = Header {
+            version: VERSION,
+            chain_id: expected.chain_id,
+            height: expected.height,
+            time_ms: time_ms.max(verify::earliest_time(&expected)),
+            proposer,
+            previous: expected.previous,
+            usable_height: expected.usable_height,
+            batches_root: batches_root(&taken),
+            state_root: transition.root(),
+            validators_hash: expected.validators.hash(),
+            next_validators_hash: expected.next_validators_hash,
+            parameters_hash: expected.parameters.hash(),
+        };
+        let block = Block { header: header.clone(), batches: taken };
+        Built { block, step: Step { header, transition }, left_out }
+    }
+
+    /// Makes a worked-out block the head. It must have been worked out on the present head.
+    pub fn commit(&mut self, step: Step) {
+        let Step { header, transition } = step;
+        assert_eq!(header.previous, self.expected().previous, "a step worked out on another head");
+        self.state.commit(transition);
+        self.recent.push_back(header);
+        let kept = u64::from(self.state.parameters().proof_window_heights).saturating_add(1);
+        while u64::try_from(self.recent.len()).unwrap_or(u64::MAX) > kept {
+            self.recent.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

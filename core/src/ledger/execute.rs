@@ -1,0 +1,247 @@
+//! Execution of a block: batch by batch, group by group, operation by operation
+//! (docs/protocol.md, section 3). Nothing changes until the [`Transition`] is committed.
+
+use super::batch::{self, Batch, Entry};
+use super::deposit::{self, Applied};
+use super::inclusion::{self, InclusionError};
+use super::operation::Operation;
+use super::receipt::{BatchOutcome, OperationOutcome, Receipt, SkipReason};
+use super::state::{self, Key, State, Value};
+use super::transition::Transition;
+use super::view::{Changes, Overlay, View as _};
+use super::withdraw;
+use crate::chain::params::Parameters;
+use crate::message::Signed;
+use crate::types::{AssetId, Hash, Height, PublicKey, UsableHeight};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What operations may know of the block that they stand in.
+pub(super) struct Context<'a> {
+    pub(super) chain_id: Hash,
+    pub(super) height: Height,
+    pub(super) usable_height: UsableHeight,
+    pub(super) proposer: PublicKey,
+    pub(super) parameters: &'a Parameters,
+}
+
+/// A block being executed on top of a state.
+pub(crate) struct Execution<'a> {
+    state: &'a State,
+    context: Context<'a>,
+    overlay: Overlay<'a>,
+    signers: BTreeSet<PublicKey>,
+    outcomes: Vec<BatchOutcome>,
+    room: Room,
+}
+
+impl<'a> Execution<'a> {
+    /// Begins the block after `state`, built by `proposer`.
+    pub(crate) fn new(state: &'a State, proposer: PublicKey) -> Self {
+        let context = Context {
+            chain_id: state.chain_id(),
+            height: state.height().saturating_add(1),
+            usable_height: state.usable_height(),
+            proposer,
+            parameters: state.parameters(),
+        };
+        let overlay = Overlay::new(state);
+        let room = Room::new(state.parameters());
+        Self { state, context, overlay, signers: BTreeSet::new(), outcomes: Vec::new(), room }
+    }
+
+    /// Executes the next batch of the block.
+    ///
+    /// # Errors
+    /// [`Excluded`] when it may not stand here; then nothing of it is done.
+    pub(crate) fn include(&mut self, signed: &Signed<Batch>) -> Result<(), Excluded> {
+        let room = self.room.with(signed)?;
+        let signer = signed.body.signer;
+        if self.signers.contains(&signer) {
+            return Err(InclusionError::SecondBatch { signer }.into());
+        }
+        let admitted = inclusion::admit(
+            &self.overlay,
+            &self.context.chain_id,
+            self.context.parameters,
+            signed,
+            self.context.height,
+        )?;
+        let mut overlay = Overlay::new(&self.overlay);
+        // Cannot fail: admission looked at the nonce and the balance.
+        pay_fee(&mut overlay, signer, self.context.proposer, admitted.fee)
+            .ok_or(InclusionError::CannotPayFee { fee: admitted.fee, balance: 0 })?;
+        let operations = run_groups(&mut overlay, &self.context, signer, &admitted.batch.body().entries);
+        assert_conserved(&overlay);
+        let changes = overlay.into_changes();
+        self.overlay.merge(changes);
+        self.signers.insert(signer);
+        self.room = room;
+        self.outcomes.push(BatchOutcome { hash: batch::hash(signed), signer, fee: admitted.fee, operations });
+        Ok(())
+    }
+
+    /// Ends the block: the clock and the validators move on, and the root is computed.
+    pub(crate) fn finish(mut self) -> Transition {
+        if self.room.is_usable() {
+            let usable_height = self.context.usable_height.saturating_add(1);
+            self.overlay.put(Key::Clock, Value::Clock(usable_height));
+        }
+        if let Some(next) = self.overlay.get(&Key::NextValidators).cloned() {
+            self.overlay.put(Key::Validators, next);
+        }
+        let changes: Vec<_> = self.overlay.differences().map(|(key, _, value)| (*key, value.cloned())).collect();
+        let tree = self.state.next_tree(&changes);
+        Transition { height: self.context.height, changes, outcomes: self.outcomes, tree }
+    }
+}
+
+/// Why a batch is not taken into a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Excluded {
+    /// The block is full.
+    NoRoom {
+        /// Most bytes.
+        limit: usize,
+        /// With this batch.
+        got: usize,
+    },
+    /// The batch may not stand there.
+    Refused(InclusionError),
+}
+
+impl From<InclusionError> for Excluded {
+    fn from(error: InclusionError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Bytes of a block that are taken. Ordinary batches fill at most K.max_block_bytes − K.court_room_bytes.
+#[derive(Clone, Copy)]
+struct Room {
+    ordinary: usize,
+    court: usize,
+    ordinary_limit: usize,
+    court_limit: usize,
+    max_batch: usize,
+}
+
+impl Room {
+    fn new(parameters: &Parameters) -> Self {
+        let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self {
+            ordinary: 0,
+            court: 0,
+            ordinary_limit: size(parameters.max_block_bytes.saturating_sub(parameters.court_room_bytes)),
+            court_limit: size(parameters.court_room_bytes),
+            max_batch: size(parameters.max_batch_bytes),
+        }
+    }
+
+    /// The room with one batch more.
+    fn with(mut self, signed: &Signed<Batch>) -> Result<Self, Excluded> {
+        let bytes = batch::signed_bytes(signed);
+        let (taken, limit) = match batch::class(&signed.body) {
+            batch::Class::Ordinary => (&mut self.ordinary, self.ordinary_limit),
+        };
+        let got = taken.saturating_add(bytes);
+        if got > limit {
+            return Err(Excluded::NoRoom { limit, got });
+        }
+        *taken = got;
+        Ok(self)
+    }
+
+    /// Whether U counts the block: court batches left room for one more batch.
+    fn is_usable(&self) -> bool {
+        self.court_limit.saturating_sub(self.court) >= self.max_batch
+    }
+}
+
+/// The fee goes to the proposer, and the nonce is used up.
+fn pay_fee(overlay: &mut Overlay<'_>, signer: PublicKey, proposer: PublicKey, fee: u64) -> Option<()> {
+    let mut account = overlay.account(&signer)?;
+    account.nonce = account.nonce.checked_add(1)?;
+    overlay.debit(signer, AssetId::FRD, fee)?;
+    overlay.credit(proposer, AssetId::FRD, fee)?;
+    overlay.put(Key::Account(signer), Value::Account(account));
+    Some(())
+}
+
+/// Operations in order; neighbours of one group apply wholly or are skipped wholly.
+fn run_groups(
+    overlay: &mut Overlay<'_>,
+    context: &Context<'_>,
+    signer: PublicKey,
+    entries: &[Entry],
+) -> Vec<OperationOutcome> {
+    let mut outcomes = Vec::with_capacity(entries.len());
+    let neighbours = |a: &Entry, b: &Entry| a.group.is_some() && a.group == b.group;
+    for group in entries.chunk_by(neighbours) {
+        let result = run_group(overlay, context, signer, group);
+        let first = outcomes.len();
+        outcomes.extend(match result {
+            Ok((changes, applied)) => {
+                overlay.merge(changes);
+                applied.into_iter().map(applied_outcome).collect::<Vec<_>>()
+            }
+            Err((failed, reason)) => skipped_outcomes(group.len(), first, failed, &reason),
+        });
+    }
+    outcomes
+}
+
+/// All operations of a group on an overlay of their own, or the place of the first that fails and why.
+fn run_group(
+    below: &Overlay<'_>,
+    context: &Context<'_>,
+    signer: PublicKey,
+    group: &[Entry],
+) -> Result<(Changes, Vec<Applied>), (usize, SkipReason)> {
+    let mut overlay = Overlay::new(below);
+    let mut applied = Vec::with_capacity(group.len());
+    for (place, entry) in group.iter().enumerate() {
+        let result = match &entry.operation {
+            Operation::Deposit(operation) => deposit::apply(&mut overlay, context, signer, operation),
+            Operation::Withdraw(operation) => withdraw::apply(&mut overlay, context, signer, operation),
+        };
+        applied.push(result.map_err(|reason| (place, reason))?);
+    }
+    Ok((overlay.into_changes(), applied))
+}
+
+fn applied_outcome(applied: Applied) -> OperationOutcome {
+    OperationOutcome { receipt: Receipt::Applied { registered: applied.registered }, flows: applied.flows }
+}
+
+/// The operation that failed carries its reason, its neighbours name it.
+fn skipped_outcomes(count: usize, first: usize, failed: usize, reason: &SkipReason) -> Vec<OperationOutcome> {
+    let because = SkipReason::Group {
+        failed: u32::try_from(first.saturating_add(failed)).unwrap_or(u32::MAX),
+        because: Box::new(reason.clone()),
+    };
+    (0..count)
+        .map(|place| {
+            let reason = if place == failed { reason.clone() } else { because.clone() };
+            OperationOutcome { receipt: Receipt::Skipped { reason }, flows: Vec::new() }
+        })
+        .collect()
+}
+
+/// Nothing is made or lost: over what a batch touched, each asset sums up to what it was.
+fn assert_conserved(overlay: &Overlay<'_>) {
+    let mut sums: BTreeMap<AssetId, i128> = BTreeMap::new();
+    for (key, before, now) in overlay.differences() {
+        for (asset, amount) in state::holdings(key, before) {
+            let sum = sums.entry(asset).or_default();
+            *sum = sum.saturating_sub(i128::from(amount));
+        }
+        for (asset, amount) in state::holdings(key, now) {
+            let sum = sums.entry(asset).or_default();
+            *sum = sum.saturating_add(i128::from(amount));
+        }
+    }
+    assert!(sums.values().all(|sum| *sum == 0), "a batch must not make or lose money: {sums:?}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! A small chain for tests: four validators, some accounts, and a builder and a client that must agree on
+//! every block.
+
+use super::batch::{Batch, Entry};
+use super::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
+use super::receipt::{BatchOutcome, OperationOutcome, Receipt, SkipReason};
+use super::state::{ChannelAsset, Key, State};
+use crate::chain::block::CertifiedBlock;
+use crate::chain::certificate::{Certificate, Precommit, Validator, ValidatorSet};
+use crate::chain::follow::{Built, Follower};
+use crate::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
+use crate::chain::params::Parameters;
+use crate::crypto::SecretKey;
+use crate::message::{Message as _, Signed};
+use crate::types::{Amount, AssetId, Parties, PublicKey, Side};
+
+/// What each of the genesis accounts starts with, of each asset.
+pub(crate) const START: Amount = 10_000_000;
+
+pub(crate) fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+/// Accounts 1 to 4 are validators, 1 is bank `main`, 5 and 6 are others. All have [`START`] of FRD and FRB.
+pub(crate) fn genesis() -> Genesis {
+    let account = |seed: u8| GenesisAccount {
+        key: key(seed).public(),
+        balances: vec![(AssetId::FRD, START), (AssetId::FRB, START)],
+    };
+    let accounts: Vec<_> = (1..=6).map(account).collect();
+    let mut validators: Vec<_> = (1..=4_u8)
+        .map(|seed| Validator {
+            account: key(seed).public(),
+            signing_key: key(100 + seed).public(),
+            shares: 25,
+            url: format!("http://127.0.0.1:{}", 9000 + u16::from(seed)),
+        })
+        .collect();
+    validators.sort_by_key(|validator| validator.account);
+    let asset = |id, ticker: &str, name: &str| Asset {
+        id,
+        ticker: ticker.into(),
+        name: name.into(),
+        decimals: 2,
+        supply: 6 * START,
+    };
+    let genesis = Genesis {
+        network: "fixture".into(),
+        purpose: Purpose::Test,
+        time_ms: 1_700_000_000_000,
+        parameters: Parameters::DEMO,
+        validators: ValidatorSet { validators },
+        assets: vec![asset(AssetId::FRD, "FRD", "Fair dollar"), asset(AssetId::FRB, "FRB", "Fair bet")],
+        accounts,
+        banks: vec![Bank {
+            key: key(1).public(),
+            handle: "main".into(),
+            url: "http://127.0.0.1:9001".into(),
+            fee_base: 0,
+            fee_ppm: 0,
+            insurance_price: 0,
+        }],
+    };
+    genesis.check().unwrap();
+    genesis
+}
+
+/// A builder and a client on one chain.
+pub(crate) struct World {
+    pub(crate) genesis: Genesis,
+    pub(crate) builder: Follower,
+    pub(crate) client: Follower,
+    pub(crate) now: u64,
+    /// Keys that the newest block changed.
+    pub(crate) changed: Vec<Key>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(genesis())
+    }
+
+    pub(crate) fn with(genesis: Genesis) -> Self {
+        let now = genesis.time_ms;
+        Self { builder: Follower::new(&genesis), client: Follower::new(&genesis), genesis, now, changed: vec![] }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        self.client.state()
+    }
+
+    /// A batch with the right nonce, lifetime and fee.
+    pub(crate) fn batch(&self, signer: &SecretKey, operations: Vec<Operation>) -> Signed<Batch> {
+        self.grouped(signer, operations.into_iter().map(|operation| (None, operation)).collect())
+    }
+
+    /// The same with groups.
+    pub(crate) fn grouped(&self, signer: &SecretKey, operations: Vec<(Option<u16>, Operation)>) -> Signed<Batch> {
+        let batch = Batch {
+            signer: signer.public(),
+            nonce: self.state().account(&signer.public()).map_or(0, |account| account.nonce),
+            valid_until: self.state().height() + 10,
+            fee_rate: self.state().parameters().min_fee_rate,
+            entries: operations.into_iter().map(|(group, operation)| Entry { group, operation }).collect(),
+        };
+        Signed::new(batch, &self.state().chain_id(), signer)
+    }
+
+    /// Builds and certifies a block without committing it.
+    pub(crate) fn certified(&mut self, batches: &[Signed<Batch>]) -> (Built, CertifiedBlock) {
+        self.now += 1_000;
+        let proposer = self.builder.state().validators().proposer(self.builder.height() + 1, 0).unwrap().account;
+        let built = self.builder.build(batches, proposer, self.now);
+        let certificate = certify(&built.block.header, &[101, 102, 103, 104]);
+        let certified = CertifiedBlock { block: built.block.clone(), certificate };
+        (built, certified)
+    }
+
+    /// Takes a block of exactly these batches through builder and client, and checks the invariants.
+    pub(crate) fn block(&mut self, batches: &[Signed<Batch>]) -> Vec<BatchOutcome> {
+        let (built, certified) = self.certified(batches);
+        assert_eq!(built.left_out, vec![]);
+        let step = self.client.check(&certified, self.now).unwrap();
+        assert_eq!(step.outcomes(), built.step.outcomes());
+        let outcomes = step.outcomes().to_vec();
+        self.changed = step.transition().changes().iter().map(|(key, _)| *key).collect();
+        self.builder.commit(built.step);
+        self.client.commit(step);
+        self.check_invariants(&outcomes);
+        outcomes
+    }
+
+    /// One batch in one block.
+    pub(crate) fn run(&mut self, signer: &SecretKey, operations: Vec<Operation>) -> Vec<OperationOutcome> {
+        let batch = self.batch(signer, operations);
+        self.block(&[batch]).remove(0).operations
+    }
+
+    /// One operation that must be skipped for a reason and leave no trace beyond fee and nonce.
+    pub(crate) fn assert_skipped(&mut self, signer: &SecretKey, operation: Operation, reason: SkipReason) {
+        let batch = self.batch(signer, vec![operation]);
+        let proposer = self.builder.state().validators().proposer(self.builder.height() + 1, 0).unwrap().account;
+        let outcomes = self.block(&[batch]);
+        assert_eq!(
+            outcomes[0].operations,
+            vec![OperationOutcome { receipt: Receipt::Skipped { reason }, flows: vec![] }]
+        );
+        let fee_moved = [
+            Key::Clock,
+            Key::Account(signer.public()),
+            Key::Balance(signer.public(), AssetId::FRD),
+            Key::Balance(proposer, AssetId::FRD),
+        ];
+        assert!(self.changed.iter().all(|key| fee_moved.contains(key)), "{:?}", self.changed);
+    }
+
+    fn check_invariants(&self, outcomes: &[BatchOutcome]) {
+        for asset in self.genesis.assets.iter() {
+            assert_eq!(self.state().totals().get(&asset.id), Some(&u128::from(asset.supply)), "conservation");
+        }
+        for operation in outcomes.iter().flat_map(|outcome| &outcome.operations) {
+            for asset in [AssetId::FRD, AssetId::FRB] {
+                let sum: i64 = operation.flows.iter().filter(|flow| flow.asset == asset).map(|flow| flow.amount).sum();
+                assert_eq!(sum, 0, "flows of an operation sum up to zero");
+            }
+        }
+        let head = self.client.head().unwrap().clone();
+        let stored: Vec<_> = self.state().encoded().collect();
+        let restored = Follower::restore(
+            &self.genesis,
+            head,
+            stored.iter().rev().map(|(key, value)| (key.as_slice(), value.as_slice())),
+        );
+        assert_eq!(restored.unwrap().state().root(), self.state().root(), "the root has no history");
+    }
+
+    pub(crate) fn frd(&self, key: &SecretKey) -> Amount {
+        self.state().balance(&key.public(), AssetId::FRD)
+    }
+
+    pub(crate) fn channel(&self, a: &SecretKey, b: &SecretKey, asset: AssetId) -> ChannelAsset {
+        self.state().channel(&parties(a, b)).asset_or_zero(asset)
+    }
+
+    /// A consent of `other` that lets `withdrawer` take out, with the right epoch and number.
+    pub(crate) fn consent(
+        &self,
+        withdrawer: &SecretKey,
+        other: &SecretKey,
+        asset: AssetId,
+        amount: Amount,
+    ) -> WithdrawalConsent {
+        let parties = parties(withdrawer, other);
+        let side = parties.side_of(&withdrawer.public()).unwrap();
+        let channel = self.state().channel(&parties);
+        WithdrawalConsent {
+            chain_id: self.state().chain_id(),
+            parties,
+            epoch: channel.epoch,
+            withdrawer: side,
+            asset,
+            amount,
+            nonce: channel.asset_or_zero(asset).next_consent(side),
+            expires_at: self.state().usable_height() + 10,
+        }
+    }
+
+    pub(crate) fn withdraw(
+        &self,
+        withdrawer: &SecretKey,
+        other: &SecretKey,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Operation {
+        let consent = self.consent(withdrawer, other, asset, amount);
+        signed_withdraw(consent, other)
+    }
+}
+
+pub(crate) fn signed_withdraw(consent: WithdrawalConsent, other: &SecretKey) -> Operation {
+    let chain_id = consent.chain_id;
+    Operation::Withdraw(Withdraw { proof: Signed::new(consent, &chain_id, other) })
+}
+
+pub(crate) fn parties(a: &SecretKey, b: &SecretKey) -> Parties {
+    Parties::new(a.public(), b.public()).unwrap()
+}
+
+/// Signatures of those seeds over a header, each in its place.
+pub(crate) fn certify(header: &crate::chain::header::Header, seeds: &[u8]) -> Certificate {
+    let vote = Precommit { height: header.height, round: 0, block_hash: Some(header.hash()) };
+    let set = genesis().validators;
+    let signatures = set.validators.iter().map(|validator| {
+        let signer = seeds.iter().map(|seed| key(*seed)).find(|key| key.public() == validator.signing_key)?;
+        Some(vote.sign(&header.chain_id, &signer))
+    });
+    Certificate { height: header.height, round: 0, block_hash: header.hash(), signatures: signatures.collect() }
+}
+
+/// A deposit of FRD with nothing optional.
+pub(crate) fn deposit(amount: Amount, to: &SecretKey, partner: Option<&SecretKey>) -> Deposit {
+    Deposit {
+        asset: AssetId::FRD,
+        amount,
+        to: to.public(),
+        partner: partner.map(SecretKey::public),
+        keep: 0,
+        epoch: None,
+        invoice: None,
+    }
+}
+
+/// An unregistered key that is `side` of a channel with `partner`.
+pub(crate) fn stranger(side: Side, partner: &PublicKey) -> SecretKey {
+    (150..=255_u8)
+        .map(key)
+        .find(|key| Parties::new(key.public(), *partner).and_then(|p| p.side_of(&key.public())) == Some(side))
+        .unwrap()
+}

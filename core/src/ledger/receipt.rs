@@ -1,0 +1,230 @@
+//! What became of batches and operations: receipts, reasons, and flows of money. They follow from the
+//! chain and are not part of the state; hosts store them beside each block for people to look at.
+
+use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, PublicKey, UsableHeight};
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
+
+/// What became of one batch.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct BatchOutcome {
+    /// Hash by which the batch is known ([`super::batch::hash`]).
+    pub hash: Hash,
+    /// Who signed it.
+    pub signer: PublicKey,
+    /// FRD that the signer paid to the proposer for its bytes.
+    pub fee: Amount,
+    /// One per operation, in order.
+    pub operations: Vec<OperationOutcome>,
+}
+
+/// What became of one operation.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct OperationOutcome {
+    /// Whether it applied.
+    pub receipt: Receipt,
+    /// What moved; per asset it sums up to zero. Empty when it was skipped.
+    pub flows: Vec<Flow>,
+}
+
+/// Whether an operation applied.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Receipt {
+    /// It did.
+    Applied {
+        /// The account that it made.
+        registered: Option<Registered>,
+    },
+    /// It changed nothing.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+    },
+}
+
+/// An account made by an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Registered {
+    /// Its number.
+    pub id: AccountId,
+    /// Its key.
+    pub key: PublicKey,
+}
+
+/// Money that came to a place or left it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Flow {
+    /// Where.
+    pub place: Place,
+    /// Which asset.
+    pub asset: AssetId,
+    /// How much; negative when it left.
+    pub amount: i64,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// Where money is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    /// On-chain balance.
+    Account {
+        /// Whose.
+        key: PublicKey,
+    },
+    /// On-chain part of one side of a channel; may go below zero.
+    Channel {
+        /// Whose side.
+        owner: PublicKey,
+        /// The other party.
+        partner: PublicKey,
+    },
+}
+
+/// What money moved for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// What the operation says.
+    Transfer,
+    /// Fee for making an account.
+    CreationFee,
+    /// On-chain balance of a new account, out of its own side.
+    StandaloneBalance,
+}
+
+/// Why an operation changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Another operation of its group was skipped.
+    #[error("operation {failed} of its group was skipped: {because}")]
+    Group {
+        /// Place of the other in the batch, from 0.
+        failed: u32,
+        /// Why the other was.
+        because: Box<Self>,
+    },
+    /// Nothing to move.
+    #[error("the amount is zero")]
+    ZeroAmount,
+    /// No such asset.
+    #[error("asset {asset} does not exist")]
+    UnknownAsset {
+        /// What was named.
+        asset: AssetId,
+    },
+    /// From an account to itself.
+    #[error("a deposit to the signer's own balance moves nothing")]
+    DepositToSelf,
+    /// Between a key and itself.
+    #[error("nobody has a channel with themselves")]
+    SelfChannel,
+    /// An epoch where there is no channel.
+    #[error("an epoch was given for a deposit to an account")]
+    EpochWithoutChannel,
+    /// The tag is too long.
+    #[error("the invoice tag has {got} bytes; {limit} are allowed")]
+    InvoiceTagTooLong {
+        /// Most bytes.
+        limit: u32,
+        /// Bytes given.
+        got: u32,
+    },
+    /// The channel's epoch is another.
+    #[error("it is for epoch {got} of the channel, which is in epoch {expected}")]
+    WrongEpoch {
+        /// The channel's.
+        expected: Epoch,
+        /// Given.
+        got: Epoch,
+    },
+    /// Too little on-chain.
+    #[error("the signer has {balance} of asset {asset}; {needed} are needed")]
+    NotEnough {
+        /// Which asset.
+        asset: AssetId,
+        /// What the signer has.
+        balance: Amount,
+        /// Amount, what is to be kept, and the creation fee.
+        needed: Amount,
+    },
+    /// Both keys are unknown.
+    #[error("both keys are unknown; one deposit makes at most one account")]
+    TwoUnknownKeys,
+    /// Accounts are made with FRD only.
+    #[error("{key} is not registered, and only FRD makes an account")]
+    RegistrationNeedsFrd {
+        /// The unknown key.
+        key: PublicKey,
+    },
+    /// Too little to make an account.
+    #[error("{key} is not registered; more than {more_than} are needed to make an account, {got} came")]
+    RegistrationTooSmall {
+        /// The unknown key.
+        key: PublicKey,
+        /// K.standalone_balance.
+        more_than: Amount,
+        /// The amount.
+        got: Amount,
+    },
+    /// A stranger brings a new asset.
+    #[error("asset {asset} is new to the channel, and only its parties may bring it")]
+    NewAssetByStranger {
+        /// Which.
+        asset: AssetId,
+    },
+    /// The channel is full.
+    #[error("the channel has {limit} assets, the most that are allowed")]
+    TooManyAssets {
+        /// K.max_channel_assets.
+        limit: u16,
+    },
+    /// A number would leave its bounds.
+    #[error("a number would leave its bounds")]
+    OutOfBounds,
+    /// The consent is for another chain.
+    #[error("the consent is for another network")]
+    WrongChain,
+    /// The consent's parties are not ordered.
+    #[error("the consent names its parties in the wrong order")]
+    UnorderedParties,
+    /// The signer is not who may withdraw.
+    #[error("the consent is for {expected}")]
+    NotTheWithdrawer {
+        /// Who may.
+        expected: PublicKey,
+    },
+    /// The consent was used, or another comes first.
+    #[error("the consent has number {got}; {expected} is next")]
+    WrongConsentNonce {
+        /// The next.
+        expected: u64,
+        /// The consent's.
+        got: u64,
+    },
+    /// The consent ran out.
+    #[error("the consent was valid until block {expires_at}; it is {now}")]
+    ConsentExpired {
+        /// Last U.
+        expires_at: UsableHeight,
+        /// U now.
+        now: UsableHeight,
+    },
+    /// The consent is not signed by the other side.
+    #[error("the consent is not signed by {expected}")]
+    BadConsentSignature {
+        /// Who should have.
+        expected: PublicKey,
+    },
+    /// More than is locked.
+    #[error("the channel holds {insurance} of insurance; {amount} were asked for")]
+    MoreThanInsurance {
+        /// What is locked.
+        insurance: Amount,
+        /// The amount.
+        amount: Amount,
+    },
+}

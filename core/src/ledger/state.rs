@@ -1,0 +1,478 @@
+//! The ledger's state: a sorted map of keys to values under one root (docs/protocol.md, section 3).
+//!
+//! Data comes from genesis, from stored bytes ([`State::restore`]) or from an executed block
+//! ([`State::commit`]), and from nowhere else. Values of the last K.proof_window_heights heights, and
+//! proofs for them, can be asked for as well.
+//!
+//! **Invariant**: the sum of all balances and all insurance of an asset is its supply.
+
+mod key;
+mod proof;
+mod tree;
+mod value;
+
+pub use key::{Key, MAX_KEY_BYTES, RESERVED};
+pub use proof::{BadProof, MAX_PROOF_BYTES, ProofEnd, StateProof};
+pub use value::{Account, Channel, ChannelAsset, Counters, Value};
+
+use super::transition::Transition;
+use super::view::{Changes, View};
+use crate::chain::certificate::ValidatorSet;
+use crate::chain::genesis::{Asset, Bank, Genesis};
+use crate::chain::params::Parameters;
+use crate::codec::{self, DecodeError};
+use crate::limits;
+use crate::types::{AccountId, Amount, AssetId, Hash, Height, Parties, PublicKey, UsableHeight};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use tree::{Tree, TreeUpdate};
+
+/// Longest encoded value: a validator set with the longest URLs.
+pub const MAX_VALUE_BYTES: usize = 16 + limits::MAX_VALIDATORS * (32 + 32 + 8 + 4 + limits::MAX_URL_BYTES);
+
+/// The ledger after a block.
+pub struct State {
+    chain_id: Hash,
+    height: Height,
+    entries: BTreeMap<Key, Value>,
+    tree: Tree,
+    /// Values before each block of the window, of the keys that it changed.
+    past: BTreeMap<Height, Changes>,
+    /// Both directions of every channel, to find those of one party.
+    partners: BTreeSet<(PublicKey, PublicKey)>,
+    facts: Facts,
+}
+
+/// The values that every block needs, out of the map.
+#[derive(Clone)]
+struct Facts {
+    usable_height: UsableHeight,
+    parameters: Parameters,
+    validators: ValidatorSet,
+    next_validators: ValidatorSet,
+}
+
+/// Stored bytes that are not the state they are said to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadState {
+    /// A key or a value cannot be read.
+    #[error("entry {index} of the stored state cannot be read: {error}")]
+    Decode {
+        /// Its place among those given.
+        index: usize,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// A value of a kind that does not belong to its key, or a key twice.
+    #[error("entry {index} of the stored state is out of place")]
+    OutOfPlace {
+        /// Its place among those given.
+        index: usize,
+    },
+    /// Parameters, validators or clock are missing.
+    #[error("the stored state lacks its parameters, validators or clock")]
+    Incomplete,
+    /// The entries have another root than the block that they should belong to.
+    #[error("the stored state has root {got}; the block says {expected}")]
+    WrongRoot {
+        /// What the header says.
+        expected: Hash,
+        /// Root of the entries.
+        got: Hash,
+    },
+}
+
+/// An account as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountView {
+    /// Its number.
+    pub id: AccountId,
+    /// Its key.
+    pub key: PublicKey,
+    /// Nonce of its next batch.
+    pub nonce: u64,
+    /// On-chain balances, sorted by asset, none zero.
+    pub balances: Vec<(AssetId, Amount)>,
+}
+
+impl View for State {
+    fn get(&self, key: &Key) -> Option<&Value> {
+        self.entries.get(key)
+    }
+}
+
+impl State {
+    /// The state that a chain starts with. The document must have passed [`Genesis::check`].
+    pub fn genesis(genesis: &Genesis) -> Self {
+        let entries = genesis_entries(genesis);
+        let facts = Facts {
+            usable_height: 0,
+            parameters: genesis.parameters.clone(),
+            validators: genesis.validators.clone(),
+            next_validators: genesis.validators.clone(),
+        };
+        Self::assemble(genesis.chain_id(), 0, entries, facts)
+    }
+
+    /// The state after block `height`, out of stored bytes. Order does not matter.
+    ///
+    /// # Errors
+    /// [`BadState`] when the bytes are not the state with this root.
+    pub fn restore<'a>(
+        chain_id: Hash,
+        height: Height,
+        root: Hash,
+        stored: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, BadState> {
+        let mut entries = BTreeMap::new();
+        for (index, (key, value)) in stored.into_iter().enumerate() {
+            let decode = |error| BadState::Decode { index, error };
+            let key: Key = codec::decode(key, MAX_KEY_BYTES).map_err(decode)?;
+            let value: Value = codec::decode(value, MAX_VALUE_BYTES).map_err(decode)?;
+            if !value.fits(&key) || entries.insert(key, value).is_some() {
+                return Err(BadState::OutOfPlace { index });
+            }
+        }
+        let facts = Facts::read(&entries).ok_or(BadState::Incomplete)?;
+        let state = Self::assemble(chain_id, height, entries, facts);
+        match state.root() {
+            got if got == root => Ok(state),
+            got => Err(BadState::WrongRoot { expected: root, got }),
+        }
+    }
+
+    fn assemble(chain_id: Hash, height: Height, entries: BTreeMap<Key, Value>, facts: Facts) -> Self {
+        let tree =
+            Tree::new(height, entries.iter().map(|(key, value)| (proof::place(key), Some(codec::encode(value)))));
+        let mut partners = BTreeSet::new();
+        for key in entries.keys() {
+            index_channel(&mut partners, key);
+        }
+        Self { chain_id, height, entries, tree, past: BTreeMap::new(), partners, facts }
+    }
+
+    /// The chain.
+    pub const fn chain_id(&self) -> Hash {
+        self.chain_id
+    }
+
+    /// Height of the block after which this is the state; 0 for genesis.
+    pub const fn height(&self) -> Height {
+        self.height
+    }
+
+    /// Root of the state, as the header of that block says it.
+    pub const fn root(&self) -> Hash {
+        self.tree.root()
+    }
+
+    /// U for the next block.
+    pub const fn usable_height(&self) -> UsableHeight {
+        self.facts.usable_height
+    }
+
+    /// K for the next block.
+    pub const fn parameters(&self) -> &Parameters {
+        &self.facts.parameters
+    }
+
+    /// Who certifies the next block.
+    pub const fn validators(&self) -> &ValidatorSet {
+        &self.facts.validators
+    }
+
+    /// Who certifies the block after the next.
+    pub const fn next_validators(&self) -> &ValidatorSet {
+        &self.facts.next_validators
+    }
+
+    /// A value now.
+    pub fn value(&self, key: &Key) -> Option<&Value> {
+        self.entries.get(key)
+    }
+
+    /// A value as it was after block `height`; `Err` outside the window of kept heights.
+    ///
+    /// # Errors
+    /// [`OutsideWindow`].
+    pub fn value_at(&self, height: Height, key: &Key) -> Result<Option<&Value>, OutsideWindow> {
+        let oldest = self.oldest_height();
+        if height < oldest || height > self.height {
+            return Err(OutsideWindow { oldest, newest: self.height, got: height });
+        }
+        let changed_later = self.past.range(height.saturating_add(1)..).find_map(|(_, before)| before.get(key));
+        Ok(match changed_later {
+            Some(before) => before.as_ref(),
+            None => self.entries.get(key),
+        })
+    }
+
+    /// Oldest height of which values and proofs are kept.
+    pub const fn oldest_height(&self) -> Height {
+        self.tree.oldest()
+    }
+
+    /// A value as it was after block `height`, with its proof against that block's state root.
+    ///
+    /// # Errors
+    /// [`OutsideWindow`].
+    pub fn prove_at(&self, height: Height, key: &Key) -> Result<(Option<&Value>, StateProof), OutsideWindow> {
+        let value = self.value_at(height, key)?;
+        let outside = OutsideWindow { oldest: self.oldest_height(), newest: self.height, got: height };
+        let proof = self.tree.proof(&proof::place(key), height).ok_or(outside)?;
+        Ok((value, proof))
+    }
+
+    /// A registered account.
+    pub fn account(&self, key: &PublicKey) -> Option<AccountView> {
+        let account = View::account(self, key)?;
+        let balances = self
+            .entries
+            .range(Key::Balance(*key, AssetId(0))..=Key::Balance(*key, AssetId(u32::MAX)))
+            .filter_map(|(key, value)| match (key, value) {
+                (Key::Balance(_, asset), Value::Balance(amount)) => Some((*asset, *amount)),
+                _ => None,
+            })
+            .collect();
+        Some(AccountView { id: account.id, key: *key, nonce: account.nonce, balances })
+    }
+
+    /// Key of the account with a number.
+    pub fn account_key(&self, id: AccountId) -> Option<PublicKey> {
+        match self.entries.get(&Key::AccountKey(id)) {
+            Some(Value::AccountKey(key)) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// Number of a registered key.
+    pub fn account_id(&self, key: &PublicKey) -> Option<AccountId> {
+        View::account(self, key).map(|account| account.id)
+    }
+
+    /// Numbers and keys of the accounts after a number, in order.
+    pub fn accounts_after(&self, id: AccountId) -> impl Iterator<Item = (AccountId, PublicKey)> + '_ {
+        let first = Key::AccountKey(id.saturating_add(1));
+        self.entries.range(first..=Key::AccountKey(AccountId::MAX)).filter_map(move |(key, value)| match (key, value) {
+            (Key::AccountKey(number), Value::AccountKey(key)) if *number > id => Some((*number, *key)),
+            _ => None,
+        })
+    }
+
+    /// How many accounts are registered.
+    pub fn account_count(&self) -> AccountId {
+        self.counters().accounts
+    }
+
+    /// An on-chain balance; zero for whatever is unknown.
+    pub fn balance(&self, key: &PublicKey, asset: AssetId) -> Amount {
+        View::balance(self, key, asset)
+    }
+
+    /// A channel; zeros when nothing was ever deposited into it.
+    pub fn channel(&self, parties: &Parties) -> Channel {
+        View::channel(self, parties).cloned().unwrap_or_default()
+    }
+
+    /// A channel as it was after block `height`.
+    ///
+    /// # Errors
+    /// [`OutsideWindow`].
+    pub fn channel_at(&self, height: Height, parties: &Parties) -> Result<Channel, OutsideWindow> {
+        Ok(match self.value_at(height, &Key::Channel(*parties))? {
+            Some(Value::Channel(channel)) => channel.clone(),
+            _ => Channel::default(),
+        })
+    }
+
+    /// Everybody with whom a key has a channel on-chain, in order of keys.
+    pub fn partners(&self, key: &PublicKey) -> impl Iterator<Item = PublicKey> + '_ {
+        let ends = (*key, PublicKey([0; 32]))..=(*key, PublicKey([0xff; 32]));
+        self.partners.range(ends).map(|(_, partner)| *partner)
+    }
+
+    /// An asset.
+    pub fn asset(&self, id: AssetId) -> Option<&Asset> {
+        match self.entries.get(&Key::Asset(id)) {
+            Some(Value::Asset(asset)) => Some(asset),
+            _ => None,
+        }
+    }
+
+    /// All assets by number.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
+        self.entries.range(Key::Asset(AssetId(0))..=Key::Asset(AssetId(u32::MAX))).filter_map(
+            |(_, value)| match value {
+                Value::Asset(asset) => Some(asset.as_ref()),
+                _ => None,
+            },
+        )
+    }
+
+    /// The bank with this key.
+    pub fn bank(&self, key: &PublicKey) -> Option<&Bank> {
+        match self.entries.get(&Key::Bank(*key)) {
+            Some(Value::Bank(bank)) => Some(bank),
+            _ => None,
+        }
+    }
+
+    /// All banks in order of keys.
+    pub fn banks(&self) -> impl Iterator<Item = &Bank> {
+        let (first, last) = (PublicKey([0; 32]), PublicKey([0xff; 32]));
+        self.entries.range(Key::Bank(first)..=Key::Bank(last)).filter_map(|(_, value)| match value {
+            Value::Bank(bank) => Some(bank.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// Every key and value in their canonical bytes, to be stored.
+    pub fn encoded(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+        self.entries.iter().map(|(key, value)| (codec::encode(key), codec::encode(value)))
+    }
+
+    /// Computes the tree with changes, without changing anything.
+    pub(super) fn next_tree(&self, changes: &[(Key, Option<Value>)]) -> TreeUpdateHandle {
+        let puts = changes.iter().map(|(key, value)| (proof::place(key), value.as_ref().map(codec::encode)));
+        TreeUpdateHandle(self.tree.next(puts))
+    }
+
+    /// Makes the outcome of a block the newest state.
+    pub(crate) fn commit(&mut self, transition: Transition) {
+        assert_eq!(self.height.checked_add(1), Some(transition.height()), "a transition of another height");
+        let (height, changes, update) = transition.into_parts();
+        let window = u64::from(self.facts.parameters.proof_window_heights);
+        self.tree.commit(update.0, window);
+        let mut before = Changes::new();
+        for (key, value) in changes {
+            index_channel(&mut self.partners, &key);
+            let old = match value {
+                Some(value) => {
+                    self.facts.update(&key, &value);
+                    self.entries.insert(key, value)
+                }
+                None => self.entries.remove(&key),
+            };
+            before.insert(key, old);
+        }
+        self.past.insert(height, before);
+        self.height = height;
+        let oldest = self.oldest_height();
+        self.past.retain(|height, _| *height > oldest);
+    }
+
+    /// Sum of all balances and insurance of every asset.
+    pub fn totals(&self) -> BTreeMap<AssetId, u128> {
+        let mut sums = BTreeMap::new();
+        for (key, value) in &self.entries {
+            for (asset, amount) in holdings(key, Some(value)) {
+                let sum: &mut u128 = sums.entry(asset).or_default();
+                *sum = sum.saturating_add(u128::from(amount));
+            }
+        }
+        sums
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tree_nodes(&self) -> usize {
+        self.tree.node_count()
+    }
+}
+
+/// The tree after a block that is not committed yet.
+#[derive(Debug)]
+pub(super) struct TreeUpdateHandle(TreeUpdate);
+
+impl TreeUpdateHandle {
+    /// Root after it.
+    pub(super) const fn root(&self) -> Hash {
+        self.0.root
+    }
+}
+
+/// A height whose state is not, or no longer, known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[error("the state of height {got} is not known; heights {oldest} to {newest} are")]
+pub struct OutsideWindow {
+    /// Oldest height kept.
+    pub oldest: Height,
+    /// Newest height.
+    pub newest: Height,
+    /// What was asked for.
+    pub got: Height,
+}
+
+impl Facts {
+    fn read(entries: &BTreeMap<Key, Value>) -> Option<Self> {
+        let set = |key| match entries.get(&key) {
+            Some(Value::Validators(set)) => Some(set.as_ref().clone()),
+            _ => None,
+        };
+        match (entries.get(&Key::Clock), entries.get(&Key::Parameters)) {
+            (Some(Value::Clock(usable_height)), Some(Value::Parameters(parameters))) => Some(Self {
+                usable_height: *usable_height,
+                parameters: parameters.as_ref().clone(),
+                validators: set(Key::Validators)?,
+                next_validators: set(Key::NextValidators)?,
+            }),
+            _ => None,
+        }
+    }
+
+    fn update(&mut self, key: &Key, value: &Value) {
+        match (key, value) {
+            (Key::Clock, Value::Clock(usable_height)) => self.usable_height = *usable_height,
+            (Key::Parameters, Value::Parameters(parameters)) => self.parameters = parameters.as_ref().clone(),
+            (Key::Validators, Value::Validators(set)) => self.validators = set.as_ref().clone(),
+            (Key::NextValidators, Value::Validators(set)) => self.next_validators = set.as_ref().clone(),
+            _ => {}
+        }
+    }
+}
+
+/// What an entry holds of every asset.
+pub(super) fn holdings(key: &Key, value: Option<&Value>) -> Vec<(AssetId, Amount)> {
+    match (key, value) {
+        (Key::Balance(_, asset), Some(Value::Balance(amount))) => vec![(*asset, *amount)],
+        (_, Some(Value::Channel(channel))) => channel.assets.iter().map(|part| (part.asset, part.insurance)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn index_channel(partners: &mut BTreeSet<(PublicKey, PublicKey)>, key: &Key) {
+    if let Key::Channel(parties) = key {
+        partners.insert((parties.left(), parties.right()));
+        partners.insert((parties.right(), parties.left()));
+    }
+}
+
+fn genesis_entries(genesis: &Genesis) -> BTreeMap<Key, Value> {
+    let mut entries = BTreeMap::from([
+        (Key::Clock, Value::Clock(0)),
+        (Key::Parameters, Value::Parameters(Box::new(genesis.parameters.clone()))),
+        (Key::Validators, Value::Validators(Box::new(genesis.validators.clone()))),
+        (Key::NextValidators, Value::Validators(Box::new(genesis.validators.clone()))),
+    ]);
+    let mut counters = Counters::default();
+    for asset in &genesis.assets {
+        counters.assets = counters.assets.max(asset.id.0);
+        entries.insert(Key::Asset(asset.id), Value::Asset(Box::new(asset.clone())));
+    }
+    for account in &genesis.accounts {
+        counters.accounts = counters.accounts.saturating_add(1);
+        let id = counters.accounts;
+        entries.insert(Key::Account(account.key), Value::Account(Account { id, nonce: 0 }));
+        entries.insert(Key::AccountKey(id), Value::AccountKey(account.key));
+        for (asset, amount) in &account.balances {
+            entries.insert(Key::Balance(account.key, *asset), Value::Balance(*amount));
+        }
+    }
+    for bank in &genesis.banks {
+        entries.insert(Key::Bank(bank.key), Value::Bank(Box::new(bank.clone())));
+    }
+    entries.insert(Key::Counters, Value::Counters(counters));
+    entries
+}
+
+#[cfg(test)]
+mod tests;
