@@ -1,13 +1,14 @@
 //! A whole local network as real processes, started by the commands that an operator uses.
 //!
 //! ```text
-//! node genesis --preset demo --out FOLDER …   FOLDER/genesis.bin, FOLDER/v1 … vN (with keys)
-//! node run --home FOLDER/vI                   validator I; v1 is the bank too
-//! relay --genesis FOLDER/genesis.bin …        serves the pages and the chain
+//! node genesis --preset demo --out FOLDER …   FOLDER/genesis.bin; homes v1 … vN and bank
+//! node run --home FOLDER/v1 …                 the validators
+//! node run --home FOLDER/bank                 the bank `@main`
+//! relay run --genesis FOLDER/genesis.bin …    serves the pages and the chain
 //! ```
 //!
-//! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN` and
-//! `relay`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
+//! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN`,
+//! `bank` and `relay`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,8 +26,8 @@ use crate::process::{Process, Spec};
 /// The process that serves the pages.
 pub const RELAY: &str = "relay";
 
-/// The validator that is the bank `@main` too.
-pub const BANK: &str = "v1";
+/// The bank `@main`.
+pub const BANK: &str = "bank";
 
 /// The network's name in its genesis.
 const NAME: &str = "local";
@@ -123,31 +124,33 @@ impl Network {
             temporary,
             _ports: ports,
         };
-        network.start_validators(plan).await?;
-        network.start_relay(plan).await?;
+        let validators = network.start_nodes(plan).await?;
+        network.start_relay(plan, &validators).await?;
         Ok(network)
     }
 
-    async fn start_validators(&mut self, plan: &Plan) -> Result<()> {
-        let names: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
+    /// Starts all, then waits for all: none is ready before the others answer.
+    async fn start_nodes(&mut self, plan: &Plan) -> Result<Vec<String>> {
+        let validators: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
+        let mut names = validators.clone();
+        names.push(BANK.to_owned());
         for name in &names {
             let home = self.folder.join(name);
-            let arguments = vec!["run".into(), "--home".into(), home.into()];
-            self.spawn(name, "node", arguments)?;
+            self.spawn(name, "node", vec!["run".into(), "--home".into(), home.into()])?;
         }
         for name in &names {
             self.wait_until_ready(name).await?;
         }
-        Ok(())
+        validators.iter().map(|name| Ok(self.url_of(name)?.to_owned())).collect()
     }
 
-    async fn start_relay(&mut self, plan: &Plan) -> Result<()> {
+    async fn start_relay(&mut self, plan: &Plan, validators: &[String]) -> Result<()> {
         let port = match plan.relay_port {
             Some(port) => port,
             None => free_port()?,
         };
-        let validators: Vec<&str> = self.urls.values().map(String::as_str).collect();
         let arguments: Vec<OsString> = vec![
+            "run".into(),
             "--genesis".into(),
             self.folder.join("genesis.bin").into(),
             "--listen".into(),

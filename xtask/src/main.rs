@@ -4,12 +4,14 @@
 //! does and how long it took, and stops at the first thing that fails. Nothing here is part of
 //! the product: it only calls the tools that a developer would call by hand.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod bundle;
 mod check;
+mod demo;
 mod process;
 mod setup;
 mod steps;
@@ -33,6 +35,18 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// A fresh local network with its pages; prints one URL, Ctrl-C stops it.
+    Demo {
+        /// Keep the network in this folder, or go on with the one that is there.
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+        /// Time between blocks in milliseconds.
+        #[arg(long, value_name = "MS")]
+        blocktime: Option<u64>,
+        /// The port of the pages; 8080 or a free one when not given.
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+    },
     /// Compile the client to WebAssembly and put it with the pages into target/www.
     Bundle {
         /// Compile fast instead of small; the size gate is not applied.
@@ -54,6 +68,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Task::Test { quick: true } => with_steps(check::quick),
         Task::Test { quick: false } => with_steps(check::full),
+        Task::Demo { keep, blocktime, port } => {
+            with_steps(demo::prepare).and_then(|()| demo::run(keep, blocktime, port))
+        }
         Task::Bundle { dev } => with_steps(|steps| {
             let toolchain = setup::wasm_target(steps)?;
             let profile = if dev { bundle::Profile::Fast } else { bundle::Profile::Small };

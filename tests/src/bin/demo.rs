@@ -1,0 +1,86 @@
+//! A local network to try everything on: started, watched, and stopped by Ctrl-C.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use fair_tests::network::{Network, Plan};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Where the demo is found unless another port is asked for.
+const USUAL_PORT: u16 = 8080;
+
+/// How often the processes are looked after.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A fresh local network: 4 validators, a bank, a relay.
+#[derive(Parser)]
+#[command(name = "demo")]
+struct Arguments {
+    /// Keep the network in this folder, or go on with the one that is there.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Time between blocks in milliseconds.
+    #[arg(long, value_name = "MS")]
+    blocktime: Option<u64>,
+    /// The port of the pages.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let plan = Plan {
+        folder: arguments.keep,
+        block_time_ms: arguments.blocktime,
+        relay_port: arguments.port.or_else(usual_port),
+        ..Plan::new()?
+    };
+    let started = Instant::now();
+    println!("starting {} validators, a bank and a relay", plan.validators);
+    let mut network = tokio::select! {
+        network = Network::start(&plan) => network?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    println!(
+        "ready after {:.1} s; keys, databases and logs are in {}",
+        started.elapsed().as_secs_f64(),
+        network.folder().display()
+    );
+    println!("\n    {}/\n", network.url()?);
+    println!("Ctrl-C stops everything.");
+    let failure = tokio::select! {
+        failure = watch(&mut network) => Some(failure),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    };
+    println!("\nstopping");
+    network.shut_down().await?;
+    match failure {
+        Some(failure) => failure,
+        None => Ok(()),
+    }
+}
+
+/// The usual port if nobody has it; otherwise any.
+fn usual_port() -> Option<u16> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT)).is_ok().then_some(USUAL_PORT)
+}
+
+/// Returns when a process has ended that nobody stopped.
+async fn watch(network: &mut Network) -> Result<()> {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        if let Some((name, status)) = network.ended()?.pop() {
+            let log = network.process(&name)?.log_end();
+            bail!("{name} ended by itself with {status}; its last lines:\n{log}");
+        }
+    }
+}
