@@ -186,7 +186,8 @@ export interface Batch {
   signer: AccountRef;
   nonce: number;
   validUntil: Height;
-  feePerByte: Amount;
+  /** In FRD units per 1,000 bytes. */
+  feeRate: Amount;
   bytes: number;
   /** FRD paid to the proposer. */
   fee: Amount;
@@ -269,7 +270,8 @@ export interface Draft {
     /** Why it would be skipped right now. */
     problem: FairErrorShape | null }[];
   bytes: number;
-  feePerByte: Amount;
+  /** In FRD units per 1,000 bytes. */
+  feeRate: Amount;
   fee: Amount;
   /** Why the whole cannot be sent now: unregistered, not enough FRD, a batch still waiting. */
   problem: FairErrorShape | null;

@@ -42,7 +42,7 @@ export function shell(app) {
         notices(app, status, sync),
         h('div', { class: 'page', key: `${app.route.path.join('/')}` }, page?.view()))),
     status?.wallet === 'unlocked' ? batchBar(app) : null,
-    h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite', key: 'said' }, app.said),
+    h('div', { role: 'status', 'aria-live': 'polite', key: 'said' }, app.said !== '' && h('p', { class: 'toast' }, app.said)),
   ]);
 }
 
@@ -123,7 +123,6 @@ function notices(app, status, sync) {
       h('p', { class: 'small' }, h('code', null, status.readOnly.code)), linkButton('Export what is stored', to('settings'), { slim: true }))));
   }
   if (sync && !onTrustPage) shown.push(...chainNotices(app, sync));
-  if (app.said !== '') shown.push(h('p', { class: 'note', key: 'said', 'aria-hidden': 'true' }, icon('info'), app.said));
   return shown;
 }
 
@@ -186,7 +185,7 @@ export function refusal(app, sync) {
       forked ? 'Do not make payments until the validators have explained it.' : 'Your money is not affected: the wallet believes nobody. Add another relay in the settings, or try again.'),
     h('div', { class: 'row' },
       !forked && button('Try again', { slim: true, busy: app.doing('dismiss'), onclick: () => app.act('dismiss', async () => app.put('syncState', await app.client.dismissFailure())) }),
-      linkButton('Details', to('verification'), { slim: true })));
+      app.route.path[0] !== 'verification' && linkButton('Details', to('verification'), { slim: true })));
 }
 
 /**

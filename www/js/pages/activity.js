@@ -106,7 +106,7 @@ export function paymentPage(app, [id = '']) {
   return {
     title: 'Payment',
     view: () => [
-      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('activity') }, 'Activity'), '›', 'Payment'),
+      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('activity') }, 'Activity'), h('span', null, '› Payment')),
       answered(app.use('payment', { id }), (payment) => paymentView(app, payment), () => h('div', { class: 'card' }, bones(6))),
     ],
   };

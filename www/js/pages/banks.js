@@ -60,7 +60,7 @@ export function addBankPage(app, [chosenKey]) {
   return {
     title: 'Add bank',
     view: () => [
-      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('banks') }, 'Banks'), '›', 'Add bank'),
+      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('banks') }, 'Banks'), h('span', null, '› Add bank')),
       heading('Add bank'),
       answered(app.use('banks'), (banks) => {
         const known = new Set(app.use('channels').value?.map(({ bank }) => bank.account.key));
@@ -93,7 +93,9 @@ export function addBankPage(app, [chosenKey]) {
           h('input', { type: 'radio', name: 'bank', value: bank.account.key, checked: chosen === bank.account.key, onchange: () => { chosen = bank.account.key; app.refresh(); } }),
           keyPicture(bank.account.key, 32),
           h('span', null, h('strong', null, accountName(bank.account)), h('span', { class: 'small muted' }, ` fee ${feeText(app, bank)} · insures for `, amount(app, 1, bank.insurancePrice), ` · ${plural(bank.channels, 'channel')}`))))),
-        assets.map((asset) => limitFields(app, asset, limitsOf(asset), asset.id === 1 ? 'Money that comes in is first promised by the bank, up to this limit. Collateral then insures it.' : `Leave empty if you do not use ${asset.ticker}.`)),
+        assets.filter(({ id }) => id === 1).map((asset) => limitFields(app, asset, limitsOf(asset), 'Money that comes in is first promised by the bank, up to this limit. Collateral then insures it.')),
+        assets.length > 1 && h('details', null, h('summary', null, 'Limits in other assets'),
+          h('div', { class: 'stack' }, assets.filter(({ id }) => id !== 1).map((asset) => limitFields(app, asset, limitsOf(asset), `Leave it empty if you do not use ${asset.ticker}.`)))),
         problem && errorNote(problem),
         h('div', { class: 'row' }, button('Add bank', { submit: true, main: true, busy: app.doing('add-bank') }), linkButton('Cancel', to('banks'))));
       }),
@@ -129,7 +131,7 @@ export function channelDetailPage(app, [key]) {
   return {
     title: 'Bank',
     view: () => [
-      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('banks') }, 'Banks'), '›', 'Bank'),
+      h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: to('banks') }, 'Banks'), h('span', null, '› Bank')),
       answered(app.use('channels'), (channels) => {
         const channel = channels.find(({ bank }) => bank.account.key === key || bank.handle === key || String(bank.account.id) === key);
         if (!channel) return h('section', { class: 'card' }, empty('bank', 'You do not use this bank', 'Add it to pay and receive through it.', linkButton('Add bank', to('banks', 'add', key ?? ''), { main: true })));

@@ -28,8 +28,15 @@ export function explorerHead(app, current) {
       class: 'input', type: 'search', id: 'search', 'aria-label': 'Search block, account or key', placeholder: 'Block, account, @handle', autocomplete: 'off', value: searched,
       oninput: (/** @type {any} */ event) => { searched = event.target.value; app.refresh(); },
     }), button('Search', { submit: true, icon: 'search' })),
-    h('nav', { class: 'tabs', 'aria-label': 'Explorer', key: 'tabs' }, TABS.map(([kind, label]) => h('a', { key: kind, href: to('explorer', kind), 'aria-current': kind === current ? 'page' : null }, label))),
+    h('nav', { class: 'tabs', 'aria-label': 'Explorer', key: 'tabs' }, TABS.map(([kind, label]) => (kind === current
+      ? h('a', { key: `${kind} now`, href: to('explorer', kind), 'aria-current': 'page', ref: intoView }, label)
+      : h('a', { key: kind, href: to('explorer', kind) }, label)))),
   ];
+}
+
+/** @param {Element} element */
+function intoView(element) {
+  element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
 /**
@@ -62,7 +69,7 @@ export function verifiedLine(app, at) {
   const sync = app.use('syncState').value;
   const shown = at ?? sync?.verified;
   if (!shown) return null;
-  return h('p', { class: 'small muted row', key: 'verified' }, icon('shield', { size: 16 }),
+  return h('p', { class: 'small muted row fixed', key: 'verified' }, icon('shield', { size: 16 }),
     h('span', null, sync?.mode === 'light' ? 'Proved against the certified state root of block ' : 'Executed again in this page; state as of block ',
       h('a', { href: to('explorer', 'block', shown.height) }, `#${countText(shown.height, app.locale)}`), `, ${exactTime(shown.time, app.locale)}. `, h('a', { href: to('verification') }, 'How')));
 }

@@ -39,7 +39,7 @@ function table(heads, rows, numeric = []) {
   const css = (/** @type {number} */ index) => (numeric.includes(index) ? 'num' : null);
   return h('section', { class: 'card flush', key: 'table' }, h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table' }, h('table', { class: 'table' },
     h('thead', null, h('tr', null, heads.map((head, index) => h('th', { scope: 'col', class: css(index) }, head)))),
-    h('tbody', null, rows.map((cells, row) => h('tr', { key: row }, cells.map((cell, index) => h('td', { class: css(index) }, cell))))))));
+    h('tbody', null, rows.map((cells, row) => h('tr', { key: row }, cells.map((cell, index) => h('td', { class: css(index), 'data-label': heads[index] }, h('span', null, cell)))))))));
 }
 
 /** @param {App} app */

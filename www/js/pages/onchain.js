@@ -118,7 +118,7 @@ function batchesCard(app) {
 function sentBatch(app, batch) {
   const you = app.use('status').value?.account;
   return h('article', { key: batch.key, class: 'stack' },
-    h('div', { class: 'row apart' }, h('h3', null, batchState(app, batch)), h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ' · ', ago(app, batch.time ?? batch.sentAt))),
+    h('div', { class: 'row apart' }, h('h3', { class: 'row fixed grow' }, batchState(app, batch)), h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ' · ', ago(app, batch.time ?? batch.sentAt))),
     batch.error && batch.state !== 'included' && h('p', { class: 'small' }, `${meaning(batch.error).title}. It is sent again by itself.`),
     h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', { key: index, class: `operation${group === null ? '' : ' grouped'}` },
       h('div', { class: 'row apart' }, h('p', { class: 'grow' }, ...inWords(app, intention(operation))), batch.state === 'expired' ? null : receiptTag(receipt)),
@@ -132,9 +132,9 @@ function sentBatch(app, batch) {
  */
 function batchState(app, batch) {
   switch (batch.state) {
-    case 'sending': return [icon('clock', { size: 16 }), ' Being sent'];
-    case 'waiting': return [icon('clock', { size: 16 }), ` Waiting for block, at the latest #${countText(batch.validUntil, app.locale)}`];
+    case 'sending': return [icon('clock', { size: 16 }), 'Being sent'];
+    case 'waiting': return [icon('clock', { size: 16 }), `Waiting for block, at the latest #${countText(batch.validUntil, app.locale)}`];
     case 'included': return h('a', { href: to('explorer', 'block', batch.height ?? 0) }, `In block #${countText(batch.height ?? 0, app.locale)}`);
-    default: return [icon('cross', { size: 16 }), ' Expired: no block took it, nothing was done'];
+    default: return [icon('cross', { size: 16 }), 'Expired: no block took it, nothing was done'];
   }
 }

@@ -277,7 +277,7 @@ class PaySheet {
           h('p', null, meaning(payment.error).title, '. ', meaning(payment.error).next), h('p', { class: 'small muted' }, h('code', null, payment.error.code))),
         h('div', { class: 'row' },
           payment.state === 'failed' && button('Try again', { main: true, onclick: () => this.#again() }),
-          linkButton('Details and proof', to('payment', id)),
+          linkButton(payment.state === 'paid' ? 'Details and proof' : 'Details', to('payment', id)),
           payment.state === 'paid' && button('Pay something else', { onclick: () => { this.#paymentId = null; this.#setText(''); this.#typed.text = ''; this.#note = ''; } })))),
     ];
   }
@@ -304,7 +304,7 @@ export function statusLine(app, payment) {
   switch (payment.state) {
     case 'locking': return view('move', 'clock', 'Locking', ['On its way', payment.latestEnd === null ? '.' : [', decided by ', exactTime(payment.latestEnd, app.locale), ' at the latest.']]);
     case 'settling': return view('move', 'clock', 'Settling', 'The secret is known; both sides are signing.');
-    case 'paid': return view('good', 'check', payment.direction === 'in' ? 'Received' : 'Paid', [payment.direction === 'in' ? 'It is yours' : 'Final', within, '.']);
+    case 'paid': return view('good', 'check', payment.direction === 'in' ? 'Received' : 'Paid', payment.direction === 'in' ? 'It is yours.' : `Final${within}.`);
     default: return view('bad', 'cross', 'Failed', 'Nothing was paid; the money is back.');
   }
 }

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, bones, button, copyable, copyButton, errorNote, field, form, heading, linkButton, note, tag } from '../parts/basic.js';
+import { ago, amount, answered, bones, button, copyable, copyText, errorNote, field, form, heading, linkButton, note, tag } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
 import { to } from '../router.js';
@@ -102,7 +102,7 @@ function invoiceView(app, invoice, again) {
     !paid && invoice.state !== 'expired' && h('div', { class: 'stack' },
       copyable(app, invoice.text, 'invoice'),
       h('div', { class: 'row apart' }, h('span', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '. Keep this wallet open to receive.'),
-        h('span', { class: 'row' }, h('span', { class: 'small' }, 'Link'), copyButton(app, invoice.link, 'payment link')))),
+        button('Copy link', { slim: true, icon: 'copy', onclick: () => copyText(app, invoice.link, 'payment link') }))),
     invoice.state === 'expired' && note('warn', h('p', null, 'It has expired. Make a new one.')),
     h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }), linkButton('Activity', to('activity'))));
 }

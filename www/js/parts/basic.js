@@ -84,15 +84,22 @@ export function copyable(app, text, label, { short = false } = {}) {
 export function copyButton(app, text, label) {
   return h('button', {
     type: 'button', class: 'icon-button', 'aria-label': `Copy ${label}`, title: `Copy ${label}`,
-    onclick: async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        app.say(`Copied ${label}.`);
-      } catch {
-        app.say('The browser did not allow copying. Select the text and copy it.');
-      }
-    },
+    onclick: () => copyText(app, text, label),
   }, icon('copy'));
+}
+
+/**
+ * @param {App} app
+ * @param {string} text
+ * @param {string} label
+ */
+export async function copyText(app, text, label) {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.say(`Copied ${label}.`);
+  } catch {
+    app.say('The browser did not allow copying. Select the text and copy it.');
+  }
 }
 
 /**

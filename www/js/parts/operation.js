@@ -2,7 +2,6 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { accountName, amountLine } from '../format.js';
 import { meaning } from '../explain.js';
 import { flows, rebalance, sentence } from '../sentences.js';
 import { amount, tag, who } from './basic.js';
@@ -77,7 +76,7 @@ export function batchCard(app, batch) {
     receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', who(receipt.registered), ' on the way.'),
     receiptReason(receipt)))),
     h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
-      ` · valid until #${batch.validUntil} · fee per byte `, amount(app, 1, batch.feePerByte))));
+      ` · valid until #${batch.validUntil} · fee per 1,000 bytes `, amount(app, 1, batch.feeRate))));
 }
 
 /**
@@ -88,23 +87,16 @@ export function batchCard(app, batch) {
  */
 function rebalanceDrawing(app, signer, { asset, from, to }) {
   const rows = Math.max(from.length, to.length);
-  const height = rows * 40 + 8;
-  const middle = height / 2;
-  const detail = app.asset(asset);
-  const label = (/** @type {import('../sentences.js').Flow} */ flow) =>
-    accountName(flow.account.key === signer.key ? /** @type {any} */ (flow.partner) : flow.account);
+  const height = rows * 36;
   const total = from.reduce((sum, flow) => sum + flow.amount, 0n) || 1n;
-  const thick = (/** @type {bigint} */ value) => 2 + Number((value * 14n) / total);
-  const y = (/** @type {number} */ index, /** @type {number} */ count) => middle + (index - (count - 1) / 2) * 40;
-  const words = `From ${from.map(label).join(', ')} to ${to.map(label).join(', ')}`;
-  return h('svg', { class: 'sankey', viewBox: `0 0 640 ${height}`, role: 'img', 'aria-label': words },
-    from.map((flow, index) => h('path', {
-      d: `M170 ${y(index, from.length)}C240 ${y(index, from.length)} 240 ${middle} 310 ${middle}`, fill: 'none', stroke: 'var(--danger)', 'stroke-opacity': 0.55, 'stroke-width': thick(flow.amount),
-    })),
-    to.map((flow, index) => h('path', {
-      d: `M330 ${middle}C400 ${middle} 400 ${y(index, to.length)} 470 ${y(index, to.length)}`, fill: 'none', stroke: 'var(--insured)', 'stroke-opacity': 0.7, 'stroke-width': thick(flow.amount),
-    })),
-    h('circle', { cx: 320, cy: middle, r: 11, fill: 'var(--text)' }),
-    from.map((flow, index) => h('text', { x: 160, y: y(index, from.length) + 4, 'text-anchor': 'end' }, `${label(flow)}  −${amountLine(flow.amount, detail, app.locale)}`)),
-    to.map((flow, index) => h('text', { x: 480, y: y(index, to.length) + 4 }, `+${amountLine(flow.amount, detail, app.locale)}  ${label(flow)}`)));
+  const thick = (/** @type {bigint} */ value) => 1.5 + Number((value * 12n) / total);
+  const y = (/** @type {number} */ index, /** @type {number} */ count) => height / 2 + (index - (count - 1) / 2) * 36;
+  const pocket = (/** @type {import('../sentences.js').Flow} */ flow) => who(flow.account.key === signer.key && flow.partner ? flow.partner : flow.account);
+  const curve = (/** @type {number} */ x, /** @type {number} */ start, /** @type {number} */ end) => `M${x} ${start}C${x + 25} ${start} ${x + 25} ${end} ${x + 50} ${end}`;
+  return h('div', { class: 'rebalance' },
+    h('ul', { 'aria-label': 'Out of the channels with' }, from.map((flow, index) => h('li', { key: index }, pocket(flow), ' ', amount(app, asset, -flow.amount)))),
+    h('svg', { viewBox: `0 0 100 ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+      from.map((flow, index) => h('path', { class: 'out', d: curve(0, y(index, from.length), height / 2), 'stroke-width': thick(flow.amount) })),
+      to.map((flow, index) => h('path', { class: 'in', d: curve(50, height / 2, y(index, to.length)), 'stroke-width': thick(flow.amount) }))),
+    h('ul', { 'aria-label': 'Into the channels with' }, to.map((flow, index) => h('li', { key: index }, amount(app, asset, flow.amount, { plus: true }), ' ', pocket(flow)))));
 }
