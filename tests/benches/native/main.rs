@@ -1,0 +1,17 @@
+//! How fast the protocol is natively: every figure stands beside the time of the signatures that it
+//! contains, measured in the same run, since machines differ and ratios do not.
+//!
+//! Prints one Markdown table; `cargo xtask bench` runs it with the release profile.
+
+mod chain;
+mod measure;
+
+use measure::Table;
+
+fn main() {
+    let mut table = Table::default();
+    let signatures = measure::signatures(&mut table);
+    chain::blocks(&mut table, &signatures);
+    chain::certificates(&mut table, &signatures);
+    table.print();
+}
