@@ -26,6 +26,7 @@
 )]
 
 pub mod chain;
+pub mod channel;
 pub mod codec;
 pub mod crypto;
 pub mod entropy;

@@ -52,3 +52,27 @@ pub const SESSION_REKEY_RECORDS: u64 = 1 << 16;
 const _: () = assert!(MAX_PROOF_BYTES * 8 / 5 + 32 < MAX_TEXT_CHARS);
 const _: () = assert!(MAX_BATCH_BYTES < MAX_BLOCK_BYTES);
 const _: () = assert!(MAX_HEADER_BYTES < MAX_BLOCK_BYTES);
+
+/// Longest note of an unconditional payment in bytes.
+pub const MAX_NOTE_BYTES: usize = 256;
+/// Longest onion in bytes.
+pub const MAX_ONION_BYTES: usize = 4096;
+/// Most transitions in one frame.
+pub const MAX_FRAME_TRANSITIONS: usize = 256;
+/// Longest message between the parties of a channel in bytes.
+pub const MAX_PEER_MESSAGE_BYTES: usize = 2 << 20;
+/// Most wishes that wait in a channel.
+pub const MAX_CHANNEL_QUEUE: usize = 1024;
+/// Own frames refused in a row before a channel is suspended.
+pub const MAX_REFUSALS: u32 = 4;
+/// Most refused own frames that are alive in court at once; beyond it nothing is proposed.
+pub const MAX_ALIVE_STATES: usize = 16;
+/// Most received payments and locks that wait for a fresh head to be reported; beyond it no frame is taken.
+pub const MAX_UNREPORTED: usize = 4096;
+/// Misbehaviours of a partner that are kept.
+pub const MAX_MISBEHAVIOURS: usize = 16;
+/// Longest durable record of a channel in bytes.
+pub const MAX_CHANNEL_RECORD_BYTES: usize = 32 << 20;
+
+const _: () = assert!(MAX_FRAME_TRANSITIONS * (MAX_ONION_BYTES + 128) < MAX_PEER_MESSAGE_BYTES);
+const _: () = assert!(MAX_CHANNEL_QUEUE * (MAX_ONION_BYTES + 128) < MAX_CHANNEL_RECORD_BYTES / 4);

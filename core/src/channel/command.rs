@@ -1,0 +1,117 @@
+//! Taking local wishes: what can never work is refused at once, the rest waits for a frame.
+
+use super::Channel;
+use super::Step;
+use super::event::{Command, Context, Refusal};
+use super::record::Wish;
+use super::state::{Lock, LockId};
+use super::transition::Invalid;
+use crate::crypto;
+use crate::limits;
+use crate::types::{Amount, AssetId, UsableHeight};
+
+impl Channel {
+    pub(super) fn command(&mut self, command: Command, ctx: &Context<'_>, step: &mut Step) -> Result<(), Refusal> {
+        if command == Command::Resume {
+            self.record.suspended = None;
+            self.record.refusals = 0;
+            step.dirty = true;
+            return Ok(());
+        }
+        if self.record.queue.len() >= limits::MAX_CHANNEL_QUEUE {
+            return Err(Refusal::QueueFull { limit: limits::MAX_CHANNEL_QUEUE });
+        }
+        self.check_command(&command, ctx)?;
+        self.record.queue.push_back(Wish { command, alive: false });
+        step.dirty = true;
+        Ok(())
+    }
+
+    fn check_command(&self, command: &Command, ctx: &Context<'_>) -> Result<(), Refusal> {
+        let parameters = ctx.chain.parameters();
+        match command {
+            Command::Pay { asset, amount, note, .. } => {
+                check_length(note, limits::MAX_NOTE_BYTES)?;
+                self.check_amount(*asset, *amount, 1)
+            }
+            Command::Lock { asset, amount, onion, .. } => {
+                check_length(onion, limits::MAX_ONION_BYTES)?;
+                if self.head_is_stale(ctx) {
+                    return Err(Refusal::StaleHead);
+                }
+                self.check_amount(*asset, *amount, parameters.min_lock)
+            }
+            Command::Settle { lock, secret } => {
+                let terms = self.open_incoming(lock)?;
+                if crypto::lock_hash(secret) == terms.hash { Ok(()) } else { Err(Invalid::WrongSecret.into()) }
+            }
+            Command::Fail { lock, .. } => self.check_fail(lock, ctx),
+            Command::Expire { .. } | Command::Resume => Err(Refusal::Internal),
+            Command::SetCredit { limit, insure_above, .. } => {
+                let largest = (*limit).max(insure_above.unwrap_or(0));
+                if largest > limits::MAX_SUPPLY { Err(Invalid::TooLarge.into()) } else { Ok(()) }
+            }
+            Command::RequestInsurance { asset } => {
+                let uninsured = self.record.base.line(*asset).uninsured(self.record.side);
+                let least = parameters.min_insurance;
+                if uninsured < least { Err(Invalid::NothingToInsure { least, uninsured }.into()) } else { Ok(()) }
+            }
+            Command::RequestWithdrawal { asset, amount, lifetime_blocks } => {
+                if *lifetime_blocks > parameters.max_consent_blocks {
+                    let latest = UsableHeight::from(parameters.max_consent_blocks);
+                    return Err(Invalid::ExpiryTooFar { latest, got: UsableHeight::from(*lifetime_blocks) }.into());
+                }
+                let available = self.record.base.line(*asset).insured(self.record.side);
+                check_covered(*amount, available)
+            }
+            Command::GrantWithdrawal { asset } => self.open_hold(*asset).map(|_| ()),
+            Command::RefuseWithdrawal { asset } => {
+                let nonce = self.open_hold(*asset)?;
+                if self.record.consented.contains(&(*asset, nonce)) { Err(Refusal::ConsentSent) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn check_amount(&self, asset: AssetId, amount: Amount, least: Amount) -> Result<(), Refusal> {
+        if amount < least {
+            return Err(Invalid::TooSmall { least, got: amount }.into());
+        }
+        check_covered(amount, self.spendable(asset))
+    }
+
+    /// A lock whose secret was sent is never failed; nor is one that may have been forwarded before data
+    /// was lost, until its own expiry.
+    fn check_fail(&self, id: &LockId, ctx: &Context<'_>) -> Result<(), Refusal> {
+        if self.record.secrets.contains_key(id) {
+            return Err(Refusal::SecretSent);
+        }
+        let terms = self.open_incoming(id)?;
+        if self.record.maybe_forwarded.contains(id) && ctx.chain.head().usable_height <= terms.expiry {
+            return Err(Refusal::MaybeForwarded { expiry: terms.expiry });
+        }
+        Ok(())
+    }
+
+    fn open_incoming(&self, id: &LockId) -> Result<&Lock, Refusal> {
+        if id.giver == self.record.side {
+            return Err(Refusal::NoSuchLock);
+        }
+        let lock = self.record.base.state.lock(id).ok_or(Refusal::NoSuchLock)?;
+        if self.is_closing(id) { Err(Refusal::AlreadyClosing) } else { Ok(lock) }
+    }
+
+    fn open_hold(&self, asset: AssetId) -> Result<u64, Refusal> {
+        match self.record.base.shared.hold(asset, self.partner()) {
+            Some(hold) => Ok(hold.nonce),
+            None => Err(Invalid::NoHold.into()),
+        }
+    }
+}
+
+fn check_covered(asked: Amount, available: Amount) -> Result<(), Refusal> {
+    if asked > available || asked == 0 { Err(Invalid::Unavailable { available, asked }.into()) } else { Ok(()) }
+}
+
+fn check_length(bytes: &[u8], limit: usize) -> Result<(), Refusal> {
+    if bytes.len() > limit { Err(Invalid::TooLong { limit, got: bytes.len() }.into()) } else { Ok(()) }
+}
