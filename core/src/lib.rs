@@ -28,6 +28,8 @@
 pub mod chain;
 pub mod channel;
 pub mod codec;
+#[cfg(feature = "consensus")]
+pub mod consensus;
 pub mod crypto;
 pub mod entropy;
 pub mod ledger;

@@ -25,6 +25,16 @@ pub const MAX_URL_BYTES: usize = 256;
 pub const MAX_NAME_BYTES: usize = 32;
 /// Longest public tag of a deposit (an invoice id) in bytes.
 pub const MAX_INVOICE_TAG_BYTES: usize = 32;
+/// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
+pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
+/// Most messages of one validator that are kept for a height that has not begun here.
+pub const MAX_EARLY_MESSAGES: usize = 32;
+/// Most blocks of one validator among them.
+pub const MAX_EARLY_PROPOSALS: usize = 2;
+/// Most different blocks that are executed for one round: a second one already proves misbehaviour.
+pub const MAX_PROPOSALS_PER_ROUND: usize = 2;
+/// How many rounds ahead of the current one messages are accepted.
+pub const MAX_ROUNDS_AHEAD: u32 = 10;
 /// How far a fresh proposal's time may lie from the local clock, and a header's ahead of it.
 pub const CLOCK_DRIFT_MS: u64 = 5_000;
 

@@ -32,6 +32,8 @@ pub mod tags {
     pub const PRECOMMIT: Tag = Tag(b"fair/precommit01");
     /// Block proposal (signed).
     pub const PROPOSAL: Tag = Tag(b"fair/proposal001");
+    /// Answer of a validator that calls another (signed).
+    pub const VALIDATOR_HELLO: Tag = Tag(b"fair/vhello//001");
     /// Leaf and inner nodes of the state tree.
     pub const STATE_TREE: Tag = Tag(b"fair/state///001");
     /// Consent to a withdrawal (signed by the other side).
@@ -69,6 +71,7 @@ pub mod tags {
         PREVOTE,
         PRECOMMIT,
         PROPOSAL,
+        VALIDATOR_HELLO,
         STATE_TREE,
         WITHDRAWAL,
         CHANNEL_STATE,
