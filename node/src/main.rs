@@ -1,2 +1,30 @@
-//! Validators and banks.
-fn main() {}
+//! Validators and banks: the only processes on a server that hold keys.
+//!
+//! `init` and `genesis` make homes ([`home`]), `run` starts what a home is for, `status` asks it how it
+//! is. A home holds a configuration, private keys, the genesis document and the databases.
+//!
+//! **Invariant**: what a process promises is durable ([`store`]) before it leaves.
+
+mod cli;
+mod clock;
+mod error;
+mod genesis;
+mod home;
+mod limits;
+mod presets;
+mod status;
+mod store;
+mod validator;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::Arguments::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

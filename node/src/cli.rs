@@ -1,0 +1,139 @@
+//! The command line.
+
+use crate::error::NodeError;
+use crate::genesis::{self, Plan};
+use crate::home::{Home, Kind};
+use crate::presets::Preset;
+use crate::{status, validator};
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Validators and banks of a Fair network.
+#[derive(Debug, Parser)]
+#[command(name = "node", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a home with fresh keys for one process; print its public half
+    Init(Init),
+    /// Make a genesis document: of members that exist, or with homes for a whole local network
+    Genesis(Genesis),
+    /// Run the process of a home
+    Run(OfHome),
+    /// Say how the process of a home is
+    Status(Status),
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// Folder to make
+    #[arg(long)]
+    home: PathBuf,
+    /// What it is for
+    #[arg(long, value_enum, default_value = "validator")]
+    kind: Kind,
+    /// Where it will listen
+    #[arg(long, default_value = "127.0.0.1:7100")]
+    listen: SocketAddr,
+    /// Where others reach it, when that is another address
+    #[arg(long)]
+    url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Genesis {
+    /// Parameter set
+    #[arg(long, value_enum, default_value = "demo")]
+    preset: Preset,
+    /// Name of the network that people see
+    #[arg(long, default_value = "local")]
+    name: String,
+    /// Folder for genesis.bin (and the homes v1 … vN and bank)
+    #[arg(long)]
+    out: PathBuf,
+    /// Least time between blocks in milliseconds, instead of the preset's
+    #[arg(long)]
+    blocktime: Option<u64>,
+    /// member.json of a home that takes part; repeat it. None: homes for a local network are made
+    #[arg(long = "member")]
+    members: Vec<PathBuf>,
+    /// Validators of a local network
+    #[arg(long, default_value_t = 4)]
+    validators: u16,
+    /// First port of a local network: validators from here on, then the bank
+    #[arg(long, default_value_t = 7100)]
+    base_port: u16,
+}
+
+#[derive(Debug, Args)]
+struct OfHome {
+    /// The home
+    #[arg(long)]
+    home: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Status {
+    #[command(flatten)]
+    of: OfHome,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    pub(crate) fn run(self) -> Result<(), NodeError> {
+        match self.command {
+            Command::Init(init) => {
+                let member = genesis::init(&init.home, init.kind, init.listen, init.url)?;
+                println!("{}", serde_json::to_string_pretty(&member).unwrap_or_default());
+                Ok(())
+            }
+            Command::Genesis(asked) => {
+                let plan = Plan {
+                    preset: asked.preset,
+                    name: asked.name,
+                    block_time_ms: asked.blocktime,
+                    out: asked.out,
+                    members: asked.members,
+                    validators: asked.validators,
+                    base_port: asked.base_port,
+                };
+                let genesis = genesis::genesis(&plan)?;
+                println!("chain {} in {}", genesis.chain_id(), plan.out.display());
+                Ok(())
+            }
+            Command::Run(OfHome { home }) => run(&home),
+            Command::Status(asked) => status::print(&asked.of.home, asked.json),
+        }
+    }
+}
+
+fn run(path: &std::path::Path) -> Result<(), NodeError> {
+    let (home, config) = Home::open(path)?;
+    log_to_stderr();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
+    match config.kind {
+        Kind::Validator => runtime.block_on(validator::run(&home, &config)),
+        Kind::Bank => Err(NodeError::Content {
+            path: home.path().join("config.toml"),
+            reason: "this program does not run banks".to_owned(),
+        }),
+    }
+}
+
+/// `RUST_LOG` says what is shown. Lines of the consensus library repeat ours at a finer grain.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}

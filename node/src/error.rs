@@ -1,0 +1,146 @@
+//! Why a command ended, in words for its operator, each with an exit code.
+
+use crate::store::StoreError;
+use fair_core::chain::genesis::BadGenesis;
+use fair_core::chain::params::BadParameters;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// A file or folder cannot be used.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Something is there that would be overwritten.
+    #[error("{} exists already; nothing was changed", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// No home.
+    #[error("{} is no home of a node: it has no {missing} (make one with `node init --home {}`)", path.display(), path.display())]
+    NoHome {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// A private file that others can read.
+    #[error("{} can be read by others (mode {mode:o}); make it private with `chmod {wanted:o} {}`", path.display(), path.display())]
+    NotPrivate {
+        /// Which.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// What it should be.
+        wanted: u32,
+    },
+    /// A file whose content makes no sense.
+    #[error("{}: {reason}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another process uses the home.
+    #[error("another process runs with the home {}; one at a time, so that nothing is signed twice", path.display())]
+    InUse {
+        /// The home.
+        path: PathBuf,
+    },
+    /// The genesis document.
+    #[error(transparent)]
+    Genesis(#[from] BadGenesis),
+    /// Parameters that break a rule.
+    #[error(transparent)]
+    Parameters(#[from] BadParameters),
+    /// The database belongs to another chain.
+    #[error("{} belongs to another network (chain {stored}); the genesis document is that of chain {genesis}. Nothing was changed", path.display())]
+    WrongGenesis {
+        /// The database.
+        path: PathBuf,
+        /// Its chain.
+        stored: String,
+        /// The chain of the document.
+        genesis: String,
+    },
+    /// The home's keys are not those of a validator of this chain.
+    #[error("the signing key {key} is not one of a validator of this network")]
+    NotAValidator {
+        /// Public half.
+        key: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored does not fit together.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The port is taken, or not ours.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Address and port.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Consensus must stop.
+    #[error("stopped before signing anything wrong: {0}")]
+    Consensus(#[from] fair_core::consensus::Fault),
+    /// Two certified blocks at one height.
+    #[error("two certified blocks at height {height}: {ours} here, {theirs} at {peer}. The evidence is kept; stopped")]
+    Fork {
+        /// The height.
+        height: u64,
+        /// Ours.
+        ours: String,
+        /// The other.
+        theirs: String,
+        /// Who has it.
+        peer: String,
+    },
+    /// A running process does not answer.
+    #[error("{url} does not answer: {reason}")]
+    NoAnswer {
+        /// Where.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The system refuses threads or randomness.
+    #[error("the system refuses {what}: {reason}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl NodeError {
+    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::File { .. } | Self::Exists { .. } | Self::NoHome { .. } | Self::NotPrivate { .. } => 3,
+            Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
+            Self::WrongGenesis { .. } | Self::NotAValidator { .. } => 4,
+            Self::Store(_) | Self::Damaged { .. } => 5,
+            Self::Listen { .. } => 6,
+            Self::Consensus(_) | Self::Fork { .. } => 7,
+            Self::NoAnswer { .. } => 8,
+            Self::System { .. } => 1,
+        }
+    }
+}

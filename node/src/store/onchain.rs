@@ -1,0 +1,237 @@
+//! `onchain/db.sqlite`: what a validator stores.
+//!
+//! ```text
+//! table     key                                  value
+//! meta      "chain_id"                           32 bytes
+//! blocks    height u64 big endian                CertifiedBlock
+//! state     encoded ledger key                   encoded ledger value, after the head
+//! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
+//! signed    height u64 be │ round u32 be │ step  digest of what was signed, 32 bytes
+//! evidence  height u64 be │ block hash           a CertifiedBlock that contradicts ours
+//! ```
+//!
+//! The head is the last block. Block, state changes and the end of that height's log are one commit.
+
+use super::{Reader, Store, StoreError, Table, Write};
+use crate::error::NodeError;
+use crate::limits;
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::follow::{Follower, Step as WorkedOut};
+use fair_core::chain::genesis::Genesis;
+use fair_core::codec;
+use fair_core::consensus::{LogEntry, Slot, Step};
+use fair_core::types::{Hash, Height};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Layouts of the file, oldest first.
+pub(crate) const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE blocks (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE log (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE signed (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE evidence (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+"];
+
+const META: Table = Table("meta");
+const BLOCKS: Table = Table("blocks");
+const STATE: Table = Table("state");
+const LOG: Table = Table("log");
+const SIGNED: Table = Table("signed");
+const EVIDENCE: Table = Table("evidence");
+const CHAIN_ID: &[u8] = b"chain_id";
+/// Longest log line: a block and what comes with it.
+const MAX_LOG_BYTES: usize = fair_core::limits::MAX_CONSENSUS_MESSAGE_BYTES;
+
+/// What a start finds.
+pub(crate) struct Found {
+    pub(crate) follower: Follower,
+    pub(crate) head: Option<CertifiedBlock>,
+    pub(crate) log: Vec<LogEntry>,
+    pub(crate) signed: Vec<(Slot, Hash)>,
+}
+
+/// Opens the database of a chain, or makes it, and reads where it stands.
+pub(crate) async fn open(path: &Path, genesis: &Genesis) -> Result<(Store, Found), NodeError> {
+    let store = Store::open(path, MIGRATIONS)?;
+    let reader = store.reader()?;
+    let chain_id = genesis.chain_id();
+    match reader.get(META, CHAIN_ID)? {
+        None => {
+            let initial = Follower::new(genesis);
+            let mut writes: Vec<Write> =
+                initial.state().encoded().map(|(key, value)| Write::Put { table: STATE, key, value }).collect();
+            writes.push(Write::Keep { table: META, key: CHAIN_ID.to_vec(), value: chain_id.0.to_vec() });
+            store.commit(writes).await?;
+        }
+        Some(stored) if stored == chain_id.0 => {}
+        Some(stored) => {
+            return Err(NodeError::WrongGenesis {
+                path: path.to_owned(),
+                stored: hex::encode(stored),
+                genesis: chain_id.to_string(),
+            });
+        }
+    }
+    let found = read(&reader, path, genesis)?;
+    Ok((store, found))
+}
+
+fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeError> {
+    let damaged = |reason: String| NodeError::Damaged { path: path.to_owned(), reason };
+    let head = newest_block(reader)?;
+    let follower = match &head {
+        None => Follower::new(genesis),
+        Some(head) => {
+            let stored = reader.range(STATE, &[], &[0xFF; 64])?;
+            let pairs = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+            Follower::restore(genesis, head.block.header.clone(), pairs).map_err(|error| damaged(error.to_string()))?
+        }
+    };
+    let next = follower.height().saturating_add(1);
+    let lines = reader.range(LOG, &height_key(next), &height_key(next.saturating_add(1)))?;
+    let log = lines
+        .iter()
+        .map(|(_, line)| codec::decode(line, MAX_LOG_BYTES).map_err(|error| damaged(format!("log: {error}"))))
+        .collect::<Result<_, _>>()?;
+    let slots = reader.range(SIGNED, &height_key(next), &[0xFF; 13])?;
+    let signed = slots
+        .iter()
+        .map(|(key, content)| slot(key, content).ok_or_else(|| damaged("a record of what was signed".to_owned())))
+        .collect::<Result<_, _>>()?;
+    Ok(Found { follower, head, log, signed })
+}
+
+fn newest_block(reader: &Reader) -> Result<Option<CertifiedBlock>, NodeError> {
+    let newest = reader.last(BLOCKS)?;
+    newest.map(|(_, bytes)| decode_block(&bytes)).transpose().map_err(NodeError::Store)
+}
+
+fn decode_block(bytes: &[u8]) -> Result<CertifiedBlock, StoreError> {
+    codec::decode(bytes, fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES)
+        .map_err(|error| StoreError::Database { path: "blocks".into(), reason: error.to_string() })
+}
+
+/// Block, state, and the end of its height's log: one commit.
+pub(crate) fn block_writes(certified: &CertifiedBlock, worked_out: &WorkedOut) -> Vec<Write> {
+    let height = certified.block.header.height;
+    let mut writes =
+        vec![Write::Keep { table: BLOCKS, key: height_key(height).to_vec(), value: codec::encode(certified) }];
+    writes.extend(worked_out.encoded_changes().map(|(key, value)| match value {
+        Some(value) => Write::Put { table: STATE, key, value },
+        None => Write::Delete { table: STATE, key },
+    }));
+    let until = height_key(height.saturating_add(1)).to_vec();
+    writes.push(Write::DeleteRange { table: LOG, from: Vec::new(), until });
+    let old = height_key(height.saturating_sub(limits::SIGNED_HEIGHTS)).to_vec();
+    writes.push(Write::DeleteRange { table: SIGNED, from: Vec::new(), until: old });
+    writes
+}
+
+/// A line of the consensus log.
+pub(crate) fn log_write(height: Height, index: u64, entry: &LogEntry) -> Write {
+    let mut key = height_key(height).to_vec();
+    key.extend(index.to_be_bytes());
+    Write::Keep { table: LOG, key, value: codec::encode(entry) }
+}
+
+/// What was signed for a slot; another thing for it fails the commit.
+pub(crate) fn signed_write(slot: &Slot, content: &Hash) -> Write {
+    let mut key = height_key(slot.height).to_vec();
+    key.extend(slot.round.to_be_bytes());
+    key.push(match slot.step {
+        Step::Propose => 0,
+        Step::Prevote => 1,
+        Step::Precommit => 2,
+    });
+    Write::Keep { table: SIGNED, key, value: content.0.to_vec() }
+}
+
+/// A certified block that contradicts ours.
+pub(crate) fn evidence_write(certified: &CertifiedBlock) -> Write {
+    let header = &certified.block.header;
+    let mut key = height_key(header.height).to_vec();
+    key.extend(header.hash().0);
+    Write::Put { table: EVIDENCE, key, value: codec::encode(certified) }
+}
+
+const fn height_key(height: Height) -> [u8; 8] {
+    height.to_be_bytes()
+}
+
+fn slot(key: &[u8], content: &[u8]) -> Option<(Slot, Hash)> {
+    let (height, rest) = key.split_first_chunk::<8>()?;
+    let (round, step) = rest.split_first_chunk::<4>()?;
+    let step = match step {
+        [0] => Step::Propose,
+        [1] => Step::Prevote,
+        [2] => Step::Precommit,
+        _ => return None,
+    };
+    let slot = Slot { height: u64::from_be_bytes(*height), round: u32::from_be_bytes(*round), step };
+    Some((slot, Hash(content.try_into().ok()?)))
+}
+
+/// Blocks as they are stored, for those who ask.
+#[derive(Clone)]
+pub(crate) struct Blocks {
+    reader: Arc<Reader>,
+}
+
+impl Blocks {
+    pub(crate) fn new(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { reader: Arc::new(store.reader()?) })
+    }
+
+    /// The bytes of one certified block.
+    pub(crate) fn at(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reader.get(BLOCKS, &height_key(height))
+    }
+
+    /// The bytes of consecutive certified blocks, as many as fit, at least one if there is one.
+    pub(crate) fn from(&self, height: Height, count: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let until = height.saturating_add(count.min(limits::BLOCKS_PER_ANSWER));
+        let mut blocks: Vec<Vec<u8>> = Vec::new();
+        let mut bytes = 0_usize;
+        self.reader.walk(BLOCKS, &height_key(height), &height_key(until), |_, block| {
+            bytes = bytes.saturating_add(block.len());
+            if !blocks.is_empty() && bytes > limits::BYTES_PER_ANSWER {
+                return ControlFlow::Break(());
+            }
+            blocks.push(block.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        Ok(blocks)
+    }
+
+    /// Consecutive certified blocks, decoded one at a time.
+    pub(crate) fn each_from(
+        &self,
+        height: Height,
+        count: u64,
+        mut each: impl FnMut(CertifiedBlock),
+    ) -> Result<(), StoreError> {
+        let until = height.saturating_add(count);
+        let mut failed = None;
+        self.reader.walk(BLOCKS, &height_key(height), &height_key(until), |_, bytes| match decode_block(bytes) {
+            Ok(block) => {
+                each(block);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Height and hash of the newest block of a database, for a process that does not run.
+pub(crate) fn stored_head(path: &Path) -> Result<Option<(Height, Hash)>, NodeError> {
+    let reader = Reader::open(path)?;
+    let head = newest_block(&reader)?;
+    Ok(head.map(|head| (head.block.header.height, head.block.header.hash())))
+}

@@ -1,0 +1,98 @@
+//! The validator's process.
+//!
+//! One loop ([`engine`]) owns the consensus machine, the follower and the mempool and performs effects in
+//! the fixed order: durable first, then what leaves. Around it: [`http`] serves blocks and takes batches,
+//! [`peers`] carries consensus messages, [`sync`] fetches blocks that others have already.
+
+mod engine;
+mod http;
+mod mempool;
+mod peers;
+mod sync;
+mod timers;
+mod wire;
+
+use crate::error::NodeError;
+use crate::home::{Config, Home};
+use crate::store::onchain::{self, Blocks};
+use engine::{Engine, Event, Parts};
+use fair_core::chain::certificate::Validator;
+use fair_core::consensus::Signer;
+use fair_core::types::Hash;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+/// Who this validator is.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) chain_id: Hash,
+    pub(crate) signer: Signer,
+}
+
+/// Runs until it is told to stop, or must.
+pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
+    let _lock = home.lock()?;
+    let (genesis, genesis_bytes) = home.genesis()?;
+    let key = home.signing_key()?;
+    let identity = Identity { chain_id: genesis.chain_id(), signer: Signer { account: config.account, key } };
+    let database = home.database("onchain")?;
+    let (store, found) = onchain::open(&database, &genesis).await?;
+    let set = found.follower.state().validators().clone();
+    check_membership(&set.validators, &identity)?;
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
+    let blocks = Blocks::new(&store)?;
+    let (events, incoming) = mpsc::channel::<Event>(crate::limits::ENGINE_QUEUE);
+    let peers = peers::Peers::call_all(&set.validators, &identity, found.follower.height());
+    let (heads, heads_seen) = watch::channel(engine::Published::of(found.head.as_ref()));
+    let (vitals, vitals_seen) = watch::channel(engine::Vitals::default());
+    let parts =
+        Parts { identity: identity.clone(), store, peers: peers.clone(), events: events.clone(), heads, vitals };
+    let engine = Engine::start(found, parts).await?;
+
+    let served = http::Served {
+        identity,
+        genesis: Arc::new(genesis),
+        genesis_bytes: genesis_bytes.into(),
+        blocks,
+        heads: heads_seen,
+        vitals: vitals_seen,
+        events,
+        validators: Arc::new(set),
+        peers,
+    };
+    let server = http::serve(listener, served);
+    println!("ready http://{}", config.listen);
+    tokio::select! {
+        result = engine.run(incoming) => result,
+        result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
+        () = stop_asked() => {
+            tracing::info!("stopping");
+            Ok(())
+        }
+    }
+}
+
+fn check_membership(validators: &[Validator], identity: &Identity) -> Result<(), NodeError> {
+    let key = identity.signer.key.public();
+    let is_member =
+        validators.iter().any(|validator| validator.signing_key == key && validator.account == identity.signer.account);
+    if is_member { Ok(()) } else { Err(NodeError::NotAValidator { key: key.to_string() }) }
+}
+
+/// SIGINT or SIGTERM.
+async fn stop_asked() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! The validator's loop: the host of the consensus machine.
+//!
+//! For every input: what the machine wants kept becomes durable in one transaction, then the rest of its
+//! effects follow in order. Nothing else touches the follower or the mempool.
+
+use super::Identity;
+use super::mempool::{Accepted, Mempool, Refused};
+use super::peers::Peers;
+use super::sync;
+use super::timers::Timers;
+use super::wire::Frame;
+use crate::clock;
+use crate::error::NodeError;
+use crate::limits;
+use crate::store::onchain::{self, Found};
+use crate::store::{Store, Write};
+use fair_core::chain::block::{Block, CertifiedBlock};
+use fair_core::chain::certificate::Certificate;
+use fair_core::chain::follow::{Follower, LeftOut, Step};
+use fair_core::chain::header::Header;
+use fair_core::chain::verify::{self, BadBlock};
+use fair_core::consensus::{Consensus, Effect, Input, Message, Restored, Timeouts, Verdict};
+use fair_core::ledger::batch::{self, Batch};
+use fair_core::message::Signed;
+use fair_core::types::{Hash, Height, PublicKey, TimeMs};
+use std::collections::{BTreeMap, VecDeque};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Duration, Instant};
+
+/// What the loop reacts to.
+pub(crate) enum Event {
+    /// A consensus message of a validator.
+    Consensus(Box<Message>),
+    /// A validator says how high its head is.
+    Head { from: PublicKey, height: Height },
+    /// A batch of a validator's mempool.
+    ForwardedBatch(Box<Signed<Batch>>),
+    /// A batch of a client.
+    Batch { batch: Box<Signed<Batch>>, answer: oneshot::Sender<Result<Accepted, Refused>> },
+    /// Blocks that were asked for.
+    Fetched { peer: String, blocks: Vec<CertifiedBlock> },
+    /// A block of a peer at the height of our head, to be compared.
+    Compared { peer: String, block: Option<Box<CertifiedBlock>> },
+}
+
+/// The head as it is shown to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// Header and certificate; none at genesis.
+    pub(crate) head: Option<(Header, Certificate)>,
+}
+
+impl Published {
+    pub(crate) fn of(block: Option<&CertifiedBlock>) -> Self {
+        Self { head: block.map(|certified| (certified.block.header.clone(), certified.certificate.clone())) }
+    }
+}
+
+/// How the loop is, for its operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Vitals {
+    /// Height being decided, and the round.
+    pub(crate) height: Height,
+    pub(crate) round: u32,
+    /// Batches that wait.
+    pub(crate) mempool: usize,
+    /// Highest head that another validator claims.
+    pub(crate) highest_claimed: Height,
+    /// Validators that were caught, with what.
+    pub(crate) misbehaved: BTreeMap<PublicKey, String>,
+}
+
+/// What the loop works with.
+pub(crate) struct Parts {
+    pub(crate) identity: Identity,
+    pub(crate) store: Store,
+    pub(crate) peers: Peers,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) heads: watch::Sender<Published>,
+    pub(crate) vitals: watch::Sender<Vitals>,
+}
+
+/// The loop's state.
+pub(crate) struct Engine {
+    parts: Parts,
+    follower: Follower,
+    consensus: Consensus,
+    mempool: Mempool,
+    timers: Timers,
+    /// Blocks on the head that were worked out already.
+    worked_out: BTreeMap<Hash, Step>,
+    sync: Sync,
+    vitals: Vitals,
+    client: reqwest::Client,
+}
+
+/// Whether others are ahead.
+struct Sync {
+    /// Highest head claimed, and by whom.
+    highest: Option<(Height, PublicKey)>,
+    is_fetching: bool,
+    /// When the head last moved, or a fetch last failed.
+    since: Instant,
+}
+
+impl Engine {
+    /// Continues where the store stands.
+    pub(crate) async fn start(found: Found, parts: Parts) -> Result<Self, NodeError> {
+        let Found { follower, log, signed, .. } = found;
+        let timeouts = Timeouts::suited(follower.state().parameters());
+        let restored = Restored {
+            chain_id: parts.identity.chain_id,
+            height: follower.height().saturating_add(1),
+            validators: follower.state().validators().clone(),
+            log,
+            signed,
+        };
+        tracing::info!(height = restored.height, log = restored.log.len(), "continuing");
+        let (consensus, effects) = Consensus::restore(restored, parts.identity.signer.clone(), timeouts)?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|error| NodeError::System { what: "an HTTP client", reason: error.to_string() })?;
+        let vitals = Vitals { height: consensus.height(), ..Vitals::default() };
+        let mut engine = Self {
+            parts,
+            follower,
+            consensus,
+            mempool: Mempool::default(),
+            timers: Timers::default(),
+            worked_out: BTreeMap::new(),
+            sync: Sync { highest: None, is_fetching: false, since: Instant::now() },
+            vitals,
+            client,
+        };
+        engine.perform(effects).await?;
+        Ok(engine)
+    }
+
+    /// Runs until consensus or the disk forbids to go on.
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> Result<(), NodeError> {
+        loop {
+            self.begin_if_due().await?;
+            self.fetch_if_behind();
+            self.publish_vitals();
+            let wake = self.next_wake();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.react(event).await?,
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep_until(wake) => {
+                    while let Some(timer) = self.timers.take_due() {
+                        self.handle(Input::Elapsed(timer)).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn react(&mut self, event: Event) -> Result<(), NodeError> {
+        match event {
+            Event::Consensus(message) => {
+                if message.height() > self.follower.height().saturating_add(1) {
+                    self.claim(message.height().saturating_sub(1), None);
+                }
+                self.handle(Input::Received(*message)).await
+            }
+            Event::Head { from, height } => {
+                self.claim(height, Some(from));
+                Ok(())
+            }
+            Event::ForwardedBatch(batch) => {
+                if let Err(reason) = self.mempool.add(self.follower.state(), *batch) {
+                    tracing::debug!(%reason, "a forwarded batch was refused");
+                }
+                Ok(())
+            }
+            Event::Batch { batch, answer } => {
+                let result = self.mempool.add(self.follower.state(), (*batch).clone());
+                if matches!(result, Ok(Accepted::New(_))) {
+                    self.parts.peers.broadcast(&Frame::Batch(*batch));
+                }
+                let _ = answer.send(result);
+                Ok(())
+            }
+            Event::Fetched { peer, blocks } => self.fetched(peer, blocks).await,
+            Event::Compared { peer, block } => self.compared(peer, block).await,
+        }
+    }
+
+    // Pace.
+
+    /// Earliest time of the next block, and the latest at which one is built.
+    fn pace(&self) -> (TimeMs, TimeMs) {
+        let parameters = self.follower.state().parameters();
+        let previous = self.follower.head_time_ms();
+        (previous.saturating_add(parameters.min_block_interval_ms), previous.saturating_add(parameters.max_idle_ms))
+    }
+
+    async fn begin_if_due(&mut self) -> Result<(), NodeError> {
+        if self.consensus.has_begun() {
+            return Ok(());
+        }
+        let (earliest, latest) = self.pace();
+        let now = clock::now_ms();
+        let has_reason = !self.mempool.is_empty() || self.consensus.is_awaited() || now >= latest;
+        if now >= earliest && has_reason {
+            self.handle(Input::Begin).await?;
+        }
+        Ok(())
+    }
+
+    fn next_wake(&self) -> Instant {
+        let mut wake = Instant::now() + Duration::from_secs(3600);
+        if let Some(deadline) = self.timers.next() {
+            wake = wake.min(deadline);
+        }
+        if !self.consensus.has_begun() {
+            let (earliest, latest) = self.pace();
+            let now = clock::now_ms();
+            let due = if self.mempool.is_empty() && !self.consensus.is_awaited() { latest } else { earliest };
+            // A millisecond more, so that the clock has passed it.
+            wake = wake.min(Instant::now() + Duration::from_millis(due.saturating_sub(now).saturating_add(1)));
+        }
+        if self.is_behind() && !self.sync.is_fetching {
+            wake = wake.min(self.sync.since + Duration::from_millis(limits::PATIENCE_MS));
+        }
+        wake
+    }
+
+    // The machine.
+
+    async fn handle(&mut self, input: Input) -> Result<(), NodeError> {
+        let effects = self.consensus.handle(input, clock::now_ms())?;
+        self.perform(effects).await
+    }
+
+    /// Performs effects; what they lead to is handled in turn.
+    async fn perform(&mut self, effects: Vec<Effect>) -> Result<(), NodeError> {
+        let mut rounds = VecDeque::from([effects]);
+        while let Some(effects) = rounds.pop_front() {
+            let writes: Vec<Write> = effects.iter().filter_map(write_of).collect();
+            self.parts.store.commit(writes).await?;
+            for effect in effects {
+                if let Some(input) = self.perform_one(effect).await? {
+                    rounds.push_back(self.consensus.handle(input, clock::now_ms())?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn perform_one(&mut self, effect: Effect) -> Result<Option<Input>, NodeError> {
+        match effect {
+            Effect::Log { .. } | Effect::Signed { .. } => {}
+            Effect::Send(message) => self.parts.peers.broadcast(&Frame::Consensus(message)),
+            Effect::SetTimer { timer, after_ms } => self.timers.set(timer, after_ms),
+            Effect::CancelTimer(timer) => self.timers.cancel(&timer),
+            Effect::CancelTimers => self.timers.cancel_all(),
+            Effect::Execute(block) => return Ok(Some(self.execute(&block))),
+            Effect::Build { height, round } => return Ok(self.build(height, round)),
+            Effect::Decided { block, certificate } => {
+                return self.commit(CertifiedBlock { block, certificate }, None).await.map(Some);
+            }
+            Effect::Round { height, round, proposer } => {
+                self.vitals.height = height;
+                self.vitals.round = round;
+                if round > 0 {
+                    tracing::info!(height, round, %proposer, "another round");
+                }
+            }
+            Effect::Misbehaved { validator, what } => {
+                tracing::warn!(%validator, what, "a validator misbehaved");
+                self.vitals.misbehaved.insert(validator, what.to_owned());
+            }
+            Effect::Complaint(text) => tracing::warn!(text, "consensus could not use an input"),
+        }
+        Ok(None)
+    }
+
+    fn execute(&mut self, block: &Block) -> Input {
+        let block_hash = block.header.hash();
+        let verdict = match self.follower.execute(block) {
+            Ok(step) => {
+                self.worked_out.insert(block_hash, step);
+                Verdict::Valid
+            }
+            Err(reason) => {
+                tracing::warn!(height = block.header.height, proposer = %block.header.proposer, %reason, "a proposed block is wrong");
+                Verdict::Invalid
+            }
+        };
+        Input::Executed { block_hash, verdict }
+    }
+
+    fn build(&mut self, height: Height, round: u32) -> Option<Input> {
+        if height != self.follower.height().saturating_add(1) {
+            return None;
+        }
+        let account = self.parts.identity.signer.account;
+        let candidates: Vec<&Signed<Batch>> = self.mempool.candidates().collect();
+        let built = self.follower.build(candidates.iter().copied(), account, clock::now_ms());
+        let refused: Vec<Hash> = built
+            .left_out
+            .iter()
+            .filter(|(_, why)| matches!(why, LeftOut::Refused(_)))
+            .filter_map(|(place, _)| candidates.get(*place).map(|batch| batch::hash(batch)))
+            .collect();
+        for hash in &refused {
+            self.mempool.forget(hash);
+        }
+        tracing::debug!(height, round, batches = built.block.batches.len(), "built a block");
+        self.worked_out.insert(built.block.header.hash(), built.step);
+        Some(Input::Built { round, block: built.block })
+    }
+
+    /// Block and state become durable, then visible.
+    async fn commit(&mut self, certified: CertifiedBlock, step: Option<Step>) -> Result<Input, NodeError> {
+        let header = &certified.block.header;
+        let step = match step.or_else(|| self.worked_out.remove(&header.hash())) {
+            Some(step) => step,
+            // After a restart the log says that the block was found right; its outcome is worked out anew.
+            None => self.follower.execute(&certified.block).map_err(|reason| self.damaged(&reason))?,
+        };
+        self.parts.store.commit(onchain::block_writes(&certified, &step)).await?;
+        self.follower.commit(step);
+        self.worked_out.clear();
+        self.mempool.after_block(self.follower.state(), &certified.block.batches);
+        let height = self.follower.height();
+        tracing::info!(
+            height,
+            round = certified.certificate.round,
+            batches = certified.block.batches.len(),
+            hash = %certified.certificate.block_hash,
+            "block"
+        );
+        self.sync.since = Instant::now();
+        self.parts.heads.send_replace(Published::of(Some(&certified)));
+        self.parts.peers.announce(height);
+        Ok(Input::NewHead { height, validators: self.follower.state().validators().clone() })
+    }
+
+    fn damaged(&self, reason: &BadBlock) -> NodeError {
+        let reason = format!("a block that was decided does not execute: {reason}");
+        NodeError::Damaged { path: self.parts.store.path().to_owned(), reason }
+    }
+
+    // Catching up.
+
+    fn claim(&mut self, height: Height, from: Option<PublicKey>) {
+        let Some(from) = from else { return };
+        if self.sync.highest.is_none_or(|(highest, _)| height > highest) {
+            self.sync.highest = Some((height, from));
+            self.vitals.highest_claimed = height;
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.sync.highest.is_some_and(|(highest, _)| highest > self.follower.height())
+    }
+
+    /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
+    fn fetch_if_behind(&mut self) {
+        let Some((highest, from)) = self.sync.highest else { return };
+        let next = self.follower.height().saturating_add(1);
+        let patience = Duration::from_millis(limits::PATIENCE_MS);
+        let is_far = highest > next;
+        if highest < next || self.sync.is_fetching || (!is_far && self.sync.since.elapsed() < patience) {
+            return;
+        }
+        if let Some(url) = self.parts.peers.url_of(&from) {
+            self.sync.is_fetching = true;
+            sync::fetch(&self.client, url.to_owned(), next, &self.parts.events);
+        }
+    }
+
+    async fn fetched(&mut self, peer: String, blocks: Vec<CertifiedBlock>) -> Result<(), NodeError> {
+        self.sync.is_fetching = false;
+        self.sync.since = Instant::now();
+        let before = self.follower.height();
+        for certified in blocks {
+            let height = certified.block.header.height;
+            if height <= self.follower.height() {
+                continue;
+            }
+            match self.follower.check(&certified, clock::now_ms()) {
+                Ok(step) => {
+                    let input = self.commit(certified, Some(step)).await?;
+                    self.handle(input).await?;
+                }
+                Err(reason) => {
+                    tracing::warn!(peer, height, %reason, "a fetched block is wrong");
+                    self.suspect_fork(&peer, &certified, &reason);
+                    break;
+                }
+            }
+        }
+        if self.follower.height() == before {
+            // Believe somebody else next time.
+            self.sync.highest = None;
+        } else {
+            tracing::info!(from = before, to = self.follower.height(), peer, "caught up");
+        }
+        Ok(())
+    }
+
+    /// A certified block that continues another one than ours: the peer's block at our height is compared.
+    fn suspect_fork(&self, peer: &str, certified: &CertifiedBlock, reason: &BadBlock) {
+        let header = &certified.block.header;
+        let is_certified =
+            verify::certificate(header, &certified.certificate, self.follower.state().validators()).is_ok();
+        if !matches!(reason, BadBlock::WrongPrevious { .. }) || !is_certified || self.follower.height() == 0 {
+            return;
+        }
+        let (client, events, height) = (self.client.clone(), self.parts.events.clone(), self.follower.height());
+        let peer = peer.to_owned();
+        tokio::spawn(async move {
+            let block = sync::block_at(&client, &peer, height).await.map(Box::new);
+            let _ = events.send(Event::Compared { peer, block }).await;
+        });
+    }
+
+    /// Two certified headers at one height, both verified here: keep the evidence, stop, say so.
+    async fn compared(&mut self, peer: String, block: Option<Box<CertifiedBlock>>) -> Result<(), NodeError> {
+        let (Some(theirs), Some(ours)) = (block, self.follower.head()) else { return Ok(()) };
+        let header = &theirs.block.header;
+        let validators = self.follower.state().validators();
+        let is_other = header.height == ours.height && header.hash() != ours.hash();
+        if !is_other || verify::certificate(header, &theirs.certificate, validators).is_err() {
+            return Ok(());
+        }
+        let (height, ours) = (ours.height, ours.hash().to_string());
+        self.parts.store.commit(vec![onchain::evidence_write(&theirs)]).await?;
+        Err(NodeError::Fork { height, ours, theirs: header.hash().to_string(), peer })
+    }
+
+    fn publish_vitals(&mut self) {
+        self.vitals.height = self.consensus.height();
+        self.vitals.mempool = self.mempool.len();
+        let vitals = &self.vitals;
+        self.parts.vitals.send_if_modified(|shown| {
+            let is_new = shown != vitals;
+            if is_new {
+                shown.clone_from(vitals);
+            }
+            is_new
+        });
+    }
+}
+
+fn write_of(effect: &Effect) -> Option<Write> {
+    match effect {
+        Effect::Log { height, index, entry } => Some(onchain::log_write(*height, *index, entry)),
+        Effect::Signed { slot, content } => Some(onchain::signed_write(slot, content)),
+        _ => None,
+    }
+}
