@@ -129,6 +129,9 @@ fn checked_url(text: &str) -> anyhow::Result<String> {
     if url.scheme() == "https" {
         bail!("{text}: this relay speaks plain http to validators; put a TLS proxy between (--validators)");
     }
-    ensure!(url.scheme() == "http" && url.has_host(), "{text:?} is not a URL of the form http://host:port (--validators)");
+    ensure!(
+        url.scheme() == "http" && url.has_host(),
+        "{text:?} is not a URL of the form http://host:port (--validators)"
+    );
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -141,8 +141,7 @@ impl Limits {
 
     /// Takes a place for a connection of an address; proxies in front hold as many as there are.
     pub(crate) fn connect(&self, address: IpAddr, trusted_proxies: &[IpAddr]) -> Option<Permit> {
-        let places =
-            if trusted_proxies.contains(&address.to_canonical()) { &self.proxied } else { &self.connections };
+        let places = if trusted_proxies.contains(&address.to_canonical()) { &self.proxied } else { &self.connections };
         places.take(address)
     }
 

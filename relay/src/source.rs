@@ -90,8 +90,8 @@ impl Announcements {
             match message.map_err(unreachable)? {
                 Message::Binary(bytes) => {
                     let limit = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
-                    let (header, _): (Header, Certificate) = codec::decode(&bytes, limit)
-                        .map_err(|error| SourceError::Malformed(error.to_string()))?;
+                    let (header, _): (Header, Certificate) =
+                        codec::decode(&bytes, limit).map_err(|error| SourceError::Malformed(error.to_string()))?;
                     return Ok(header.height);
                 }
                 Message::Close(_) => return Err(SourceError::Unreachable("it closed the connection".to_owned())),

@@ -87,9 +87,11 @@ impl Store {
         let transaction = connection.transaction()?;
         {
             let head = codec::encode(&(&certified.block.header, &certified.certificate));
+            let height = i64::try_from(certified.block.header.height)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             transaction
                 .prepare_cached("INSERT INTO blocks (height, head, bytes) VALUES (?, ?, ?)")?
-                .execute(params![certified.block.header.height, head, codec::encode(certified)])?;
+                .execute(params![height, head, codec::encode(certified)])?;
             let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)")?;
             let mut delete = transaction.prepare_cached("DELETE FROM state WHERE key = ?")?;
             for (key, value) in genesis_state {

@@ -37,7 +37,8 @@ pub(super) async fn admit(State(app): State<Arc<App>>, mut request: Request, nex
 fn caller(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let mut caller = peer.to_canonical();
     let lists = headers.get_all("x-forwarded-for");
-    let named: Vec<&str> = lists.iter().filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',')).collect();
+    let named: Vec<&str> =
+        lists.iter().filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',')).collect();
     for name in named.into_iter().rev() {
         if !trusted.contains(&caller) {
             break;

@@ -74,9 +74,9 @@ pub(super) async fn open(
         .bank_url(&key)
         .ok_or_else(|| ApiError::not_found("relay.unknown_bank", "No bank with this key is registered."))?;
     let permit = app.limits.open_socket(address)?;
-    let bank = connect(&url).await.ok_or_else(|| {
-        ApiError::bad_gateway("relay.bank_unreachable", "The bank does not answer at the moment.")
-    })?;
+    let bank = connect(&url)
+        .await
+        .ok_or_else(|| ApiError::bad_gateway("relay.bank_unreachable", "The bank does not answer at the moment."))?;
     let upgrade =
         upgrade.max_message_size(limits::MAX_PEER_MESSAGE_BYTES).max_frame_size(limits::MAX_PEER_MESSAGE_BYTES);
     Ok(upgrade.on_upgrade(move |client| pipe(app, client, bank, shutdown, permit)))
@@ -104,7 +104,8 @@ async fn pipe(app: Arc<App>, client: ws::WebSocket, bank: Bank, shutdown: Shutdo
     app.metrics.pipes_opened.add_one();
     let (mut to_client, from_client) = client.split();
     let (mut to_bank, from_bank) = bank.split();
-    let from_client = from_client.map(|message| message.map(client_frame).map_err(|error| fault(&error.into_inner())));
+    let from_client =
+        from_client.map(|message| message.map(client_frame).map_err(|error| fault(error.into_inner().as_ref())));
     let from_bank = from_bank.map(|message| message.map(bank_frame).map_err(|error| fault(&error)));
     // Each direction waits for its own receiver alone, so that two full buffers cannot block each other.
     let end = tokio::select! {

@@ -5,7 +5,9 @@ fn names_with_a_hash_are_kept_for_ever() {
     for path in ["/pkg/fair_web_bg.0123456789abcdef.wasm", "/js/app.deadbeef.js"] {
         assert!(has_hash(path), "{path}");
     }
-    for path in ["/", "/index.html", "/js/app.js", "/deadbeef", "/deadbeef/app.js", "/js/app.DEADBEEF.js", "/0123456789"] {
+    for path in
+        ["/", "/index.html", "/js/app.js", "/deadbeef", "/deadbeef/app.js", "/js/app.DEADBEEF.js", "/0123456789"]
+    {
         assert!(!has_hash(path), "{path}");
     }
 }
