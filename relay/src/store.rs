@@ -28,6 +28,9 @@ const LAYOUT: u32 = 1;
 /// A key and value of the ledger as stored.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// The newest header and certificate, and the whole state after that block.
+pub type Stored = ((Header, Certificate), Vec<Row>);
+
 /// The open file. Reads and writes have a connection each.
 pub struct Store {
     writer: Mutex<Connection>,
@@ -60,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails or the file is damaged.
-    pub fn load(&self) -> anyhow::Result<Option<((Header, Certificate), Vec<Row>)>> {
+    pub fn load(&self) -> anyhow::Result<Option<Stored>> {
         let connection = lock(&self.reader);
         let head: Option<Vec<u8>> = connection
             .query_row("SELECT head FROM blocks ORDER BY height DESC LIMIT 1", [], |row| row.get(0))
