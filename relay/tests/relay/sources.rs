@@ -116,7 +116,7 @@ async fn a_batch_reaches_a_validator_even_if_others_are_down() {
     let bytes = codec::encode(&network.batch(0));
     let (status, answer) = relay.post("/v1/batches", bytes.clone()).await;
     assert_eq!((status, &answer["hash"]), (202, &"00".into()));
-    assert_eq!(*honest.batches.lock().unwrap(), [bytes.clone()]);
+    assert_eq!(*honest.batches.lock().unwrap(), std::slice::from_ref(&bytes));
     assert_eq!(*broken.batches.lock().unwrap(), [bytes]);
     relay.stop().await;
 }
