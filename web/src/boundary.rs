@@ -1,0 +1,64 @@
+//! What JavaScript sees: one class with `open` and `call`.
+
+use crate::engine::method::Method;
+use crate::engine::{Config, Core};
+use crate::error::Error;
+use crate::events::{Events, to_js};
+use fair_core::types::Hash;
+use js_sys::{Function, Reflect};
+use serde::Deserialize;
+use std::rc::Rc;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+/// The engine of one wallet. `www/js/api.d.ts` documents its methods.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine {
+    core: Rc<Core>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EngineConfig {
+    name: String,
+    relays: Vec<String>,
+    #[serde(default)]
+    chain_id: Option<Hash>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the wallet named in `config` (`EngineConfig` of `www/js/api.d.ts`).
+    ///
+    /// # Errors
+    /// `input.config`, `storage.…`.
+    pub async fn open(config: JsValue) -> Result<Engine, JsValue> {
+        std::panic::set_hook(Box::new(|panic| web_sys::console::error_1(&panic.to_string().into())));
+        let listener = Reflect::get(&config, &"onEvent".into())
+            .ok()
+            .and_then(|listener| listener.dyn_into::<Function>().ok())
+            .ok_or_else(|| to_js(&Error::new("input.config", "`onEvent` is not a function.")))?;
+        let config: EngineConfig = serde_wasm_bindgen::from_value(config)
+            .map_err(|error| to_js(&Error::new("input.config", format!("The configuration does not fit: {error}."))))?;
+        let config = Config { name: config.name, relays: config.relays, chain_id: config.chain_id };
+        let core = Core::open(config, Events::new(listener)).await.map_err(|error| to_js(&error))?;
+        Ok(Engine { core })
+    }
+
+    /// Answers one method. `signal` is an `AbortSignal`, looked at before the work begins.
+    ///
+    /// # Errors
+    /// A `FairErrorShape`.
+    pub async fn call(&self, method: String, params: JsValue, signal: JsValue) -> Result<JsValue, JsValue> {
+        let core = self.core.clone();
+        if signal.dyn_ref::<web_sys::AbortSignal>().is_some_and(web_sys::AbortSignal::aborted) {
+            return Err(to_js(&Error::passing("engine.aborted", "Stopped.")));
+        }
+        let answer = match Method::read(&method, params) {
+            Ok(method) => core.call(method).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| to_js(&error))
+    }
+}

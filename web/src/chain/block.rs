@@ -1,0 +1,71 @@
+//! Verified blocks as they are stored: with their certificate, and what became of each batch.
+
+use crate::error::Error;
+use crate::record;
+use crate::store::Changes;
+use borsh::{BorshDeserialize, BorshSerialize};
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::follow::Step;
+use fair_core::codec;
+use fair_core::ledger::batch::Batch;
+use fair_core::ledger::operation::Operation;
+use fair_core::ledger::receipt::BatchOutcome;
+use fair_core::limits;
+use fair_core::types::PublicKey;
+use std::collections::BTreeSet;
+
+/// Outcomes are about as long as the batches they belong to; eight times is more than they can take.
+const MAX_STORED_BYTES: usize = limits::MAX_CERTIFIED_BLOCK_BYTES * 8;
+
+/// A verified block.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StoredBlock {
+    /// As relays serve it.
+    pub certified: CertifiedBlock,
+    /// What became of each batch.
+    pub outcomes: Vec<BatchOutcome>,
+}
+
+/// Adds a verified block, its indexes, the state it changes and the new head.
+pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
+    let header = step.header();
+    let stored = StoredBlock { certified: certified.clone(), outcomes: step.outcomes().to_vec() };
+    changes.put(record::block(header.height), codec::encode(&stored));
+    changes.put(record::block_hash(&header.hash()), header.height.to_be_bytes().to_vec());
+    for (index, signed) in (0..).zip(&certified.block.batches) {
+        for account in mentioned(&signed.body) {
+            changes.put(record::mention(&account, header.height, index), Vec::new());
+        }
+    }
+    for (key, value) in step.encoded_changes() {
+        changes.set(record::state(&key), value);
+    }
+    changes.put(record::head(), codec::encode(header));
+}
+
+/// Reads a stored block.
+///
+/// # Errors
+/// `storage.damaged`.
+pub fn decode(bytes: &[u8]) -> Result<StoredBlock, Error> {
+    codec::decode(bytes, MAX_STORED_BYTES)
+        .map_err(|error| Error::new("storage.damaged", format!("A stored block cannot be read: {error}")))
+}
+
+/// Everybody whom a batch concerns.
+pub fn mentioned(batch: &Batch) -> BTreeSet<PublicKey> {
+    let mut accounts = BTreeSet::from([batch.signer]);
+    for entry in &batch.entries {
+        match &entry.operation {
+            Operation::Deposit(deposit) => {
+                accounts.insert(deposit.to);
+                accounts.extend(deposit.partner);
+            }
+            Operation::Withdraw(withdraw) => {
+                let parties = withdraw.proof.body.parties;
+                accounts.extend([parties.left(), parties.right()]);
+            }
+        }
+    }
+    accounts
+}

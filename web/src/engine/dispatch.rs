@@ -1,0 +1,156 @@
+//! One call at a time: from method to answer.
+
+use super::Core;
+use super::method::{BlockId, DraftOperation, Method};
+use crate::error::Error;
+use crate::events::{now_ms, to_js};
+use crate::explorer::parameters;
+use crate::limits;
+use crate::record;
+use crate::view::{Account, Block, BlockSummary, Mention, RawState};
+use fair_core::types::{Hash, Height, Parties};
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+
+impl Core {
+    /// Answers a call.
+    ///
+    /// # Errors
+    /// The method's own, as `www/js/api.d.ts` names them.
+    pub async fn call(self: &Rc<Self>, method: Method) -> Result<JsValue, Error> {
+        if method.is_act() {
+            self.last_act_ms.set(now_ms());
+        }
+        match method {
+            Method::Status => Ok(to_js(&self.status())),
+            Method::Create(p) => Ok(to_js(&self.create(p.words, &p.password).await?)),
+            Method::ConfirmWords(p) => {
+                let answers: Vec<_> = p.answers.into_iter().map(|answer| (answer.index, answer.word)).collect();
+                Ok(to_js(&self.confirm_words(&answers).await?))
+            }
+            Method::Restore(p) => Ok(to_js(&self.restore(&p.words, &p.password).await?)),
+            Method::Unlock(p) => Ok(to_js(&self.unlock(&p.password).await?)),
+            Method::Lock => Ok(to_js(&self.lock())),
+            Method::Wipe => Ok(to_js(&self.wipe().await?)),
+            Method::Words(p) => Ok(to_js(&self.words(&p.password)?)),
+            Method::ChangePassword(p) => Ok(to_js(&self.change_password(&p.old, &p.new).await?)),
+            Method::RawState => Ok(to_js(&self.raw_state()?)),
+            Method::SyncState => Ok(to_js(&self.sync_state())),
+            Method::SetRelays(p) => Ok(to_js(&self.set_relays(p.urls).await?)),
+            Method::DismissFailure => Ok(to_js(&self.dismiss_failure().await?)),
+            Method::Draft => Ok(to_js(&self.draft()?)),
+            Method::DraftAdd(p) => match p.operation {
+                DraftOperation::Deposit { asset, amount, to, partner } => {
+                    Ok(to_js(&self.draft_deposit(asset, amount, &to, partner.as_deref()).await?))
+                }
+            },
+            Method::DraftRemove(p) => Ok(to_js(&self.draft_remove(p.id).await?)),
+            Method::SignAndSend(p) => {
+                let sent = self.sign_and_send(&p.key).await?;
+                let core = self.clone();
+                wasm_bindgen_futures::spawn_local(async move { core.deliver_batches().await });
+                Ok(to_js(&sent))
+            }
+            Method::Batches(p) => Ok(to_js(&self.sent_batches(p.limit)?)),
+            Method::Faucet(p) => Ok(to_js(&self.faucet(p.asset).await?)),
+            asked => self.call_explorer(asked).await,
+        }
+    }
+
+    /// Reads of the verified chain.
+    async fn call_explorer(&self, method: Method) -> Result<JsValue, Error> {
+        match method {
+            Method::Head => Ok(to_js(&self.head().await?)),
+            Method::Block(id) => Ok(to_js(&self.block(id).await?)),
+            Method::Blocks(p) => Ok(to_js(&self.blocks(p.before, p.limit).await?)),
+            Method::Account(p) => Ok(to_js(&self.account(&p.account).await?)),
+            Method::Accounts(p) => {
+                let limit = usize::try_from(p.limit.min(limits::MAX_ACCOUNTS_PAGE)).unwrap_or(usize::MAX);
+                Ok(to_js(
+                    &self.explore(|explorer| explorer.accounts(p.search.as_deref(), p.after.unwrap_or(0), limit))?,
+                ))
+            }
+            Method::ChannelOnChain(p) => {
+                let at = self.chain()?.verified_at();
+                let channel = self.explore(|explorer| {
+                    let (a, b) = (explorer.resolve(&p.a)?, explorer.resolve(&p.b)?);
+                    let parties = Parties::new(a, b)
+                        .ok_or_else(|| Error::new("input.parties", "Nobody has a channel with themselves."))?;
+                    Ok::<_, Error>(explorer.channel(&parties, at))
+                })??;
+                Ok(to_js(&channel))
+            }
+            Method::Validators => Ok(to_js(&self.explore(|explorer| explorer.validators())?)),
+            Method::Parameters => Ok(to_js(&self.explore(|explorer| parameters::table(explorer.state.parameters()))?)),
+            Method::Banks => Ok(to_js(&self.explore(|explorer| explorer.banks())?)),
+            Method::Assets => Ok(to_js(&self.explore(|explorer| explorer.assets())?)),
+            other => Err(Error::new("engine.unknown_method", format!("{other:?} is not a read of the chain."))),
+        }
+    }
+
+    async fn head(&self) -> Result<Option<BlockSummary>, Error> {
+        let Ok(chain) = self.chain() else { return Ok(None) };
+        match chain.block(chain.height()).await? {
+            Some(block) => self.explore(|explorer| explorer.summary(&block)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn block(&self, id: BlockId) -> Result<Block, Error> {
+        let chain = self.chain()?;
+        let unknown = |what: &str| {
+            Error::new("chain.unknown_block", format!("There is no verified block {what}.")).with("got", what)
+        };
+        let (height, text) = match id {
+            BlockId::Height { height } => (height, height.to_string()),
+            BlockId::Hash { hash } => {
+                let parsed: Hash = hash.to_lowercase().parse().map_err(|_| unknown(&hash))?;
+                let stored = chain.store().get(&record::block_hash(&parsed)).await?.ok_or_else(|| unknown(&hash))?;
+                (<[u8; 8]>::try_from(stored).map_or(0, Height::from_be_bytes), hash)
+            }
+        };
+        let block = chain.block(height).await?.ok_or_else(|| unknown(&text))?;
+        self.explore(|explorer| explorer.block(&block))
+    }
+
+    async fn blocks(&self, before: Option<Height>, limit: u64) -> Result<Vec<BlockSummary>, Error> {
+        let chain = self.chain()?;
+        let end = before.unwrap_or(Height::MAX).min(chain.height().saturating_add(1));
+        let start = end.saturating_sub(limit.min(limits::MAX_BLOCKS_PAGE));
+        let stored = chain.store().range(&record::block(start), &record::block(end), u32::MAX).await?;
+        let blocks = stored.iter().rev().map(|(_, bytes)| crate::chain::block::decode(bytes));
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        self.explore(|explorer| blocks.iter().map(|block| explorer.summary(block)).collect())
+    }
+
+    async fn account(&self, text: &str) -> Result<Account, Error> {
+        let chain = self.chain()?;
+        let at = chain.verified_at();
+        let key = self.explore(|explorer| explorer.resolve(text))??;
+        let mut account = self.explore(|explorer| explorer.account(&key, at))??;
+        let mentions = chain.store().all(&record::mentions(&key)).await?;
+        for (height, index) in
+            mentions.iter().rev().filter_map(|(key, _)| record::mention_place(key)).take(limits::RECENT_BATCHES)
+        {
+            let Some(block) = chain.block(height).await? else { continue };
+            let time = block.certified.block.header.time_ms.into();
+            let batch = self.explore(|explorer| explorer.batches(&block).nth(index as usize))?;
+            account.recent.extend(batch.map(|batch| Mention { height: height.into(), time, batch }));
+        }
+        Ok(account)
+    }
+
+    /// Everything stored but the words, as text.
+    fn raw_state(&self) -> Result<RawState, Error> {
+        let state = serde_json::json!({
+            "status": self.status(),
+            "sync": self.sync_state(),
+            "draft": self.draft().ok(),
+            "batches": self.sent_batches(limits::MAX_SENT_LISTED).unwrap_or_default(),
+        });
+        let json = serde_json::to_string_pretty(&state).map_err(|error| {
+            Error::new("engine.raw_state", format!("The state cannot be written as text: {error}."))
+        })?;
+        Ok(RawState { json })
+    }
+}

@@ -1,0 +1,152 @@
+//! What a page may ask: one case per method of `Fair` in `www/js/api.d.ts`.
+
+use crate::error::Error;
+use fair_core::types::AssetId;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+
+/// A call with its parameters.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Method {
+    Status,
+    Create(Create),
+    ConfirmWords(ConfirmWords),
+    Restore(Restore),
+    Unlock(Password),
+    Lock,
+    Wipe,
+    Words(Password),
+    ChangePassword(ChangePassword),
+    RawState,
+    SyncState,
+    SetRelays(SetRelays),
+    DismissFailure,
+    Head,
+    Block(BlockId),
+    Blocks(Blocks),
+    Account(AccountText),
+    Accounts(Accounts),
+    ChannelOnChain(Pair),
+    Validators,
+    Parameters,
+    Banks,
+    Assets,
+    Draft,
+    DraftAdd(DraftAdd),
+    DraftRemove(Id),
+    SignAndSend(CallerKey),
+    Batches(Limit),
+    Faucet(OneAsset),
+}
+
+/// Parameters whose fields are documented in `www/js/api.d.ts`.
+macro_rules! parameters {
+    ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
+        #[doc = concat!("Parameters of `", stringify!($name), "`.")]
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+        pub struct $name { $(pub $field: $type),* }
+    )*};
+}
+
+parameters! {
+    Create { words: u64, password: String }
+    ConfirmWords { answers: Vec<Answer> }
+    Answer { index: usize, word: String }
+    Restore { words: Vec<String>, password: String }
+    Password { password: String }
+    ChangePassword { old: String, new: String }
+    SetRelays { urls: Vec<String> }
+    Blocks { before: Option<u64>, limit: u64 }
+    AccountText { account: String }
+    Accounts { search: Option<String>, after: Option<u64>, limit: u64 }
+    Pair { a: String, b: String }
+    DraftAdd { operation: DraftOperation }
+    Id { id: u64 }
+    CallerKey { key: String }
+    Limit { limit: u64 }
+    OneAsset { asset: AssetId }
+}
+
+/// A block by height or hash.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum BlockId {
+    Height { height: u64 },
+    Hash { hash: String },
+}
+
+/// An action for the draft.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum DraftOperation {
+    Deposit { asset: AssetId, amount: u64, to: String, partner: Option<String> },
+}
+
+impl Method {
+    /// Reads a call.
+    ///
+    /// # Errors
+    /// `engine.unknown_method`; `input.parameters` when they do not fit.
+    pub fn read(name: &str, parameters: JsValue) -> Result<Self, Error> {
+        Ok(match name {
+            "status" => Self::Status,
+            "create" => Self::Create(read(parameters)?),
+            "confirmWords" => Self::ConfirmWords(read(parameters)?),
+            "restore" => Self::Restore(read(parameters)?),
+            "unlock" => Self::Unlock(read(parameters)?),
+            "lock" => Self::Lock,
+            "wipe" => Self::Wipe,
+            "words" => Self::Words(read(parameters)?),
+            "changePassword" => Self::ChangePassword(read(parameters)?),
+            "rawState" => Self::RawState,
+            "syncState" => Self::SyncState,
+            "setRelays" => Self::SetRelays(read(parameters)?),
+            "dismissFailure" => Self::DismissFailure,
+            "head" => Self::Head,
+            "block" => Self::Block(read(parameters)?),
+            "blocks" => Self::Blocks(read(parameters)?),
+            "account" => Self::Account(read(parameters)?),
+            "accounts" => Self::Accounts(read(parameters)?),
+            "channelOnChain" => Self::ChannelOnChain(read(parameters)?),
+            "validators" => Self::Validators,
+            "parameters" => Self::Parameters,
+            "banks" => Self::Banks,
+            "assets" => Self::Assets,
+            "draft" => Self::Draft,
+            "draftAdd" => Self::DraftAdd(read(parameters)?),
+            "draftRemove" => Self::DraftRemove(read(parameters)?),
+            "signAndSend" => Self::SignAndSend(read(parameters)?),
+            "batches" => Self::Batches(read(parameters)?),
+            "faucet" => Self::Faucet(read(parameters)?),
+            other => {
+                return Err(Error::new("engine.unknown_method", format!("This version has no method {other}.")));
+            }
+        })
+    }
+
+    /// Whether a person must have done something to cause the call, so that the wallet is not idle.
+    pub const fn is_act(&self) -> bool {
+        !matches!(
+            self,
+            Self::Status
+                | Self::SyncState
+                | Self::Head
+                | Self::Blocks(_)
+                | Self::Draft
+                | Self::Batches(_)
+                | Self::Assets
+                | Self::Banks
+        )
+    }
+}
+
+fn read<T: DeserializeOwned>(parameters: JsValue) -> Result<T, Error> {
+    serde_wasm_bindgen::from_value(parameters)
+        .map_err(|error| Error::new("input.parameters", format!("The call does not fit: {error}.")))
+}

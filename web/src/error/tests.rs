@@ -1,0 +1,21 @@
+use super::*;
+use fair_core::chain::verify::BadBlock;
+use fair_core::types::Hash;
+
+#[test]
+fn an_error_of_the_core_keeps_its_code_and_values() {
+    let bad = BadBlock::WrongStateRoot { expected: Hash([1; 32]), got: Hash([2; 32]) };
+    let error = Error::of("chain", &bad);
+    assert_eq!(error.code, "chain.wrong_state_root");
+    assert_eq!(error.message, bad.to_string());
+    let data = error.data.expect("data");
+    assert_eq!(data["expected"], Datum::Text(Hash([1; 32]).to_string()));
+    assert_eq!(data["got"], Datum::Text(Hash([2; 32]).to_string()));
+    assert!(!data.contains_key("code"));
+}
+
+#[test]
+fn heights_stay_numbers() {
+    let error = Error::of("chain", &BadBlock::WrongHeight { expected: 7, got: 9 });
+    assert_eq!(error.data.expect("data")["got"], Datum::Number(9));
+}

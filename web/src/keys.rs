@@ -1,0 +1,142 @@
+//! A wallet's secret: BIP-39 words, and the account key derived from them.
+//!
+//! Words → BIP-39 seed (PBKDF2-HMAC-SHA512, empty passphrase, 64 bytes) → SLIP-0010 for ed25519 along
+//! [`ACCOUNT_PATH`] → the 32-byte seed of the account key. Any tool that knows the two standards gets
+//! the same key from the same words.
+
+pub mod vault;
+
+use crate::error::{Datum, Error};
+use bip39::{Language, Mnemonic};
+use fair_core::crypto::SecretKey;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha512;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// `m/44'/1178683730'/0'`: BIP-44's purpose, the coin type `FAIR` in ASCII, the first account.
+pub const ACCOUNT_PATH: &[u32] = &[44, u32::from_be_bytes(*b"FAIR"), 0];
+
+const HARDENED: u32 = 1 << 31;
+
+/// The entropy behind a list of words: 16 bytes for 12 words, 32 for 24. Wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Words(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words(…)")
+    }
+}
+
+impl Words {
+    /// From fresh entropy of 16 or 32 bytes.
+    ///
+    /// # Errors
+    /// `input.words` for another length.
+    pub fn from_entropy(entropy: &[u8]) -> Result<Self, Error> {
+        match entropy.len() {
+            16 | 32 => Ok(Self(Zeroizing::new(entropy.to_vec()))),
+            _ => Err(Error::new("input.words", "A wallet has 12 or 24 words.")),
+        }
+    }
+
+    /// From what a person typed or pasted: any case, and any separators between the words.
+    ///
+    /// # Errors
+    /// `wallet.bad_words`; `data.index` is the place of an unknown word, null for a wrong count or checksum.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut words: Vec<Zeroizing<String>> = text
+            .split(|c: char| !c.is_alphabetic())
+            .filter(|word| !word.is_empty())
+            .map(|word| Zeroizing::new(word.to_lowercase()))
+            .collect();
+        let list = Language::English.word_list();
+        if let Some(index) = words.iter().position(|word| list.binary_search(&word.as_str()).is_err()) {
+            return Err(Error::new("wallet.bad_words", format!("Word {} is not in the list of words.", index + 1))
+                .with("index", index));
+        }
+        if !matches!(words.len(), 12 | 24) {
+            return Err(Error::new(
+                "wallet.bad_words",
+                format!("There are {} words; a wallet has 12 or 24.", words.len()),
+            )
+            .with("index", Datum::Null)
+            .with("got", words.len()));
+        }
+        let joined = Zeroizing::new(words.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" "));
+        words.clear();
+        let mnemonic = Mnemonic::parse_in_normalized(Language::English, &joined).map_err(|_| {
+            Error::new("wallet.bad_words", "These words do not belong together: one is wrong, or their order is.")
+                .with("index", Datum::Null)
+        })?;
+        Ok(Self(Zeroizing::new(entropy(&mnemonic))))
+    }
+
+    /// The entropy.
+    pub fn entropy(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The words, to be shown or compared.
+    pub fn list(&self) -> Vec<String> {
+        self.mnemonic().map(|mnemonic| mnemonic.words().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    /// Checks a person's copy of some words; returns the positions that are wrong.
+    pub fn wrong_answers(&self, answers: &[(usize, String)]) -> Vec<usize> {
+        let list = self.list();
+        answers
+            .iter()
+            .filter(|(index, word)| list.get(*index).is_none_or(|right| *right != word.trim().to_lowercase()))
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
+    /// The account's key.
+    pub fn account_key(&self) -> SecretKey {
+        let mut seed = self.mnemonic().map(|mnemonic| mnemonic.to_seed_normalized("")).unwrap_or([0; 64]);
+        let key = SecretKey::from_seed(&derive(&seed, ACCOUNT_PATH));
+        seed.zeroize();
+        key
+    }
+
+    fn mnemonic(&self) -> Option<Mnemonic> {
+        Mnemonic::from_entropy_in(Language::English, &self.0).ok()
+    }
+}
+
+fn entropy(mnemonic: &Mnemonic) -> Vec<u8> {
+    let (mut array, length) = mnemonic.to_entropy_array();
+    let bytes = array.get(..length).unwrap_or_default().to_vec();
+    array.zeroize();
+    bytes
+}
+
+/// SLIP-0010 for ed25519: every step is hardened.
+fn derive(seed: &[u8], path: &[u32]) -> Zeroizing<[u8; 32]> {
+    let (mut key, mut chain) = split(hmac_sha512(b"ed25519 seed", &[seed]));
+    for index in path {
+        let index = (index | HARDENED).to_be_bytes();
+        (key, chain) = split(hmac_sha512(&*chain, &[&[0], &*key, &index]));
+    }
+    key
+}
+
+fn split(node: Zeroizing<[u8; 64]>) -> (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>) {
+    let (mut key, mut chain) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+    key.copy_from_slice(&node[..32]);
+    chain.copy_from_slice(&node[32..]);
+    (key, chain)
+}
+
+#[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+fn hmac_sha512(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+    let mut mac = Hmac::<Sha512>::new_from_slice(key).expect("HMAC takes keys of every length");
+    for part in parts {
+        mac.update(part);
+    }
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests;

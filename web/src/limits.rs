@@ -1,0 +1,70 @@
+//! Bounds and periods of the browser client, in one place.
+
+/// Least length of a password in characters.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+/// Longest password in bytes.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+/// Argon2id memory in KiB (RFC 9106, second recommended option, with one lane: a worker has one thread).
+pub const ARGON2_MEMORY_KIB: u32 = 64 * 1024;
+/// Argon2id passes.
+pub const ARGON2_PASSES: u32 = 3;
+/// Argon2id lanes.
+pub const ARGON2_LANES: u32 = 1;
+/// Most Argon2id memory that a stored record may ask for, in KiB.
+pub const MAX_ARGON2_MEMORY_KIB: u32 = 1024 * 1024;
+/// Most Argon2id passes that a stored record may ask for.
+pub const MAX_ARGON2_PASSES: u32 = 64;
+/// Longest sealed seed in bytes.
+pub const MAX_VAULT_BYTES: usize = 512;
+/// The keys leave memory this long after the last call that a person made.
+pub const IDLE_LOCK_MS: u64 = 30 * 60_000;
+/// How often the idle time is looked at.
+pub const IDLE_CHECK_MS: u32 = 15_000;
+
+/// Most relays configured.
+pub const MAX_RELAYS: usize = 8;
+/// Longest address of a relay in bytes.
+pub const MAX_RELAY_URL_BYTES: usize = 256;
+/// A relay's answer must begin and end within this time.
+pub const REQUEST_TIMEOUT_MS: u32 = 20_000;
+/// Longest JSON answer of a relay in bytes.
+pub const MAX_JSON_BYTES: usize = 64 << 10;
+/// Blocks asked for at once.
+pub const BLOCKS_PER_REQUEST: u64 = 256;
+/// Longest answer to a request for blocks in bytes.
+pub const MAX_BLOCKS_BYTES: usize = 32 << 20;
+/// Longest message that announces a head.
+pub const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
+/// Work between two looks at other events.
+pub const WORK_SLICE_MS: f64 = 25.0;
+/// Verified blocks are stored at the latest when this many wait.
+pub const BLOCKS_PER_COMMIT: usize = 256;
+/// … or this many bytes.
+pub const BYTES_PER_COMMIT: usize = 2 << 20;
+/// Least time between two reports of progress.
+pub const PROGRESS_INTERVAL_MS: f64 = 200.0;
+/// First wait before a connection is tried again; it doubles up to [`RECONNECT_MAX_MS`].
+pub const RECONNECT_MIN_MS: u32 = 250;
+/// Longest wait before a connection is tried again.
+pub const RECONNECT_MAX_MS: u32 = 15_000;
+/// How often the age of the head is looked at, and waiting batches are sent again.
+pub const WATCH_INTERVAL_MS: u32 = 1_000;
+/// A relay that announces a head and does not serve it this long is withholding.
+pub const WITHHOLDING_MS: f64 = 30_000.0;
+
+/// Most blocks in one page of the explorer.
+pub const MAX_BLOCKS_PAGE: u64 = 100;
+/// Most accounts in one page of the explorer.
+pub const MAX_ACCOUNTS_PAGE: u64 = 100;
+/// Batches shown with an account.
+pub const RECENT_BATCHES: usize = 20;
+/// Own batches listed at most.
+pub const MAX_SENT_LISTED: u64 = 200;
+/// Most actions in the draft.
+pub const MAX_DRAFT_ACTIONS: usize = 64;
+/// Waiting batches are sent again this often.
+pub const RESEND_BATCH_MS: u64 = 5_000;
+
+const _: () = assert!(fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES < MAX_BLOCKS_BYTES);
+/// A batch that is not included within this many blocks expires, and its actions return to the draft.
+pub const BATCH_LIFE_HEIGHTS: u64 = 60;

@@ -1,0 +1,149 @@
+//! Keys of what is stored. The first byte is the table; numbers are big-endian, so that the order of
+//! keys is the order of numbers.
+//!
+//! ```text
+//! both databases
+//!   00                                       fencing epoch, u64
+//! fair-<name>-chain: verified, can be had again from any relay
+//!   10                                       genesis document: the chain that is trusted
+//!   11                                       newest verified header
+//!   12 │ key of the state                    value of the state
+//!   13 │ height u64                          block with certificate and outcome
+//!   14 │ block hash 32                       height u64
+//!   15 │ account key 32 │ height u64 │ u32   empty: batch at that place signed by or naming the account
+//!   16                                       relays, set by a person
+//!   17 │ hash of a header 32                 evidence of a fork: two headers with certificates
+//! fair-<name>: one person's
+//!   20                                       vault: the sealed words
+//!   21                                       flags and pinned chain of the wallet
+//!   22 │ id u64                              action waiting in the draft
+//!   23 │ nonce u64                           own batch, exactly as signed, and what became of it
+//!   24 │ key of the caller                   nonce of the batch made for it, u64
+//!   30 │ …                                   channels and payments, as the wallet machine names them
+//! ```
+
+use fair_core::types::{Hash, Height, PublicKey};
+
+/// Last byte of every key in a table is followed by nothing: ends of ranges.
+pub fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    // Only for a prefix of nothing but 0xff, which no table has.
+    vec![u8::MAX; prefix.len() + 1]
+}
+
+/// Fencing epoch.
+pub fn fence() -> Vec<u8> {
+    vec![0x00]
+}
+
+/// Genesis document.
+pub fn genesis() -> Vec<u8> {
+    vec![0x10]
+}
+
+/// Newest verified header.
+pub fn head() -> Vec<u8> {
+    vec![0x11]
+}
+
+/// Table of state values.
+pub const STATE: u8 = 0x12;
+
+/// A value of the state.
+pub fn state(key: &[u8]) -> Vec<u8> {
+    [&[STATE], key].concat()
+}
+
+/// A verified block.
+pub fn block(height: Height) -> Vec<u8> {
+    [&[0x13][..], &height.to_be_bytes()].concat()
+}
+
+/// Height of a block hash.
+pub fn block_hash(hash: &Hash) -> Vec<u8> {
+    [&[0x14][..], &hash.0].concat()
+}
+
+/// Batches that an account signed or that named it.
+pub fn mentions(account: &PublicKey) -> Vec<u8> {
+    [&[0x15][..], &account.0].concat()
+}
+
+/// One of them.
+pub fn mention(account: &PublicKey, height: Height, index: u32) -> Vec<u8> {
+    [&mentions(account)[..], &height.to_be_bytes(), &index.to_be_bytes()].concat()
+}
+
+/// Height and place of a mention.
+pub fn mention_place(key: &[u8]) -> Option<(Height, u32)> {
+    let place = key.get(33..)?;
+    let (height, index) = place.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*height), u32::from_be_bytes(index.try_into().ok()?)))
+}
+
+/// Relays.
+pub fn relays() -> Vec<u8> {
+    vec![0x16]
+}
+
+/// Evidence of forks.
+pub fn forks() -> Vec<u8> {
+    vec![0x17]
+}
+
+/// One fork.
+pub fn fork(header: &Hash) -> Vec<u8> {
+    [&[0x17][..], &header.0].concat()
+}
+
+/// The sealed words.
+pub fn vault() -> Vec<u8> {
+    vec![0x20]
+}
+
+/// What is known of the wallet without its password.
+pub fn profile() -> Vec<u8> {
+    vec![0x21]
+}
+
+/// Table of the draft.
+pub fn drafts() -> Vec<u8> {
+    vec![0x22]
+}
+
+/// An action of the draft.
+pub fn draft(id: u64) -> Vec<u8> {
+    [&[0x22][..], &id.to_be_bytes()].concat()
+}
+
+/// Table of own batches.
+pub fn sent_batches() -> Vec<u8> {
+    vec![0x23]
+}
+
+/// An own batch.
+pub fn sent_batch(nonce: u64) -> Vec<u8> {
+    [&[0x23][..], &nonce.to_be_bytes()].concat()
+}
+
+/// Nonce of the batch that was made for a caller's key.
+pub fn sent_key(key: &str) -> Vec<u8> {
+    [&[0x24][..], key.as_bytes()].concat()
+}
+
+/// Table of the wallet machine.
+pub const MACHINE: u8 = 0x30;
+
+/// A record of the wallet machine.
+pub fn machine(key: &[u8]) -> Vec<u8> {
+    [&[MACHINE], key].concat()
+}
+
+#[cfg(test)]
+mod tests;

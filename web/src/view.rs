@@ -1,0 +1,250 @@
+//! What pages see: the shapes of `www/js/api.d.ts`, in its order.
+//!
+//! Heights, counts and times are numbers in JavaScript ([`Num`]), amounts are bigints (`u64`, `i128`),
+//! hashes and keys are hexadecimal text, absent is null.
+
+use crate::error::Error;
+use fair_core::types::{AssetId, Hash, PublicKey};
+use serde::{Serialize, Serializer};
+
+/// An integer that is a number, not a bigint, in JavaScript. Exact below 2^53.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Num(pub u64);
+
+impl Serialize for Num {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64)
+    }
+}
+
+impl From<u64> for Num {
+    fn from(value: u64) -> Self {
+        Self(value)
+    }
+}
+
+impl From<usize> for Num {
+    fn from(value: usize) -> Self {
+        Self(value as u64)
+    }
+}
+
+impl From<u32> for Num {
+    fn from(value: u32) -> Self {
+        Self(value.into())
+    }
+}
+
+/// Somebody with a key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "fields are documented once, in www/js/api.d.ts")]
+pub struct AccountRef {
+    pub id: Option<Num>,
+    pub key: PublicKey,
+    pub handle: Option<String>,
+    pub you: bool,
+}
+
+/// Shapes whose fields are documented in `www/js/api.d.ts`.
+macro_rules! shapes {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$inner:meta])* $field:ident: $type:ty),* $(,)? })*) => {$(
+        #[doc = concat!("`", stringify!($name), "` of `www/js/api.d.ts`.")]
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(rename_all = "camelCase")]
+        #[allow(missing_docs, reason = "fields are documented once, in www/js/api.d.ts")]
+        $(#[$meta])*
+        pub struct $name { $($(#[$inner])* pub $field: $type),* }
+    )*};
+}
+
+shapes! {
+    Asset { id: AssetId, ticker: String, name: String, decimals: u8, supply: u64 }
+    AssetAmount { asset: AssetId, amount: u64 }
+    VerifiedAt { height: Num, time: Num, state_root: Hash }
+    Network { name: String, chain_id: Hash, test: bool, faucet: bool }
+    Status {
+        version: &'static str,
+        network: Option<Network>,
+        wallet: WalletState,
+        words_confirmed: bool,
+        account: Option<AccountRef>,
+        read_only: Option<Error>,
+        persisted: Option<bool>,
+    }
+    WordList { words: Vec<String> }
+    RawState { json: String }
+    RelayState { url: String, state: RelayPhase, head: Option<Num>, error: Option<Error> }
+    VerificationFailure { error: Error, relay: String, height: Option<Num>, at: Num }
+    SyncState {
+        phase: Phase,
+        mode: &'static str,
+        verified: Option<VerifiedAt>,
+        verified_at: Option<Num>,
+        target: Option<Num>,
+        blocks_done: Num,
+        blocks_total: Num,
+        bytes_done: Num,
+        seconds_left: Option<Num>,
+        relays: Vec<RelayState>,
+        failure: Option<VerificationFailure>,
+    }
+    Signature { validator: AccountRef, shares: Num, signed: bool }
+    BlockSummary {
+        height: Num,
+        hash: Hash,
+        time: Num,
+        proposer: AccountRef,
+        signatures: Vec<Signature>,
+        batches: Num,
+        operations: Num,
+        bytes: Num,
+    }
+    Block {
+        #[serde(flatten)]
+        summary: BlockSummary,
+        version: u16,
+        round: u32,
+        previous: Hash,
+        usable: Num,
+        batches_root: Hash,
+        state_root: Hash,
+        validators_hash: Hash,
+        next_validators_hash: Hash,
+        parameters_hash: Hash,
+        contents: Vec<Batch>,
+        mode: &'static str,
+    }
+    Batch {
+        hash: Hash,
+        signer: AccountRef,
+        nonce: Num,
+        valid_until: Num,
+        fee_rate: u64,
+        bytes: Num,
+        fee: u64,
+        operations: Vec<ExecutedOperation>,
+    }
+    ExecutedOperation { operation: Operation, group: Option<u16>, receipt: Receipt }
+    Account {
+        account: AccountRef,
+        balances: Vec<AssetAmount>,
+        nonce: Num,
+        channels: Vec<ChainChannel>,
+        validator: Option<Shares>,
+        bank: Option<Bank>,
+        recent: Vec<Mention>,
+        at: VerifiedAt,
+    }
+    Shares { shares: Num }
+    Mention { height: Num, time: Num, batch: Batch }
+    AccountRow { account: AccountRef, balances: Vec<AssetAmount>, channels: Num }
+    ChainChannel { left: AccountRef, right: AccountRef, epoch: Num, assets: Vec<ChainChannelAsset>, at: VerifiedAt }
+    ChainChannelAsset { asset: AssetId, insurance: u64, ondelta: i64, offdelta: Option<i64> }
+    Validator { account: AccountRef, signing_key: PublicKey, shares: Num, url: String, next: bool }
+    Bank {
+        account: AccountRef,
+        handle: String,
+        urls: Vec<String>,
+        fee_flat: u64,
+        fee_ppm: u32,
+        insurance_price: u64,
+        insured: Vec<AssetAmount>,
+        channels: Num,
+    }
+    Parameter { name: &'static str, value: u64, unit: &'static str, meaning: &'static str }
+    DraftAction { id: Num, operation: Operation, group: Option<u16>, problem: Option<Error> }
+    Draft { actions: Vec<DraftAction>, bytes: Num, fee_rate: u64, fee: u64, problem: Option<Error> }
+    SentOperation { operation: Operation, group: Option<u16>, receipt: Option<Receipt> }
+    SentBatch {
+        key: String,
+        hash: Hash,
+        nonce: Num,
+        state: SentState,
+        sent_at: Num,
+        valid_until: Num,
+        fee: u64,
+        height: Option<Num>,
+        time: Option<Num>,
+        operations: Vec<SentOperation>,
+        error: Option<Error>,
+    }
+}
+
+/// Whether there is a wallet, and its key in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum WalletState {
+    None,
+    Locked,
+    Unlocked,
+}
+
+/// How a relay does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum RelayPhase {
+    Connecting,
+    Online,
+    Offline,
+    Dropped,
+}
+
+/// How following the chain does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Phase {
+    Connecting,
+    Syncing,
+    Live,
+    Stale,
+    Offline,
+    Failed,
+    Forked,
+}
+
+/// What became of an own batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum SentState {
+    Sending,
+    Waiting,
+    Included,
+    Expired,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Receipt {
+    Applied { registered: Option<AccountRef> },
+    Skipped { reason: Error },
+}
+
+/// An on-chain action.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Operation {
+    Deposit {
+        asset: AssetId,
+        amount: u64,
+        to: AccountRef,
+        partner: Option<AccountRef>,
+        keep: Option<u64>,
+        epoch: Option<Num>,
+        invoice: Option<String>,
+    },
+    Withdraw {
+        asset: AssetId,
+        amount: u64,
+        withdrawer: AccountRef,
+        partner: AccountRef,
+        nonce: Num,
+        expires_at: Num,
+    },
+}
