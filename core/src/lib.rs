@@ -25,17 +25,21 @@
     )
 )]
 
+pub mod account;
+pub mod bank;
 pub mod chain;
 pub mod channel;
 pub mod codec;
 #[cfg(feature = "consensus")]
 pub mod consensus;
 pub mod crypto;
+pub mod effect;
 pub mod entropy;
 pub mod ledger;
 pub mod limits;
 pub mod message;
 pub mod payment;
+pub mod peers;
 pub mod session;
-
 pub mod types;
+pub mod wallet;

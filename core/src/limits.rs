@@ -52,8 +52,14 @@ pub const MAX_PROOF_BYTES: usize = MAX_INVOICE_BYTES + 256;
 pub const MAX_TEXT_CHARS: usize = 4096;
 /// Steps after which a search for a route gives up.
 pub const MAX_ROUTE_STEPS: usize = 20_000;
+/// Most banks that a search for a route looks at.
+pub const MAX_ROUTE_BANKS: usize = 64;
+/// Most actions in the draft of a batch.
+pub const MAX_DRAFT_ACTIONS: usize = 256;
+/// Longest stored record of an account, bank or wallet in bytes.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Longest payload of a session in bytes.
-pub const MAX_SESSION_PAYLOAD_BYTES: usize = 1 << 20;
+pub const MAX_SESSION_PAYLOAD_BYTES: usize = 2 << 20;
 /// Longest sealed payload of a session in bytes: what a host accepts as one WebSocket message.
 pub const MAX_SESSION_MESSAGE_BYTES: usize = MAX_SESSION_PAYLOAD_BYTES + (MAX_SESSION_PAYLOAD_BYTES / 65_518 + 1) * 17;
 /// Sealed records of one direction after which a session takes new keys.
@@ -86,3 +92,4 @@ pub const MAX_CHANNEL_RECORD_BYTES: usize = 32 << 20;
 
 const _: () = assert!(MAX_FRAME_TRANSITIONS * (MAX_ONION_BYTES + 128) < MAX_PEER_MESSAGE_BYTES);
 const _: () = assert!(MAX_CHANNEL_QUEUE * (MAX_ONION_BYTES + 128) < MAX_CHANNEL_RECORD_BYTES / 4);
+const _: () = assert!(MAX_PEER_MESSAGE_BYTES <= MAX_SESSION_PAYLOAD_BYTES);

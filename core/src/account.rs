@@ -1,0 +1,407 @@
+//! The on-chain side of one account: a draft of actions, one batch under way, what became of it
+//! (docs/protocol.md, section 3). Banks and wallets use it alike.
+//!
+//! Actions collect in a draft and are sent together under one signature. One batch is under way at a time;
+//! it is submitted again with every block until it is included or its last height has passed. Then its
+//! actions are gone (included) or come back into the draft (too old), except consents, which have an expiry
+//! of their own.
+//!
+//! Records (borsh values): `d ‖ action id u64 big-endian` → [`Action`], `s ‖ request 16` → [`SentBatch`].
+
+use crate::codec::{self, DecodeError};
+use crate::crypto::SecretKey;
+use crate::effect::Write;
+use crate::ledger::batch::{self, Batch, Entry};
+use crate::ledger::operation::Operation;
+use crate::ledger::receipt::{BatchOutcome, Receipt};
+use crate::ledger::state::State;
+use crate::limits;
+use crate::message::Signed;
+use crate::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
+use borsh::{BorshDeserialize, BorshSerialize};
+use std::collections::BTreeMap;
+
+/// Chosen by whoever asks for something, so that asking again does nothing twice.
+pub type RequestId = [u8; 16];
+
+const ACTION: u8 = b'd';
+const SENT: u8 = b's';
+
+/// One operation waiting to be signed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Action {
+    /// Its number in the draft, growing.
+    pub id: u64,
+    /// Actions with one group are sent side by side and apply or are skipped together.
+    pub group: Option<u64>,
+    /// What to do.
+    pub operation: Operation,
+}
+
+/// A batch of ours.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SentBatch {
+    /// Whoever asked for it named it so.
+    pub request: RequestId,
+    /// What was signed.
+    pub batch: Signed<Batch>,
+    /// Its hash, as receipts name it.
+    pub hash: Hash,
+    /// What it costs, in FRD.
+    pub fee: Amount,
+    /// When it was signed.
+    pub sent_ms: TimeMs,
+    /// What became of it.
+    pub state: SentState,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum SentState {
+    /// Not in a block yet.
+    Waiting,
+    /// In a block.
+    Included {
+        /// Which.
+        height: Height,
+        /// Its time.
+        time_ms: TimeMs,
+        /// One for each operation; empty when a crash lost them.
+        receipts: Vec<Receipt>,
+    },
+    /// No block may include it any more.
+    Expired,
+}
+
+/// What the draft would cost now, and why it could not be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Length of the signed batch in bytes.
+    pub bytes: usize,
+    /// FRD units per 1,000 bytes.
+    pub fee_rate: Amount,
+    /// What it costs.
+    pub fee: Amount,
+    /// Why it cannot be sent now.
+    pub problem: Option<CannotSend>,
+}
+
+/// Why the draft cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSend {
+    /// Nothing in it.
+    #[error("there is nothing to send")]
+    Empty,
+    /// The account does not exist on-chain.
+    #[error("the account {key} is not registered on-chain yet")]
+    Unregistered {
+        /// Whose.
+        key: PublicKey,
+    },
+    /// Another batch waits for a block.
+    #[error("another batch waits for a block until height {until}")]
+    Busy {
+        /// Its last height.
+        until: Height,
+    },
+    /// Not enough FRD for the fee.
+    #[error("the fee is {fee} FRD units, the account has {balance}")]
+    Fee {
+        /// What it costs.
+        fee: Amount,
+        /// What there is.
+        balance: Amount,
+    },
+    /// More than fits into a batch.
+    #[error("the batch would have {got} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// K.max_batch_bytes.
+        limit: usize,
+        /// What it would have.
+        got: usize,
+    },
+}
+
+/// Why the draft was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotDraft {
+    /// No such action.
+    #[error("there is no action {id} in the draft")]
+    Unknown {
+        /// What was named.
+        id: u64,
+    },
+    /// The draft holds as much as a batch may.
+    #[error("a draft holds at most {limit} actions")]
+    Full {
+        /// [`limits::MAX_DRAFT_ACTIONS`].
+        limit: usize,
+    },
+}
+
+/// A stored record that is not what its key says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored record of kind {kind:?} cannot be read: {error}")]
+pub struct BadRecord {
+    /// First byte of its key.
+    pub kind: char,
+    /// What is wrong.
+    pub error: DecodeError,
+}
+
+impl BadRecord {
+    /// A record of a kind that this program does not know.
+    pub(crate) fn unknown(key: &[u8]) -> Self {
+        let kind = key.first().copied().map_or('?', char::from);
+        Self { kind, error: DecodeError::Malformed("unknown kind of record".into()) }
+    }
+}
+
+/// The on-chain side of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnChain {
+    key: PublicKey,
+    draft: BTreeMap<u64, Action>,
+    next_action: u64,
+    sent: BTreeMap<RequestId, SentBatch>,
+    /// The one that waits for a block.
+    under_way: Option<RequestId>,
+}
+
+impl OnChain {
+    /// Of an account that has done nothing yet.
+    pub const fn new(key: PublicKey) -> Self {
+        Self { key, draft: BTreeMap::new(), next_action: 0, sent: BTreeMap::new(), under_way: None }
+    }
+
+    /// Takes a stored record back. `Ok(false)` when it is of another room.
+    ///
+    /// # Errors
+    /// [`BadRecord`] when it is ours and cannot be read.
+    pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRecord> {
+        match key.first() {
+            Some(&ACTION) => {
+                let action: Action = read(ACTION, value)?;
+                self.next_action = self.next_action.max(action.id.saturating_add(1));
+                self.draft.insert(action.id, action);
+            }
+            Some(&SENT) => {
+                let sent: SentBatch = read(SENT, value)?;
+                if sent.state == SentState::Waiting {
+                    self.under_way = Some(sent.request);
+                }
+                self.sent.insert(sent.request, sent);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Actions in the order in which they would be executed.
+    pub fn draft(&self) -> impl Iterator<Item = &Action> {
+        self.draft.values()
+    }
+
+    /// Batches by request.
+    pub fn sent(&self) -> impl Iterator<Item = &SentBatch> {
+        self.sent.values()
+    }
+
+    /// The batch that waits for a block.
+    pub fn under_way(&self) -> Option<&SentBatch> {
+        self.sent.get(&self.under_way?)
+    }
+
+    /// What was sent for a request.
+    pub fn sent_for(&self, request: &RequestId) -> Option<&SentBatch> {
+        self.sent.get(request)
+    }
+
+    /// Adds actions; together as one group when there are several.
+    ///
+    /// # Errors
+    /// [`CannotDraft::Full`].
+    pub fn add(&mut self, operations: Vec<Operation>, write: &mut Write) -> Result<(), CannotDraft> {
+        if self.draft.len().saturating_add(operations.len()) > limits::MAX_DRAFT_ACTIONS {
+            return Err(CannotDraft::Full { limit: limits::MAX_DRAFT_ACTIONS });
+        }
+        let group = (operations.len() > 1).then_some(self.next_action);
+        for operation in operations {
+            let id = self.next_action;
+            self.next_action = id.saturating_add(1);
+            self.insert(Action { id, group, operation }, write);
+        }
+        Ok(())
+    }
+
+    /// Removes an action, with its whole group.
+    ///
+    /// # Errors
+    /// [`CannotDraft::Unknown`].
+    pub fn remove(&mut self, id: u64, write: &mut Write) -> Result<(), CannotDraft> {
+        let group = self.draft.get(&id).ok_or(CannotDraft::Unknown { id })?.group;
+        let goes = |action: &Action| action.id == id || (group.is_some() && action.group == group);
+        let ids: Vec<u64> = self.draft.values().filter(|action| goes(action)).map(|action| action.id).collect();
+        for id in ids {
+            self.draft.remove(&id);
+            write.delete(action_key(id));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, action: Action, write: &mut Write) {
+        write.put(action_key(action.id), codec::encode(&action));
+        self.draft.insert(action.id, action);
+    }
+
+    /// What the draft would cost now.
+    pub fn estimate(&self, state: &State) -> Estimate {
+        let batch = self.assemble(state);
+        let bytes = batch::bytes_when_signed(&batch);
+        let fee = batch::fee(batch.fee_rate, bytes).unwrap_or(Amount::MAX);
+        Estimate { bytes, fee_rate: batch.fee_rate, fee, problem: self.problem(state, bytes, fee) }
+    }
+
+    fn problem(&self, state: &State, bytes: usize, fee: Amount) -> Option<CannotSend> {
+        let limit = usize::try_from(state.parameters().max_batch_bytes).unwrap_or(usize::MAX);
+        let balance = state.balance(&self.key, AssetId::FRD);
+        if self.draft.is_empty() {
+            Some(CannotSend::Empty)
+        } else if state.account(&self.key).is_none() {
+            Some(CannotSend::Unregistered { key: self.key })
+        } else if let Some(sent) = self.under_way() {
+            Some(CannotSend::Busy { until: sent.batch.body.valid_until })
+        } else if bytes > limit {
+            Some(CannotSend::TooLarge { limit, got: bytes })
+        } else if fee > balance {
+            Some(CannotSend::Fee { fee, balance })
+        } else {
+            None
+        }
+    }
+
+    /// The draft as a batch on top of a state. Groups of the draft become the batch's 0, 1, …
+    fn assemble(&self, state: &State) -> Batch {
+        let mut groups: BTreeMap<u64, u16> = BTreeMap::new();
+        let mut entries = Vec::with_capacity(self.draft.len());
+        for action in self.draft.values() {
+            let group = action.group.map(|group| {
+                let next = u16::try_from(groups.len()).unwrap_or(u16::MAX);
+                *groups.entry(group).or_insert(next)
+            });
+            entries.push(Entry { group, operation: action.operation.clone() });
+        }
+        let life = Height::from(state.parameters().max_batch_life_heights);
+        Batch {
+            signer: self.key,
+            nonce: state.account(&self.key).map_or(0, |account| account.nonce),
+            valid_until: state.height().saturating_add(life),
+            fee_rate: state.parameters().min_fee_rate,
+            entries,
+        }
+    }
+
+    /// Signs the draft. The same request again returns the same batch and does nothing.
+    ///
+    /// # Errors
+    /// [`CannotSend`] says why not.
+    pub fn send(
+        &mut self,
+        request: RequestId,
+        key: &SecretKey,
+        state: &State,
+        now_ms: TimeMs,
+        write: &mut Write,
+    ) -> Result<&SentBatch, CannotSend> {
+        if !self.sent.contains_key(&request) {
+            let estimate = self.estimate(state);
+            if let Some(problem) = estimate.problem {
+                return Err(problem);
+            }
+            let batch = Signed::new(self.assemble(state), &state.chain_id(), key);
+            let hash = batch::hash(&batch);
+            let sent =
+                SentBatch { request, batch, hash, fee: estimate.fee, sent_ms: now_ms, state: SentState::Waiting };
+            for id in std::mem::take(&mut self.draft).into_keys() {
+                write.delete(action_key(id));
+            }
+            write.put(sent_key(&request), codec::encode(&sent));
+            self.under_way = Some(request);
+            self.sent.insert(request, sent);
+        }
+        self.sent.get(&request).ok_or(CannotSend::Empty)
+    }
+
+    /// Looks whether the batch under way was included in the newest block, or can no longer be.
+    /// Returns the one that changed.
+    pub fn on_block(
+        &mut self,
+        state: &State,
+        block_time_ms: TimeMs,
+        outcomes: &[BatchOutcome],
+        write: &mut Write,
+    ) -> Option<SentBatch> {
+        let request = self.under_way?;
+        let sent = self.sent.get_mut(&request)?;
+        let outcome = outcomes.iter().find(|outcome| outcome.hash == sent.hash);
+        if let Some(outcome) = outcome {
+            let receipts = outcome.operations.iter().map(|operation| operation.receipt.clone()).collect();
+            sent.state = SentState::Included { height: state.height(), time_ms: block_time_ms, receipts };
+        } else if state.account(&self.key).is_some_and(|account| account.nonce > sent.batch.body.nonce) {
+            // Included in a block whose outcomes were lost in a crash; nobody else signs for this account.
+            let (height, time_ms) = (state.height(), block_time_ms);
+            sent.state = SentState::Included { height, time_ms, receipts: Vec::new() };
+        } else if state.height() >= sent.batch.body.valid_until {
+            sent.state = SentState::Expired;
+        } else {
+            return None;
+        }
+        let sent = sent.clone();
+        self.under_way = None;
+        write.put(sent_key(&request), codec::encode(&sent));
+        if sent.state == SentState::Expired {
+            self.put_back(&sent, state, write);
+        }
+        Some(sent)
+    }
+
+    /// Deposits of a batch that was never included wait in the draft again; so do withdrawals whose
+    /// consent still holds.
+    fn put_back(&mut self, sent: &SentBatch, state: &State, write: &mut Write) {
+        let alive = |operation: &Operation| match operation {
+            Operation::Withdraw(withdraw) => withdraw.proof.body.expires_at >= state.usable_height(),
+            Operation::Deposit(_) => true,
+        };
+        let entries = &sent.batch.body.entries;
+        let mut groups: BTreeMap<u16, u64> = BTreeMap::new();
+        for entry in entries {
+            let whole = match entry.group {
+                None => alive(&entry.operation),
+                Some(group) => entries.iter().filter(|e| e.group == Some(group)).all(|e| alive(&e.operation)),
+            };
+            if whole {
+                let id = self.next_action;
+                self.next_action = id.saturating_add(1);
+                let group = entry.group.map(|group| *groups.entry(group).or_insert(id));
+                self.insert(Action { id, group, operation: entry.operation.clone() }, write);
+            }
+        }
+    }
+}
+
+fn action_key(id: u64) -> Vec<u8> {
+    let mut key = vec![ACTION];
+    key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn sent_key(request: &RequestId) -> Vec<u8> {
+    let mut key = vec![SENT];
+    key.extend_from_slice(request);
+    key
+}
+
+/// Reads a record.
+pub(crate) fn read<T: BorshDeserialize>(kind: u8, value: &[u8]) -> Result<T, BadRecord> {
+    codec::decode(value, limits::MAX_RECORD_BYTES).map_err(|error| BadRecord { kind: char::from(kind), error })
+}

@@ -1,0 +1,449 @@
+//! A bank: mediates payments between its channels, insures its partners by rebalancing
+//! (docs/protocol.md, sections 5 and 7).
+//!
+//! [`Bank::handle`] is the machine: an input, a view of the verified chain and a time come in, effects go out.
+//! `Err` means that nothing changed. Everything that one input changes in any channel is one durable
+//! write. Decisions are pure functions of their own: [`mediation`] about one lock, [`rebalance`] about one
+//! batch.
+//!
+//! Records: those of [`crate::peers`] and [`crate::account`], and
+//! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal.
+//!
+//! Deliberately absent: disputing partners that stay away (court), insurance out of debts.
+
+mod exposure;
+mod forward;
+mod mandate;
+pub mod mediation;
+pub mod rebalance;
+
+pub use exposure::{Exposure, PartnerExposure};
+pub use forward::{Forward, Origin, Outgoing};
+
+use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, SentBatch};
+use crate::channel::event::{Command, Debug, Event as ChannelEvent, Misbehaviour, Suspension};
+use crate::channel::{self, Channel};
+use crate::crypto::SecretKey;
+use crate::effect::Effect;
+use crate::entropy::Entropy;
+use crate::ledger::operation::{Deposit, Operation};
+use crate::ledger::receipt::BatchOutcome;
+use crate::peers::{Chain, Outbox, Peers};
+use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
+use forward::Forwards;
+use mandate::Mandates;
+
+/// What an operator decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Assets that are mediated, with their limits.
+    pub assets: Vec<AssetPolicy>,
+    /// Most locks of one partner that are forwarded at a time.
+    pub max_forwards: usize,
+    /// Most partners without an account or money in their channel; the oldest idle one gives way.
+    pub max_strangers: usize,
+    /// Blocks between two rebalances; 0: only when asked.
+    pub rebalance_every_blocks: u64,
+    /// For how many blocks a rebalance waits for consents.
+    pub consent_wait_blocks: u64,
+    /// Whether frames carry their states, on test networks.
+    pub debug: Debug,
+}
+
+/// What an operator decides about one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssetPolicy {
+    /// Which.
+    pub asset: AssetId,
+    /// Uninsured balance that the bank accepts from each partner.
+    pub credit_limit: Amount,
+    /// Most that one partner may have in locks under way.
+    pub max_in_flight: Amount,
+    /// On-chain balance that rebalancing never touches.
+    pub safety_balance: Amount,
+}
+
+/// Something that happened to a bank.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A session with a partner stands.
+    Connected {
+        /// Who.
+        peer: PublicKey,
+    },
+    /// It ended.
+    Disconnected {
+        /// Whose.
+        peer: PublicKey,
+    },
+    /// A partner's bytes.
+    Message {
+        /// Whose.
+        peer: PublicKey,
+        /// The payload of its session.
+        bytes: &'a [u8],
+    },
+    /// The chain has a new head, with this block's outcomes. Once for each block, in order.
+    Block {
+        /// Of the batches in it.
+        outcomes: &'a [BatchOutcome],
+    },
+    /// A time that an [`Effect::Timer`] named has come.
+    Tick,
+    /// The operator wants a rebalance now.
+    Rebalance,
+    /// The operator, or the faucet, sends on-chain money; it joins the next batch.
+    Deposit {
+        /// What.
+        deposit: Box<Deposit>,
+    },
+    /// The operator pays a partner directly.
+    Pay {
+        /// Whom.
+        peer: PublicKey,
+        /// What.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+        /// For the payee to read.
+        note: Vec<u8>,
+    },
+    /// The operator changes the terms of one channel.
+    SetCredit {
+        /// Whose.
+        peer: PublicKey,
+        /// In which asset.
+        asset: AssetId,
+        /// Uninsured balance that is accepted.
+        limit: Amount,
+        /// Above which insurance is wanted.
+        insure_above: Option<Amount>,
+    },
+}
+
+/// What a bank tells its operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A payment was mediated: both locks are settled.
+    Mediated {
+        /// What.
+        asset: AssetId,
+        /// What was forwarded.
+        amount: Amount,
+        /// What was earned.
+        fee: Amount,
+    },
+    /// A rebalance asks partners for consents.
+    RebalanceStarted {
+        /// How many were asked.
+        asked: usize,
+    },
+    /// A rebalance was sent.
+    RebalanceSent {
+        /// Withdrawals in it.
+        withdrawals: usize,
+        /// Deposits in it.
+        deposits: usize,
+    },
+    /// A batch was included, or is too old.
+    Batch(Box<SentBatch>),
+    /// The partner broke the protocol.
+    Misbehaviour {
+        /// Who.
+        peer: PublicKey,
+        /// What it did.
+        what: Misbehaviour,
+    },
+    /// A channel proposes nothing more until the operator resumes it.
+    Suspended {
+        /// Whose.
+        peer: PublicKey,
+        /// Why.
+        why: Suspension,
+    },
+    /// A channel changed.
+    Channel {
+        /// Whose.
+        peer: PublicKey,
+    },
+}
+
+/// An input that a bank does not take. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody has a channel with themselves.
+    #[error("this is the bank's own key")]
+    OwnKey,
+    /// No session with this partner stands.
+    #[error("there is no session with {peer}")]
+    NotConnected {
+        /// Who.
+        peer: PublicKey,
+    },
+    /// No channel with this key.
+    #[error("there is no channel with {peer}")]
+    UnknownPeer {
+        /// Who.
+        peer: PublicKey,
+    },
+    /// As many unknown partners as the bank takes are connected.
+    #[error("the bank takes at most {limit} partners without an account")]
+    TooManyStrangers {
+        /// [`Config::max_strangers`].
+        limit: usize,
+    },
+    /// The channel does not allow it.
+    #[error(transparent)]
+    Channel(#[from] channel::event::Refusal),
+    /// The draft does not take it.
+    #[error(transparent)]
+    Draft(#[from] CannotDraft),
+}
+
+/// A bank.
+pub struct Bank {
+    config: Config,
+    peers: Peers,
+    on_chain: OnChain,
+    forwards: Forwards,
+    mandates: Mandates,
+    entropy: Entropy,
+    /// Next number of a wish that needs no answer.
+    next_pay: u64,
+}
+
+type Out = Outbox<Event>;
+
+impl Bank {
+    /// A bank with its stored records; none for a new one.
+    ///
+    /// # Errors
+    /// [`BadRecord`]: the store is damaged or newer than this program. Nothing is dropped silently.
+    pub fn restore<'a>(
+        config: Config,
+        key: SecretKey,
+        chain_id: Hash,
+        entropy: Entropy,
+        records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, BadRecord> {
+        let own = key.public();
+        let mut bank = Self {
+            peers: Peers::new(key, chain_id, config.debug),
+            config,
+            on_chain: OnChain::new(own),
+            forwards: Forwards::default(),
+            mandates: Mandates::default(),
+            entropy,
+            next_pay: 0,
+        };
+        for (key, value) in records {
+            let known = bank.peers.restore(key, value)?
+                || bank.on_chain.restore(key, value)?
+                || bank.forwards.restore(key, value)?
+                || bank.mandates.restore(key, value)?;
+            if !known {
+                return Err(BadRecord::unknown(key));
+            }
+        }
+        Ok(bank)
+    }
+
+    /// Handles one input.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then.
+    pub fn handle(
+        &mut self,
+        input: Input<'_>,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> Result<Vec<Effect<Event>>, Refusal> {
+        let mut out = Out::new();
+        match input {
+            Input::Connected { peer } => self.connected(peer, chain, now_ms, &mut out)?,
+            Input::Disconnected { peer } => {
+                self.peers.tell(&peer, channel::event::Input::Disconnected, chain, now_ms, &mut out);
+                self.peers.set_connected(&peer, false);
+            }
+            Input::Message { peer, bytes } => {
+                if !self.peers.is_connected(&peer) {
+                    return Err(Refusal::NotConnected { peer });
+                }
+                self.peers.tell(&peer, channel::event::Input::Message(bytes), chain, now_ms, &mut out);
+            }
+            Input::Block { outcomes } => self.block(outcomes, chain, now_ms, &mut out),
+            Input::Tick => {
+                for peer in self.peers.due(now_ms) {
+                    self.peers.tell(&peer, channel::event::Input::Timer, chain, now_ms, &mut out);
+                }
+            }
+            Input::Rebalance => self.start_rebalance(chain, now_ms, &mut out),
+            Input::Deposit { deposit } => {
+                self.on_chain.add(vec![Operation::Deposit(*deposit)], &mut out.write)?;
+                self.flush(chain, now_ms, &mut out);
+            }
+            Input::Pay { peer, asset, amount, note } => {
+                self.known(&peer)?;
+                let reference = self.next_pay;
+                let command = Command::Pay { asset, amount, note, reference };
+                self.peers.command(&peer, command, chain, now_ms, &mut out)?;
+                self.next_pay = reference.saturating_add(1);
+            }
+            Input::SetCredit { peer, asset, limit, insure_above } => {
+                self.known(&peer)?;
+                let command = Command::SetCredit { asset, limit, insure_above };
+                self.peers.command(&peer, command, chain, now_ms, &mut out)?;
+            }
+        }
+        self.follow_events(chain, now_ms, &mut out);
+        Ok(out.finish(&mut self.peers))
+    }
+
+    /// The on-chain side: draft, batch under way, history.
+    pub fn on_chain(&self) -> &OnChain {
+        &self.on_chain
+    }
+
+    /// The channel with a partner.
+    pub fn channel(&self, peer: &PublicKey) -> Option<&Channel> {
+        self.peers.get(peer).map(|peer| &peer.channel)
+    }
+
+    /// Everybody with a channel.
+    pub fn partners(&self) -> impl Iterator<Item = (&PublicKey, &Channel)> {
+        self.peers.iter().map(|(key, peer)| (key, &peer.channel))
+    }
+
+    /// Payments under way.
+    pub fn forwards(&self) -> impl Iterator<Item = &Forward> {
+        self.forwards.iter()
+    }
+
+    fn known(&self, peer: &PublicKey) -> Result<(), Refusal> {
+        self.peers.get(peer).map(|_| ()).ok_or(Refusal::UnknownPeer { peer: *peer })
+    }
+
+    /// A partner comes. Strangers are capped: an idle one with nothing in its channel gives way.
+    fn connected(&mut self, peer: PublicKey, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) -> Result<(), Refusal> {
+        if peer == self.peers.own_key() {
+            return Err(Refusal::OwnKey);
+        }
+        let is_new = self.peers.get(&peer).is_none();
+        if is_new && !self.is_somebody(&peer, chain) {
+            self.make_room(chain, out)?;
+        }
+        self.peers.ensure(peer);
+        self.peers.set_connected(&peer, true);
+        self.peers.tell(&peer, channel::event::Input::Connected, chain, now_ms, out);
+        if is_new {
+            for policy in self.config.assets.clone() {
+                let AssetPolicy { asset, credit_limit: limit, .. } = policy;
+                let command = Command::SetCredit { asset, limit, insure_above: None };
+                // A channel that cannot take it now says so; the operator can set it later.
+                let _ = self.peers.command(&peer, command, chain, now_ms, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Registered, or with something in its channel.
+    fn is_somebody(&self, peer: &PublicKey, chain: &Chain<'_>) -> bool {
+        let holds = self.peers.get(peer).is_some_and(|peer| !peer.channel.agreement().state.subs.is_empty());
+        holds || chain.state.account_id(peer).is_some()
+    }
+
+    fn make_room(&mut self, chain: &Chain<'_>, out: &mut Out) -> Result<(), Refusal> {
+        let strangers: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(key, _)| !self.is_somebody(key, chain))
+            .map(|(key, peer)| (*key, peer.connected))
+            .collect();
+        if strangers.len() < self.config.max_strangers {
+            return Ok(());
+        }
+        let idle = strangers.iter().find(|(_, connected)| !connected);
+        let Some((idle, _)) = idle else {
+            return Err(Refusal::TooManyStrangers { limit: self.config.max_strangers });
+        };
+        self.peers.forget(idle, &mut out.write);
+        Ok(())
+    }
+
+    fn block(&mut self, outcomes: &[BatchOutcome], chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        if let Some(sent) = self.on_chain.on_block(chain.state, chain.head.time_ms, outcomes, &mut out.write) {
+            out.notify(Event::Batch(Box::new(sent)));
+        }
+        for peer in self.peers.keys() {
+            self.peers.tell(&peer, channel::event::Input::Head, chain, now_ms, out);
+        }
+        self.follow_events(chain, now_ms, out);
+        self.fail_overdue(chain, now_ms, out);
+        self.rebalance_on_block(chain, now_ms, out);
+        self.flush(chain, now_ms, out);
+        if let Some(sent) = self.on_chain.under_way() {
+            out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
+        }
+    }
+
+    /// Sends the draft when there is one and nothing is under way.
+    fn flush(&mut self, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        if self.on_chain.draft().next().is_none() || self.on_chain.under_way().is_some() {
+            return;
+        }
+        let request = self.entropy.bytes();
+        let sent = self.on_chain.send(request, self.peers.secret_key(), chain.state, now_ms, &mut out.write);
+        match sent {
+            Ok(sent) => out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) }),
+            // It waits in the draft: `Estimate::problem` says why.
+            Err(CannotSend::Empty | CannotSend::Unregistered { .. } | CannotSend::Busy { .. }) => {}
+            Err(CannotSend::Fee { .. } | CannotSend::TooLarge { .. }) => {}
+        }
+    }
+
+    /// Handles what channels reported, including what that makes other channels report.
+    fn follow_events(&mut self, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        while let Some((peer, event)) = out.next_event() {
+            self.follow(peer, event, chain, now_ms, out);
+        }
+    }
+
+    fn follow(&mut self, peer: PublicKey, event: ChannelEvent, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        match event {
+            ChannelEvent::LockReceived { id, lock, onion } => {
+                self.mediate(peer, id, lock, &onion, chain, now_ms, out);
+            }
+            ChannelEvent::SecretLearned { hash, secret } => self.learned(peer, hash, secret, chain, now_ms, out),
+            ChannelEvent::OutgoingSettled { reference, secret, .. } => {
+                self.outgoing_settled(peer, reference, secret, chain, now_ms, out);
+            }
+            ChannelEvent::OutgoingFailed { reference, hash, .. } => {
+                self.outgoing_failed(peer, reference, hash, chain, now_ms, out);
+            }
+            ChannelEvent::IncomingClosed { id, closed, .. } => self.incoming_closed(peer, id, closed, out),
+            ChannelEvent::WithdrawalRequested { asset, .. } => {
+                // What is asked is the partner's own insured money, within what is free: the channel checked it.
+                let _ = self.peers.command(&peer, Command::GrantWithdrawal { asset }, chain, now_ms, out);
+            }
+            ChannelEvent::WithdrawalGranted { proof } => self.mandates.granted(peer, *proof, &mut out.write),
+            ChannelEvent::WithdrawalRefused { asset, .. } | ChannelEvent::HoldEnded { asset, .. } => {
+                self.mandates.ended(peer, asset, &mut out.write);
+            }
+            ChannelEvent::EpochEnded { .. } => self.mandates.ended_all(peer, &mut out.write),
+            ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { peer, what }),
+            ChannelEvent::Suspended(why) => out.notify(Event::Suspended { peer, why }),
+            ChannelEvent::StateSigned(_)
+            | ChannelEvent::CreditChanged { .. }
+            | ChannelEvent::InsuranceRequested { .. }
+            | ChannelEvent::InsurancePaid { .. }
+            | ChannelEvent::Restored => out.notify(Event::Channel { peer }),
+            ChannelEvent::Paid { .. }
+            | ChannelEvent::PayReceived { .. }
+            | ChannelEvent::CommandFailed { .. }
+            | ChannelEvent::FrameRefused { .. }
+            | ChannelEvent::RefusedFrame { .. }
+            | ChannelEvent::RevealDue { .. }
+            | ChannelEvent::Restoring { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! A user's side: the same channels as a bank's, receiving and paying (docs/protocol.md, sections 4, 5 and 7).
+//!
+//! [`Wallet::handle`] is the machine: an input, a view of the verified chain and a time come in, effects
+//! go out. `Err` means that nothing changed. Queries read what is stored; [`Event`]s say what to read again.
+//!
+//! Records: those of [`crate::peers`] and [`crate::account`], and `i ‖ invoice id` → [`OwnInvoice`],
+//! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way.
+//!
+//! Deliberately absent: disputes and reveals (court), payments in several parts.
+
+mod pay;
+mod payment;
+mod receive;
+mod terms;
+
+pub use pay::{CannotPay, Payable, Quote};
+pub use payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState};
+pub use receive::{InvoiceState, NewInvoice, OwnInvoice};
+pub use terms::{Credit, Parts, Target};
+
+use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch};
+use crate::channel::event::{Command, Debug, Event as ChannelEvent, Misbehaviour, Reference, Suspension};
+use crate::channel::{self, Channel};
+use crate::crypto::SecretKey;
+use crate::effect::Effect;
+use crate::entropy::Entropy;
+use crate::ledger::operation::Operation;
+use crate::ledger::receipt::BatchOutcome;
+use crate::payment::address::Address;
+use crate::payment::invoice::{BadInvoice, InvoiceId};
+use crate::peers::{Chain, Outbox, Peers};
+use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
+use std::collections::BTreeMap;
+
+/// What the host decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whether frames carry their states, on test networks.
+    pub debug: Debug,
+}
+
+/// Something that happened to a wallet, or that its owner wants.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A session with a bank stands.
+    Connected {
+        /// Which bank.
+        peer: PublicKey,
+    },
+    /// It ended.
+    Disconnected {
+        /// Which bank.
+        peer: PublicKey,
+    },
+    /// A bank's bytes.
+    Message {
+        /// Which bank.
+        peer: PublicKey,
+        /// The payload of its session.
+        bytes: &'a [u8],
+    },
+    /// The chain has a new head, with this block's outcomes. Once for each block, in order.
+    Block {
+        /// Of the batches in it.
+        outcomes: &'a [BatchOutcome],
+    },
+    /// A time that an [`Effect::Timer`] named has come.
+    Tick,
+    /// Use a bank: accept credit in these assets.
+    AddBank {
+        /// Its key.
+        bank: PublicKey,
+        /// At least one.
+        credit: Vec<Credit>,
+    },
+    /// Change what is accepted from a bank.
+    SetCredit {
+        /// Its key.
+        bank: PublicKey,
+        /// In one asset.
+        credit: Credit,
+    },
+    /// Ask for insurance of what is uninsured.
+    RequestInsurance {
+        /// Whom.
+        bank: PublicKey,
+        /// In which asset.
+        asset: AssetId,
+    },
+    /// Take insured money out; the consent arrives in the draft.
+    RequestWithdrawal {
+        /// Whom to ask.
+        bank: PublicKey,
+        /// What.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+        /// Where it goes.
+        target: Target,
+    },
+    /// Make an invoice.
+    CreateInvoice(Box<NewInvoice>),
+    /// Pay an invoice or address through banks.
+    Pay {
+        /// Names the payment; the same again does nothing.
+        request: RequestId,
+        /// Whom.
+        to: Box<Payable>,
+        /// What; an invoice's own must agree.
+        asset: AssetId,
+        /// How much; an invoice's own must agree.
+        amount: Amount,
+        /// The banks may not take more together.
+        max_fee: Amount,
+        /// For the own records.
+        description: String,
+    },
+    /// Pay a bank directly and unconditionally.
+    PayDirect {
+        /// Names the payment; the same again does nothing.
+        request: RequestId,
+        /// Which bank.
+        bank: PublicKey,
+        /// What.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+        /// For the payee to read.
+        note: Vec<u8>,
+    },
+    /// Put operations into the draft; several as one group.
+    DraftAdd {
+        /// In order.
+        operations: Vec<Operation>,
+    },
+    /// Take one out, with its group.
+    DraftRemove {
+        /// Its number.
+        id: u64,
+    },
+    /// Sign the draft and send it.
+    SendBatch {
+        /// Names the batch; the same again does nothing.
+        request: RequestId,
+    },
+    /// Propose again in a suspended channel.
+    Resume {
+        /// Whose.
+        bank: PublicKey,
+    },
+}
+
+/// What changed; read it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A payment, in or out.
+    Payment(RequestId),
+    /// An own invoice.
+    Invoice(InvoiceId),
+    /// A channel in any way.
+    Channel(PublicKey),
+    /// The draft.
+    Draft,
+    /// A batch of ours was included, or is too old.
+    Batch(Box<SentBatch>),
+    /// A bank broke the protocol.
+    Misbehaviour {
+        /// Which.
+        bank: PublicKey,
+        /// What it did.
+        what: Misbehaviour,
+    },
+    /// A channel proposes nothing more until [`Input::Resume`].
+    Suspended {
+        /// Whose.
+        bank: PublicKey,
+        /// Why.
+        why: Suspension,
+    },
+    /// A bank declined a withdrawal.
+    WithdrawalRefused {
+        /// Which.
+        bank: PublicKey,
+        /// In which asset.
+        asset: AssetId,
+    },
+}
+
+/// An input that a wallet does not take. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No session with this bank stands.
+    #[error("there is no session with {peer}")]
+    NotConnected {
+        /// Which.
+        peer: PublicKey,
+    },
+    /// The bank is not used by this wallet.
+    #[error("{bank} is none of this wallet's banks")]
+    UnknownBank {
+        /// Which.
+        bank: PublicKey,
+    },
+    /// The key is no registered bank.
+    #[error("{key} is no registered bank")]
+    NotABank {
+        /// Whose.
+        key: PublicKey,
+    },
+    /// A bank is used with at least one asset.
+    #[error("no asset was named")]
+    NoAsset,
+    /// A withdrawal in this asset is under way.
+    #[error("a withdrawal from this bank is under way already")]
+    WithdrawalUnderWay,
+    /// The invoice cannot be made.
+    #[error(transparent)]
+    Invoice(#[from] BadInvoice),
+    /// The payment cannot be made.
+    #[error(transparent)]
+    Payment(#[from] CannotPay),
+    /// The channel does not allow it.
+    #[error(transparent)]
+    Channel(#[from] channel::event::Refusal),
+    /// The draft does not take it.
+    #[error(transparent)]
+    Draft(#[from] CannotDraft),
+    /// The batch cannot be sent.
+    #[error(transparent)]
+    Batch(#[from] CannotSend),
+}
+
+/// A wallet.
+pub struct Wallet {
+    peers: Peers,
+    on_chain: OnChain,
+    invoices: BTreeMap<InvoiceId, OwnInvoice>,
+    payments: BTreeMap<RequestId, Payment>,
+    /// Payments whose wish is in a channel.
+    references: BTreeMap<Reference, RequestId>,
+    targets: BTreeMap<(PublicKey, AssetId), Target>,
+    entropy: Entropy,
+}
+
+type Out = Outbox<Event>;
+
+impl Wallet {
+    /// A wallet with its stored records; none for a new one.
+    ///
+    /// # Errors
+    /// [`BadRecord`]: the store is damaged or newer than this program. Nothing is dropped silently.
+    pub fn restore<'a>(
+        config: &Config,
+        key: SecretKey,
+        chain_id: Hash,
+        entropy: Entropy,
+        records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, BadRecord> {
+        let own = key.public();
+        let mut wallet = Self {
+            peers: Peers::new(key, chain_id, config.debug),
+            on_chain: OnChain::new(own),
+            invoices: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            references: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            entropy,
+        };
+        for (key, value) in records {
+            let known = wallet.peers.restore(key, value)?
+                || wallet.on_chain.restore(key, value)?
+                || wallet.restore_invoice(key, value)?
+                || wallet.restore_payment(key, value)?
+                || wallet.restore_target(key, value)?;
+            if !known {
+                return Err(BadRecord::unknown(key));
+            }
+        }
+        Ok(wallet)
+    }
+
+    /// Handles one input.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then.
+    pub fn handle(
+        &mut self,
+        input: Input<'_>,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> Result<Vec<Effect<Event>>, Refusal> {
+        let mut out = Out::new();
+        match input {
+            Input::Connected { peer } => {
+                self.bank(&peer)?;
+                self.peers.set_connected(&peer, true);
+                self.peers.tell(&peer, channel::event::Input::Connected, chain, now_ms, &mut out);
+                out.notify(Event::Channel(peer));
+            }
+            Input::Disconnected { peer } => {
+                self.peers.tell(&peer, channel::event::Input::Disconnected, chain, now_ms, &mut out);
+                self.peers.set_connected(&peer, false);
+                out.notify(Event::Channel(peer));
+            }
+            Input::Message { peer, bytes } => {
+                if !self.peers.is_connected(&peer) {
+                    return Err(Refusal::NotConnected { peer });
+                }
+                self.peers.tell(&peer, channel::event::Input::Message(bytes), chain, now_ms, &mut out);
+            }
+            Input::Block { outcomes } => self.block(outcomes, chain, now_ms, &mut out),
+            Input::Tick => {
+                for peer in self.peers.due(now_ms) {
+                    self.peers.tell(&peer, channel::event::Input::Timer, chain, now_ms, &mut out);
+                }
+            }
+            other => self.wish(other, chain, now_ms, &mut out)?,
+        }
+        while let Some((peer, event)) = out.next_event() {
+            self.follow(peer, event, chain, now_ms, &mut out);
+        }
+        Ok(out.finish(&mut self.peers))
+    }
+
+    /// What the owner wants.
+    fn wish(&mut self, input: Input<'_>, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) -> Result<(), Refusal> {
+        match input {
+            Input::AddBank { bank, credit } => self.add_bank(bank, &credit, chain, now_ms, out),
+            Input::SetCredit { bank, credit } => {
+                self.bank(&bank)?;
+                Ok(self.peers.command(&bank, credit.command(), chain, now_ms, out)?)
+            }
+            Input::RequestInsurance { bank, asset } => {
+                self.bank(&bank)?;
+                Ok(self.peers.command(&bank, Command::RequestInsurance { asset }, chain, now_ms, out)?)
+            }
+            Input::RequestWithdrawal { bank, asset, amount, target } => {
+                self.request_withdrawal(bank, asset, amount, target, chain, now_ms, out)
+            }
+            Input::CreateInvoice(new) => self.create_invoice(*new, now_ms, out),
+            Input::Pay { request, to, asset, amount, max_fee, description } => {
+                let order = pay::Order { request, to: *to, asset, amount, max_fee, description };
+                self.pay(order, chain, now_ms, out)
+            }
+            Input::PayDirect { request, bank, asset, amount, note } => {
+                self.bank(&bank)?;
+                self.pay_direct(request, bank, asset, amount, note, chain, now_ms, out)
+            }
+            Input::DraftAdd { operations } => {
+                self.on_chain.add(operations, &mut out.write)?;
+                out.notify(Event::Draft);
+                Ok(())
+            }
+            Input::DraftRemove { id } => {
+                self.on_chain.remove(id, &mut out.write)?;
+                out.notify(Event::Draft);
+                Ok(())
+            }
+            Input::SendBatch { request } => {
+                let key = self.peers.secret_key();
+                let sent = self.on_chain.send(request, key, chain.state, now_ms, &mut out.write)?;
+                out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
+                out.notify(Event::Draft);
+                Ok(())
+            }
+            Input::Resume { bank } => {
+                self.bank(&bank)?;
+                Ok(self.peers.command(&bank, Command::Resume, chain, now_ms, out)?)
+            }
+            Input::Connected { .. }
+            | Input::Disconnected { .. }
+            | Input::Message { .. }
+            | Input::Block { .. }
+            | Input::Tick => Ok(()),
+        }
+    }
+
+    /// The own key.
+    pub fn key(&self) -> PublicKey {
+        self.peers.own_key()
+    }
+
+    /// The on-chain side: draft, batch under way, history.
+    pub fn on_chain(&self) -> &OnChain {
+        &self.on_chain
+    }
+
+    /// The channel with a bank.
+    pub fn channel(&self, bank: &PublicKey) -> Option<&Channel> {
+        self.peers.get(bank).map(|peer| &peer.channel)
+    }
+
+    /// The banks in use, and whether a session stands.
+    pub fn banks(&self) -> impl Iterator<Item = (PublicKey, bool)> + '_ {
+        self.peers.iter().map(|(key, peer)| (*key, peer.connected))
+    }
+
+    /// Own invoices by id.
+    pub fn invoices(&self) -> impl Iterator<Item = &OwnInvoice> {
+        self.invoices.values()
+    }
+
+    /// An own invoice.
+    pub fn invoice(&self, id: &InvoiceId) -> Option<&OwnInvoice> {
+        self.invoices.get(id)
+    }
+
+    /// All payments, in no order of time.
+    pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payments.values()
+    }
+
+    /// A payment.
+    pub fn payment(&self, id: &RequestId) -> Option<&Payment> {
+        self.payments.get(id)
+    }
+
+    /// Where this wallet is paid without an invoice.
+    pub fn address(&self) -> Address {
+        Address::new(&self.peers.chain_id(), self.peers.own_key(), &self.peers.keys())
+    }
+
+    fn bank(&self, bank: &PublicKey) -> Result<&Channel, Refusal> {
+        self.channel(bank).ok_or(Refusal::UnknownBank { bank: *bank })
+    }
+
+    fn block(&mut self, outcomes: &[BatchOutcome], chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        if let Some(sent) = self.on_chain.on_block(chain.state, chain.head.time_ms, outcomes, &mut out.write) {
+            out.notify(Event::Batch(Box::new(sent)));
+        }
+        for bank in self.peers.keys() {
+            self.peers.tell(&bank, channel::event::Input::Head, chain, now_ms, out);
+            self.grant_waiting(&bank, chain, now_ms, out);
+        }
+        if let Some(sent) = self.on_chain.under_way() {
+            out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
+        }
+    }
+
+    fn follow(&mut self, bank: PublicKey, event: ChannelEvent, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        match event {
+            ChannelEvent::LockReceived { id, lock, onion } => {
+                self.receive(bank, id, &lock, &onion, chain, now_ms, out);
+            }
+            ChannelEvent::IncomingClosed { id, closed, .. } => {
+                self.incoming_closed(bank, id, closed, chain, now_ms, out)
+            }
+            ChannelEvent::PayReceived { asset, amount, note } => {
+                self.received_directly(bank, asset, amount, &note, chain, now_ms, out);
+            }
+            ChannelEvent::SecretLearned { hash, secret } => self.learned(hash, secret, out),
+            ChannelEvent::OutgoingSettled { reference, secret, .. } => {
+                self.outgoing_settled(reference, secret, chain, now_ms, out);
+            }
+            ChannelEvent::OutgoingFailed { reference, hash, reason } => {
+                self.outgoing_failed(reference, hash, reason, chain, now_ms, out);
+            }
+            ChannelEvent::Paid { reference } => self.direct_ended(reference, None, chain, now_ms, out),
+            ChannelEvent::CommandFailed { command, reason } => {
+                self.command_failed(bank, *command, reason, chain, now_ms, out);
+            }
+            ChannelEvent::InsurancePaid { by, asset, price } => {
+                self.insurance_paid(bank, by, asset, price, chain, now_ms, out);
+            }
+            ChannelEvent::WithdrawalRequested { .. } => self.grant_waiting(&bank, chain, now_ms, out),
+            ChannelEvent::WithdrawalGranted { proof } => self.withdrawal_granted(bank, *proof, chain, out),
+            ChannelEvent::WithdrawalRefused { by, asset } => self.withdrawal_refused(bank, by, asset, out),
+            ChannelEvent::HoldEnded { withdrawer, asset, .. } => self.hold_ended(bank, withdrawer, asset, out),
+            ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { bank, what }),
+            ChannelEvent::Suspended(why) => out.notify(Event::Suspended { bank, why }),
+            ChannelEvent::StateSigned(_)
+            | ChannelEvent::CreditChanged { .. }
+            | ChannelEvent::InsuranceRequested { .. }
+            | ChannelEvent::FrameRefused { .. }
+            | ChannelEvent::RefusedFrame { .. }
+            | ChannelEvent::RevealDue { .. }
+            | ChannelEvent::Restoring { .. }
+            | ChannelEvent::Restored
+            | ChannelEvent::EpochEnded { .. } => out.notify(Event::Channel(bank)),
+        }
+    }
+}

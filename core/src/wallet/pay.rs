@@ -1,0 +1,458 @@
+//! Paying: route, lock, next route only after an irrevocable failure (docs/protocol.md, section 5).
+
+use super::payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState, reference_of};
+use super::{Out, Refusal, Wallet};
+use crate::account::RequestId;
+use crate::channel::event::{Command, CommandFailure, OutgoingFailure, Reference};
+use crate::channel::transition::FailReason;
+use crate::crypto::{self, Secret};
+use crate::limits;
+use crate::message::Verified;
+use crate::payment::address::Address;
+use crate::payment::invoice::{Invoice, LatePolicy};
+use crate::payment::onion::{self, BadOnion, Claim, Final, FirstLayer};
+use crate::payment::route::{self, Map, NoRoute, Route};
+use crate::peers::Chain;
+use crate::types::{Amount, AssetId, Hash, Parties, PublicKey, TimeMs, UsableHeight};
+use std::collections::BTreeMap;
+
+/// What can be paid through banks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payable {
+    /// Provable.
+    Invoice(Box<Verified<Invoice>>),
+    /// Spontaneous.
+    Address(Address),
+}
+
+impl Payable {
+    fn payee(&self) -> PublicKey {
+        match self {
+            Self::Invoice(invoice) => invoice.body().payee,
+            Self::Address(address) => address.key,
+        }
+    }
+
+    fn banks(&self) -> &[PublicKey] {
+        match self {
+            Self::Invoice(invoice) => &invoice.body().banks,
+            Self::Address(address) => &address.banks,
+        }
+    }
+}
+
+/// A payment that is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) request: RequestId,
+    pub(super) to: Payable,
+    pub(super) asset: AssetId,
+    pub(super) amount: Amount,
+    pub(super) max_fee: Amount,
+    pub(super) description: String,
+}
+
+/// What a payment would cost and how it would go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The cheapest way.
+    pub route: Route,
+    /// What of the money used is insured.
+    pub insured: Amount,
+    /// What of it is only promised.
+    pub uninsured: Amount,
+    /// The U at which it has ended at the latest.
+    pub latest_end: UsableHeight,
+    /// There will be a preimage to prove it.
+    pub provable: bool,
+}
+
+/// Why a payment cannot be made. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotPay {
+    /// No way.
+    #[error(transparent)]
+    Route(#[from] NoRoute),
+    /// The head is too old to lock by.
+    #[error("the chain's newest verified block is too old")]
+    StaleHead,
+    /// The invoice is too old.
+    #[error("the invoice expired")]
+    Expired {
+        /// When, in milliseconds since 1970.
+        at_ms: TimeMs,
+    },
+    /// To ourselves.
+    #[error("this is your own")]
+    Own,
+    /// It was paid, or is being paid.
+    #[error("this invoice was paid, or is being paid, already")]
+    AlreadyPaid,
+    /// The invoice says another asset.
+    #[error("the invoice asks for asset {expected}, not {got}")]
+    WrongAsset {
+        /// The invoice's.
+        expected: AssetId,
+        /// What was asked for.
+        got: AssetId,
+    },
+    /// The invoice says another amount.
+    #[error("the invoice asks for {expected}, not {got}")]
+    WrongAmount {
+        /// The invoice's.
+        expected: Amount,
+        /// What was asked for.
+        got: Amount,
+    },
+    /// A key on the way cannot be sealed to.
+    #[error(transparent)]
+    Onion(#[from] BadOnion),
+    /// The description is too long to keep.
+    #[error("the description is too long")]
+    Description,
+    /// The name is in use by another payment.
+    #[error("another payment has this name")]
+    RequestUsed,
+}
+
+impl Wallet {
+    /// What a payment would cost now.
+    ///
+    /// # Errors
+    /// [`CannotPay`] says why it cannot be made.
+    pub fn quote(
+        &self,
+        to: &Payable,
+        asset: AssetId,
+        amount: Amount,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> Result<Quote, CannotPay> {
+        self.check_order(to, asset, amount, chain, now_ms)?;
+        let route = self.find_route(to.payee(), to.banks(), asset, amount, Amount::MAX, &[], chain)?;
+        let (insured, uninsured) = match self.channel(&route.first_hop()) {
+            Some(channel) => {
+                let parts = super::Parts::of(channel, asset);
+                let uninsured = route.sent().min(parts.uninsured);
+                (route.sent().saturating_sub(uninsured).min(parts.insured), uninsured)
+            }
+            None => (0, 0),
+        };
+        let expiry = route.expiries(chain.head.usable_height, chain.parameters()).first().copied().unwrap_or(0);
+        let latest_end = expiry.saturating_add(chain.parameters().margin_blocks.into());
+        Ok(Quote { route, insured, uninsured, latest_end, provable: matches!(to, Payable::Invoice(_)) })
+    }
+
+    fn check_order(
+        &self,
+        to: &Payable,
+        asset: AssetId,
+        amount: Amount,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> Result<(), CannotPay> {
+        if chain.is_stale(now_ms) {
+            return Err(CannotPay::StaleHead);
+        }
+        if to.payee() == self.key() {
+            return Err(CannotPay::Own);
+        }
+        let Payable::Invoice(invoice) = to else { return Ok(()) };
+        let invoice = invoice.body();
+        if invoice.is_expired(now_ms) && invoice.late == LatePolicy::Fail {
+            return Err(CannotPay::Expired { at_ms: invoice.expires_ms });
+        }
+        if invoice.asset != asset {
+            return Err(CannotPay::WrongAsset { expected: invoice.asset, got: asset });
+        }
+        if let Some(expected) = invoice.amount.filter(|expected| *expected != amount) {
+            return Err(CannotPay::WrongAmount { expected, got: amount });
+        }
+        let same = |payment: &Payment| {
+            payment.direction == Direction::Out
+                && payment.hash == Some(invoice.lock_hash)
+                && payment.state != PaymentState::Failed
+        };
+        if self.payments.values().any(same) { Err(CannotPay::AlreadyPaid) } else { Ok(()) }
+    }
+
+    pub(super) fn pay(
+        &mut self,
+        order: Order,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        if let Some(payment) = self.payments.get(&order.request) {
+            let same = payment.direction == Direction::Out
+                && payment.counterparty == Some(order.to.payee())
+                && payment.amount == order.amount;
+            return if same { Ok(()) } else { Err(CannotPay::RequestUsed.into()) };
+        }
+        if order.description.len() > limits::MAX_DESCRIPTION_BYTES {
+            return Err(CannotPay::Description.into());
+        }
+        self.check_order(&order.to, order.asset, order.amount, chain, now_ms)?;
+        let (payee, banks) = (order.to.payee(), order.to.banks().to_vec());
+        let (kind, hash, preimage, invoice) = match order.to {
+            Payable::Invoice(invoice) => (Kind::Invoice, invoice.body().lock_hash, None, Some(invoice.into_signed())),
+            Payable::Address(_) => {
+                let secret = self.entropy.secret();
+                (Kind::Spontaneous, crypto::lock_hash(&secret), Some(secret), None)
+            }
+        };
+        let mut payment = Payment {
+            id: order.request,
+            direction: Direction::Out,
+            kind,
+            asset: order.asset,
+            amount: order.amount,
+            fee: 0,
+            counterparty: Some(payee),
+            description: order.description,
+            state: PaymentState::Locking,
+            failure: None,
+            created_ms: now_ms,
+            ended_ms: None,
+            ended_height: None,
+            hash: Some(hash),
+            preimage,
+            invoice,
+            attempts: Vec::new(),
+            max_fee: order.max_fee,
+            payee_banks: banks,
+            reference: None,
+            lock: None,
+        };
+        self.attempt(&mut payment, chain, now_ms, out)?;
+        self.keep(payment, out);
+        Ok(())
+    }
+
+    /// Locks along the cheapest way that was not tried.
+    fn attempt(
+        &mut self,
+        payment: &mut Payment,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        let payee = payment.counterparty.unwrap_or(self.key());
+        let tried: Vec<_> = payment.attempts.iter().map(|attempt| attempt.route.clone()).collect();
+        let (asset, amount) = (payment.asset, payment.amount);
+        let route = self
+            .find_route(payee, &payment.payee_banks, asset, amount, payment.max_fee, &tried, chain)
+            .map_err(CannotPay::from)?;
+        let hash = payment.hash.unwrap_or(Hash::ZERO);
+        let onion = self.wrap(&route, payment, &hash, chain)?;
+        let expiries = route.expiries(chain.head.usable_height, chain.parameters());
+        let expiry = expiries.first().copied().unwrap_or(0);
+        let reference = reference_of(&payment.id, payment.attempts.len());
+        let command = Command::Lock { asset, amount: route.sent(), hash, expiry, onion, reference };
+        self.peers.command(&route.first_hop(), command, chain, now_ms, out)?;
+        payment.fee = route.fee();
+        payment.attempts.push(Attempt { route, reference, state: AttemptState::Open, started_ms: now_ms, expiry });
+        Ok(())
+    }
+
+    fn wrap(&mut self, route: &Route, payment: &Payment, hash: &Hash, chain: &Chain<'_>) -> Result<Vec<u8>, CannotPay> {
+        let claim = match (&payment.invoice, payment.preimage) {
+            (Some(invoice), _) => Claim::Invoice { id: invoice.body.id, payment_secret: invoice.body.payment_secret },
+            (None, preimage) => Claim::Spontaneous { preimage: preimage.unwrap_or(Secret([0; 32])) },
+        };
+        let last = |amount, least_expiry| Final {
+            asset: payment.asset,
+            amount,
+            total: amount,
+            least_expiry,
+            claim,
+            refund: None,
+        };
+        let layers = route.layers(chain.head.usable_height, chain.parameters(), last);
+        let (chain_id, max_hops) = (self.peers.chain_id(), chain.parameters().max_hops);
+        Ok(onion::build(&chain_id, hash, &layers, FirstLayer::Open, max_hops, &mut self.entropy)?)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of a request")]
+    fn find_route(
+        &self,
+        payee: PublicKey,
+        payee_banks: &[PublicKey],
+        asset: AssetId,
+        amount: Amount,
+        max_fee: Amount,
+        tried: &[Route],
+        chain: &Chain<'_>,
+    ) -> Result<Route, NoRoute> {
+        let peers = self.peers.iter().filter(|(_, peer)| peer.connected && peer.channel.suspended().is_none());
+        let available: BTreeMap<_, _> = peers.map(|(key, peer)| (*key, peer.channel.spendable(asset))).collect();
+        let payee_banks = payee_banks.to_vec();
+        let request = route::Request { asset, amount, payee, payee_banks, available, max_fee };
+        route::cheapest(&network(chain), &request, chain.parameters().max_hops, tried)
+    }
+
+    pub(super) fn learned(&mut self, hash: Hash, secret: Secret, out: &mut Out) {
+        let waits = |payment: &&Payment| {
+            payment.direction == Direction::Out && payment.hash == Some(hash) && payment.state == PaymentState::Locking
+        };
+        let Some(mut payment) = self.payments.values().find(waits).cloned() else { return };
+        payment.preimage = Some(secret);
+        payment.state = PaymentState::Settling;
+        self.keep(payment, out);
+    }
+
+    fn by_reference(&self, reference: Option<Reference>) -> Option<Payment> {
+        self.payments.get(self.references.get(&reference?)?).cloned()
+    }
+
+    /// After data loss a lock's wish is forgotten; its hash still says which payment it was.
+    fn by_hash(&self, hash: &Hash) -> Option<Payment> {
+        let open = |payment: &&Payment| {
+            payment.direction == Direction::Out && payment.hash == Some(*hash) && payment.ended_ms.is_none()
+        };
+        self.payments.values().find(open).cloned()
+    }
+
+    pub(super) fn outgoing_settled(
+        &mut self,
+        reference: Option<Reference>,
+        secret: Secret,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        let found = self.by_reference(reference).or_else(|| self.by_hash(&crypto::lock_hash(&secret)));
+        let Some(mut payment) = found else { return };
+        for attempt in &mut payment.attempts {
+            if attempt.state == AttemptState::Open && reference.is_none_or(|named| named == attempt.reference) {
+                attempt.state = AttemptState::Paid;
+            }
+        }
+        payment.preimage = Some(secret);
+        payment.end(PaymentState::Paid, now_ms, chain.head.height);
+        self.keep(payment, out);
+    }
+
+    /// The attempt is in no possible outcome: only now another way may be tried.
+    pub(super) fn outgoing_failed(
+        &mut self,
+        reference: Option<Reference>,
+        hash: Hash,
+        reason: OutgoingFailure,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        let Some(mut payment) = self.by_reference(reference).or_else(|| self.by_hash(&hash)) else { return };
+        for attempt in &mut payment.attempts {
+            if attempt.state == AttemptState::Open && reference.is_none_or(|named| named == attempt.reference) {
+                attempt.state = AttemptState::Failed(reason.clone());
+            }
+        }
+        let is_final =
+            matches!(reason, OutgoingFailure::ByPartner { reason: FailReason::Rejected } | OutgoingFailure::Expired);
+        let open = payment.state == PaymentState::Locking && !chain.is_stale(now_ms);
+        let again = !is_final && open && self.attempt(&mut payment, chain, now_ms, out).is_ok();
+        if !again {
+            payment.failure = Some(Failure::Attempt(reason));
+            payment.end(PaymentState::Failed, now_ms, chain.head.height);
+        }
+        self.keep(payment, out);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one input and the context of every handler")]
+    pub(super) fn pay_direct(
+        &mut self,
+        request: RequestId,
+        bank: PublicKey,
+        asset: AssetId,
+        amount: Amount,
+        note: Vec<u8>,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        if let Some(payment) = self.payments.get(&request) {
+            let same = payment.kind == Kind::Direct && payment.amount == amount;
+            return if same { Ok(()) } else { Err(CannotPay::RequestUsed.into()) };
+        }
+        let reference = reference_of(&request, 0);
+        let description = String::from_utf8_lossy(&note).into_owned();
+        let command = Command::Pay { asset, amount, note, reference };
+        self.peers.command(&bank, command, chain, now_ms, out)?;
+        let payment = Payment {
+            reference: Some(reference),
+            description,
+            ..Payment::bare(request, Direction::Out, Kind::Direct, asset, amount, bank, now_ms)
+        };
+        self.keep(payment, out);
+        Ok(())
+    }
+
+    pub(super) fn direct_ended(
+        &mut self,
+        reference: Reference,
+        failure: Option<CommandFailure>,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        let Some(mut payment) = self.by_reference(Some(reference)) else { return };
+        let state = if failure.is_none() { PaymentState::Paid } else { PaymentState::Failed };
+        payment.failure = failure.map(Failure::Channel);
+        payment.end(state, now_ms, chain.head.height);
+        self.keep(payment, out);
+    }
+}
+
+impl Payment {
+    /// A payment between channel partners, under way.
+    pub(super) fn bare(
+        id: RequestId,
+        direction: Direction,
+        kind: Kind,
+        asset: AssetId,
+        amount: Amount,
+        counterparty: PublicKey,
+        now_ms: TimeMs,
+    ) -> Self {
+        Self {
+            id,
+            direction,
+            kind,
+            asset,
+            amount,
+            fee: 0,
+            counterparty: Some(counterparty),
+            description: String::new(),
+            state: PaymentState::Locking,
+            failure: None,
+            created_ms: now_ms,
+            ended_ms: None,
+            ended_height: None,
+            hash: None,
+            preimage: None,
+            invoice: None,
+            attempts: Vec::new(),
+            max_fee: 0,
+            payee_banks: Vec::new(),
+            reference: None,
+            lock: None,
+        }
+    }
+}
+
+/// Banks and the funded channels between them, as the chain shows them.
+fn network(chain: &Chain<'_>) -> Map {
+    let banks: Vec<_> = chain.state.banks().take(limits::MAX_ROUTE_BANKS).collect();
+    let mut map = Map::new(banks.iter().copied());
+    for (position, a) in banks.iter().enumerate() {
+        for b in banks.iter().skip(position.saturating_add(1)) {
+            let funded = |parties: &Parties| !chain.state.channel(parties).assets.is_empty();
+            if Parties::new(a.key, b.key).as_ref().is_some_and(funded) {
+                map.link(a.key, b.key);
+            }
+        }
+    }
+    map
+}

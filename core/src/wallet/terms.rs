@@ -1,0 +1,267 @@
+//! Credit, insurance and withdrawals: what a wallet agrees on with its banks (docs/protocol.md, sections 4
+//! and 7).
+
+use super::payment::{Direction, Kind, Payment, PaymentState};
+use super::{Event, Out, Refusal, Wallet};
+use crate::account::{BadRecord, read};
+use crate::channel::Channel;
+use crate::channel::event::{Command, CommandFailure};
+use crate::codec;
+use crate::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
+use crate::message::Signed;
+use crate::peers::Chain;
+use crate::types::{Amount, AssetId, Parties, PublicKey, Side, TimeMs};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// First byte of a target's key.
+const TARGET: u8 = b't';
+
+/// What is accepted from a bank in one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credit {
+    /// Which asset.
+    pub asset: AssetId,
+    /// Uninsured balance that is accepted.
+    pub limit: Amount,
+    /// Above which insurance is wanted.
+    pub insure_above: Option<Amount>,
+}
+
+impl Credit {
+    pub(super) const fn command(self) -> Command {
+        let Self { asset, limit, insure_above } = self;
+        Command::SetCredit { asset, limit, insure_above }
+    }
+}
+
+/// Where withdrawn money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Target {
+    /// To the own on-chain balance.
+    OnChain,
+    /// Into a channel, in the same group of the same batch: a direct rebalance.
+    Channel {
+        /// On whose side.
+        owner: PublicKey,
+        /// The other party.
+        partner: PublicKey,
+    },
+}
+
+/// Own money in one asset of one channel, by what stands behind it:
+/// `insured + uninsured + in_flight − owed` is the own balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Covered by insurance on-chain, and free.
+    pub insured: Amount,
+    /// Promised by the bank beyond insurance, and free.
+    pub uninsured: Amount,
+    /// Reserved by own locks and withdrawals.
+    pub in_flight: Amount,
+    /// What could still come in under the own credit limit.
+    pub can_receive: Amount,
+    /// What is owed to the bank beyond insurance.
+    pub owed: Amount,
+    /// Locks on their way to us; in no other part.
+    pub incoming: Amount,
+    /// Largest single payment now.
+    pub can_send: Amount,
+}
+
+impl Parts {
+    /// Of one asset of a channel.
+    pub fn of(channel: &Channel, asset: AssetId) -> Self {
+        let agreement = channel.agreement();
+        let (own, theirs) = (channel.side(), channel.partner());
+        let line = agreement.line(asset);
+        let clamp = |value: u128| Amount::try_from(value).unwrap_or(Amount::MAX);
+        let reserved = clamp(agreement.reserved_by(asset, own)).saturating_add(agreement.held(asset, own));
+        let (insured, uninsured) = (line.insured(own), line.uninsured(own));
+        // What is reserved is taken from what is only promised first.
+        let free_uninsured = uninsured.saturating_sub(reserved);
+        let rest = reserved.saturating_sub(uninsured.saturating_sub(free_uninsured));
+        let free_insured = insured.saturating_sub(rest);
+        let free = free_insured.saturating_add(free_uninsured);
+        Self {
+            insured: free_insured,
+            uninsured: free_uninsured,
+            in_flight: insured.saturating_add(uninsured).saturating_sub(free),
+            can_receive: channel.receivable(asset),
+            owed: line.owed_by(own),
+            incoming: clamp(agreement.reserved_by(asset, theirs)),
+            can_send: channel.spendable(asset),
+        }
+    }
+}
+
+fn target_key(bank: &PublicKey, asset: AssetId) -> Vec<u8> {
+    let mut key = vec![TARGET];
+    key.extend_from_slice(&bank.0);
+    key.extend_from_slice(&asset.0.to_be_bytes());
+    key
+}
+
+impl Wallet {
+    /// Own money in one asset of one channel.
+    pub fn parts(&self, bank: &PublicKey, asset: AssetId) -> Parts {
+        self.channel(bank).map_or_else(Parts::default, |channel| Parts::of(channel, asset))
+    }
+
+    /// Where the withdrawal under way goes.
+    pub fn target(&self, bank: &PublicKey, asset: AssetId) -> Option<Target> {
+        self.targets.get(&(*bank, asset)).copied()
+    }
+
+    pub(super) fn restore_target(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRecord> {
+        let [TARGET, rest @ ..] = key else { return Ok(false) };
+        let (bank, asset): (PublicKey, [u8; 4]) = read(TARGET, rest)?;
+        let target = read(TARGET, value)?;
+        self.targets.insert((bank, AssetId(u32::from_be_bytes(asset))), target);
+        Ok(true)
+    }
+
+    /// Uses a bank. The first credit lets its asset into the channel.
+    pub(super) fn add_bank(
+        &mut self,
+        bank: PublicKey,
+        credit: &[Credit],
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        if chain.state.bank(&bank).is_none() || bank == self.key() {
+            return Err(Refusal::NotABank { key: bank });
+        }
+        if credit.is_empty() {
+            return Err(Refusal::NoAsset);
+        }
+        self.peers.ensure(bank);
+        for one in credit {
+            self.peers.command(&bank, one.command(), chain, now_ms, out)?;
+        }
+        out.notify(Event::Channel(bank));
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one input and the context of every handler")]
+    pub(super) fn request_withdrawal(
+        &mut self,
+        bank: PublicKey,
+        asset: AssetId,
+        amount: Amount,
+        target: Target,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        self.bank(&bank)?;
+        if self.targets.contains_key(&(bank, asset)) {
+            return Err(Refusal::WithdrawalUnderWay);
+        }
+        let lifetime_blocks = chain.parameters().max_consent_blocks;
+        let command = Command::RequestWithdrawal { asset, amount, lifetime_blocks };
+        self.peers.command(&bank, command, chain, now_ms, out)?;
+        out.write.put(target_key(&bank, asset), codec::encode(&target));
+        self.targets.insert((bank, asset), target);
+        Ok(())
+    }
+
+    /// The bank's consent arrived: it goes into the draft, with the deposit that it funds as one group.
+    pub(super) fn withdrawal_granted(
+        &mut self,
+        bank: PublicKey,
+        proof: Signed<WithdrawalConsent>,
+        chain: &Chain<'_>,
+        out: &mut Out,
+    ) {
+        let (asset, amount) = (proof.body.asset, proof.body.amount);
+        let target = self.targets.get(&(bank, asset)).copied().unwrap_or(Target::OnChain);
+        let mut operations = vec![Operation::Withdraw(Withdraw { proof })];
+        if let Target::Channel { owner, partner } = target {
+            let epoch = Parties::new(owner, partner).map(|parties| chain.state.channel(&parties).epoch);
+            let deposit = Deposit { asset, amount, to: owner, partner: Some(partner), keep: 0, epoch, invoice: None };
+            operations.push(Operation::Deposit(deposit));
+        }
+        // A full draft loses nothing but this consent's time: its hold ends and it is asked for again.
+        if self.on_chain.add(operations, &mut out.write).is_ok() {
+            out.notify(Event::Draft);
+        }
+        out.notify(Event::Channel(bank));
+    }
+
+    fn forget_target(&mut self, bank: PublicKey, asset: AssetId, out: &mut Out) {
+        if self.targets.remove(&(bank, asset)).is_some() {
+            out.write.delete(target_key(&bank, asset));
+        }
+    }
+
+    pub(super) fn withdrawal_refused(&mut self, bank: PublicKey, by: Side, asset: AssetId, out: &mut Out) {
+        let own = self.channel(&bank).map(Channel::side);
+        if own != Some(by) {
+            self.forget_target(bank, asset, out);
+            out.notify(Event::WithdrawalRefused { bank, asset });
+        }
+        out.notify(Event::Channel(bank));
+    }
+
+    pub(super) fn hold_ended(&mut self, bank: PublicKey, withdrawer: Side, asset: AssetId, out: &mut Out) {
+        if self.channel(&bank).map(Channel::side) == Some(withdrawer) {
+            self.forget_target(bank, asset, out);
+        }
+        out.notify(Event::Channel(bank));
+    }
+
+    /// Consents to what a bank asks for: its own insured money, within what is free (the channel has checked
+    /// it). When other wishes wait, the next block asks again.
+    pub(super) fn grant_waiting(&mut self, bank: &PublicKey, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        let Some(channel) = self.channel(bank).filter(|channel| channel.waiting_wishes() == 0) else { return };
+        let (agreement, theirs) = (channel.agreement(), channel.partner());
+        let waits = |asset: &AssetId| agreement.shared.hold(*asset, theirs).is_some_and(|hold| !hold.granted);
+        let assets: Vec<_> = agreement.assets().into_iter().filter(waits).collect();
+        for asset in assets {
+            // Refused when the withdrawal has ended meanwhile.
+            let _ = self.peers.command(bank, Command::GrantWithdrawal { asset }, chain, now_ms, out);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one event and the context of every handler")]
+    pub(super) fn insurance_paid(
+        &mut self,
+        bank: PublicKey,
+        by: Side,
+        asset: AssetId,
+        price: Amount,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        if self.channel(&bank).map(Channel::side) == Some(by) {
+            let id = self.entropy.bytes();
+            let mut payment = Payment::bare(id, Direction::Out, Kind::InsurancePrice, asset, price, bank, now_ms);
+            payment.end(PaymentState::Paid, now_ms, chain.head.height);
+            self.keep(payment, out);
+        }
+        out.notify(Event::Channel(bank));
+    }
+
+    /// A wish came to nothing, irrevocably.
+    pub(super) fn command_failed(
+        &mut self,
+        bank: PublicKey,
+        command: Command,
+        reason: CommandFailure,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        match command {
+            Command::Pay { reference, .. } => self.direct_ended(reference, Some(reason), chain, now_ms, out),
+            Command::RequestWithdrawal { asset, .. } => {
+                self.forget_target(bank, asset, out);
+                out.notify(Event::WithdrawalRefused { bank, asset });
+            }
+            _ => {}
+        }
+        out.notify(Event::Channel(bank));
+    }
+}

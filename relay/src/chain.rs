@@ -1,0 +1,169 @@
+//! The chain as far as this relay has verified it.
+
+use crate::limits;
+use crate::store::Store;
+use anyhow::Context as _;
+use axum::body::Bytes;
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::follow::Follower;
+use fair_core::chain::genesis::Genesis;
+use fair_core::chain::header::Header;
+use fair_core::chain::verify::BadBlock;
+use fair_core::codec;
+use fair_core::types::{Hash, Height, PublicKey, TimeMs};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::broadcast;
+
+/// Verified blocks: in the store, and the state after the newest in memory.
+pub struct Chain {
+    genesis: Genesis,
+    genesis_bytes: Bytes,
+    chain_id: Hash,
+    follower: RwLock<Follower>,
+    store: Arc<Store>,
+    /// The newest head's bytes; changed under the same lock as `heads`, so that a listener misses none.
+    newest: RwLock<Option<Bytes>>,
+    heads: broadcast::Sender<Bytes>,
+}
+
+/// Why a block was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// Whoever served it is at fault, or the local clock.
+    #[error(transparent)]
+    Bad(#[from] BadBlock),
+    /// The disk failed.
+    #[error("a verified block could not be stored: {0}")]
+    Store(#[from] rusqlite::Error),
+}
+
+/// Where the chain stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// 0 before the first block.
+    pub height: Height,
+    /// Zeros before the first block.
+    pub hash: Hash,
+    /// Time of the block, or of genesis.
+    pub time_ms: TimeMs,
+}
+
+impl Chain {
+    /// Takes up what is stored, or starts at genesis.
+    ///
+    /// # Errors
+    /// The stored state is not that of the stored head.
+    pub fn open(genesis: Genesis, store: Store) -> anyhow::Result<Self> {
+        let (follower, newest) = match store.load()? {
+            None => (Follower::new(&genesis), None),
+            Some((head, rows)) => {
+                let bytes = codec::encode(&head);
+                let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+                let follower = Follower::restore(&genesis, head.0, rows)
+                    .context("the stored blocks are damaged; remove the data folder to fetch them again (--data)")?;
+                (follower, Some(Bytes::from(bytes)))
+            }
+        };
+        Ok(Self {
+            genesis_bytes: codec::encode(&genesis).into(),
+            chain_id: genesis.chain_id(),
+            genesis,
+            follower: RwLock::new(follower),
+            store: Arc::new(store),
+            newest: RwLock::new(newest),
+            heads: broadcast::Sender::new(limits::HEADS_QUEUE),
+        })
+    }
+
+    /// The network's document.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Its bytes.
+    pub fn genesis_bytes(&self) -> Bytes {
+        self.genesis_bytes.clone()
+    }
+
+    /// Its hash.
+    pub fn chain_id(&self) -> Hash {
+        self.chain_id
+    }
+
+    /// Stored blocks.
+    pub fn store(&self) -> Arc<Store> {
+        self.store.clone()
+    }
+
+    fn follower(&self) -> RwLockReadGuard<'_, Follower> {
+        self.follower.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the chain stands.
+    pub fn head(&self) -> Head {
+        let follower = self.follower();
+        Head {
+            height: follower.height(),
+            hash: follower.head().map_or(Hash::ZERO, Header::hash),
+            time_ms: follower.head_time_ms(),
+        }
+    }
+
+    /// Where the bank with this key is reached, if the chain knows such a bank.
+    pub fn bank_url(&self, key: &PublicKey) -> Option<String> {
+        self.follower().state().bank(key).map(|bank| bank.url.clone())
+    }
+
+    /// Where the bank of the lowest account number is reached.
+    pub fn first_bank_url(&self) -> Option<String> {
+        let follower = self.follower();
+        let state = follower.state();
+        state.banks().min_by_key(|bank| state.account_id(&bank.key)).map(|bank| bank.url.clone())
+    }
+
+    /// URLs of the validators, whoever proposes the next block first, then the others by turn.
+    pub fn validators_by_turn(&self) -> Vec<String> {
+        let follower = self.follower();
+        let expected = follower.expected();
+        let mut urls: Vec<String> = Vec::new();
+        let rounds = u32::try_from(expected.validators.validators.len()).unwrap_or(u32::MAX).saturating_mul(2);
+        for round in 0..rounds {
+            let Some(validator) = expected.validators.proposer(expected.height, round) else { break };
+            if !urls.contains(&validator.url) {
+                urls.push(validator.url.clone());
+            }
+        }
+        let others = expected.validators.validators.iter().map(|validator| &validator.url);
+        let missing: Vec<String> = others.filter(|url| !urls.contains(url)).cloned().collect();
+        urls.extend(missing);
+        urls
+    }
+
+    /// Verifies, executes, stores and announces the next block, in this order. Only one task calls this.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; nothing has changed then.
+    pub fn take(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<(), NotTaken> {
+        let step = {
+            let follower = self.follower();
+            let step = follower.check(certified, now)?;
+            let genesis_state: Vec<_> =
+                if follower.height() == 0 { follower.state().encoded().collect() } else { Vec::new() };
+            self.store.append(certified, genesis_state, step.encoded_changes())?;
+            step
+        };
+        self.follower.write().unwrap_or_else(PoisonError::into_inner).commit(step);
+        let bytes = Bytes::from(codec::encode(&(&certified.block.header, &certified.certificate)));
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        *newest = Some(bytes.clone());
+        // Nobody may be listening.
+        let _ = self.heads.send(bytes);
+        Ok(())
+    }
+
+    /// The newest head's bytes, and all that come after it.
+    pub fn listen(&self) -> (Option<Bytes>, broadcast::Receiver<Bytes>) {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        (newest.clone(), self.heads.subscribe())
+    }
+}

@@ -1,0 +1,137 @@
+//! What an operator sets, and its check before anything starts.
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, ValueEnum};
+use fair_core::chain::genesis::Genesis;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// Flags; each can also come from the environment.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    /// The network's genesis document
+    #[arg(long, env = "RELAY_GENESIS", value_name = "FILE")]
+    pub genesis: PathBuf,
+    /// Where to listen; port 0 takes any free one
+    #[arg(long, env = "RELAY_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Folder of the pages; without it only /v1 is served
+    #[arg(long, env = "RELAY_PAGES", value_name = "DIR")]
+    pub pages: Option<PathBuf>,
+    /// Folder for verified blocks; made when missing
+    #[arg(long, env = "RELAY_DATA", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Validators to follow, separated by commas; those of the genesis document when not given
+    #[arg(long, env = "RELAY_VALIDATORS", value_name = "URL", value_delimiter = ',')]
+    pub validators: Vec<String>,
+    /// Proxies in front whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, env = "RELAY_TRUSTED_PROXIES", value_name = "IP", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Terms of use, shown in /v1/info
+    #[arg(long, env = "RELAY_TERMS", value_name = "TEXT", default_value = "")]
+    pub terms: String,
+    /// Form of the log
+    #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// How often one address may ask.
+    #[command(flatten)]
+    pub rates: Rates,
+}
+
+/// Limits per address.
+#[derive(Clone, Debug, Args)]
+pub struct Rates {
+    /// Requests a minute from one address
+    #[arg(long, env = "RELAY_REQUESTS_PER_MINUTE", value_name = "N", default_value = "3000")]
+    pub requests_per_minute: NonZeroU32,
+    /// Batches a minute from one address
+    #[arg(long, env = "RELAY_BATCHES_PER_MINUTE", value_name = "N", default_value = "120")]
+    pub batches_per_minute: NonZeroU32,
+    /// Faucet requests a minute from one address, and for one account
+    #[arg(long, env = "RELAY_FAUCET_PER_MINUTE", value_name = "N", default_value = "20")]
+    pub faucet_per_minute: NonZeroU32,
+    /// WebSockets open at once from one address
+    #[arg(long, env = "RELAY_SOCKETS_PER_ADDRESS", value_name = "N", default_value = "256")]
+    pub sockets_per_address: NonZeroU32,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings that were checked.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The network.
+    pub genesis: Genesis,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Folder of the pages, with an `index.html`.
+    pub pages: Option<PathBuf>,
+    /// Folder for verified blocks.
+    pub data: PathBuf,
+    /// At least one URL without a slash at its end.
+    pub validators: Vec<String>,
+    /// Proxies in front.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Terms of use.
+    pub terms: String,
+    /// Limits per address.
+    pub rates: Rates,
+}
+
+impl Config {
+    /// Reads the genesis document and looks at every setting.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used, in words that name its flag.
+    pub fn check(self) -> anyhow::Result<Checked> {
+        let bytes = std::fs::read(&self.genesis)
+            .with_context(|| format!("cannot read the genesis document {} (--genesis)", self.genesis.display()))?;
+        let genesis = Genesis::decode(&bytes).with_context(|| {
+            format!("{} is not a genesis document of this version (--genesis)", self.genesis.display())
+        })?;
+        if let Some(pages) = &self.pages {
+            ensure!(
+                pages.join("index.html").is_file(),
+                "there are no pages in {}: it has no index.html (--pages)",
+                pages.display()
+            );
+        }
+        let given = if self.validators.is_empty() {
+            genesis.validators.validators.iter().map(|validator| validator.url.clone()).collect()
+        } else {
+            self.validators
+        };
+        let validators = given.iter().map(|url| checked_url(url)).collect::<anyhow::Result<Vec<_>>>()?;
+        ensure!(!validators.is_empty(), "no validators to follow (--validators)");
+        Ok(Checked {
+            genesis,
+            listen: self.listen,
+            pages: self.pages,
+            data: self.data,
+            validators,
+            trusted_proxies: self.trusted_proxies,
+            terms: self.terms,
+            rates: self.rates,
+        })
+    }
+}
+
+fn checked_url(text: &str) -> anyhow::Result<String> {
+    let url = reqwest::Url::parse(text.trim()).with_context(|| format!("{text:?} is not a URL (--validators)"))?;
+    if url.scheme() == "https" {
+        bail!("{text}: this relay speaks plain http to validators; put a TLS proxy between (--validators)");
+    }
+    ensure!(
+        url.scheme() == "http" && url.has_host(),
+        "{text:?} is not a URL of the form http://host:port (--validators)"
+    );
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,107 @@
+//! `POST /v1/batches`: looks at a batch and passes it to the validator that builds next, or to another.
+
+use super::{App, Caller};
+use crate::error::{ApiError, Problem};
+use crate::limit::Kind;
+use crate::limits;
+use crate::source::read_capped;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use fair_core::codec::{self, DecodeError};
+use fair_core::ledger::batch::Batch;
+use fair_core::message::Signed;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What one validator answered.
+enum Answer {
+    Accepted(Value),
+    /// Another validator would say the same.
+    Refused(ApiError),
+    /// Another one may be asked.
+    Failed,
+}
+
+pub(super) async fn submit(
+    State(app): State<Arc<App>>,
+    Extension(Caller(address)): Extension<Caller>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    app.limits.admit(Kind::Batch, address)?;
+    let limit = app.max_batch_bytes();
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("batch.too_large", limit),
+        _ => ApiError::bad_request("batch.unreadable", rejection.body_text()),
+    })?;
+    if let Err(error) = check(&app, &body, limit) {
+        app.metrics.batches_refused.add_one();
+        return Err(error);
+    }
+    pass_on(&app, body).await
+}
+
+/// Nothing is passed on that its signer has not signed for this network.
+fn check(app: &App, body: &[u8], limit: usize) -> Result<(), ApiError> {
+    let batch: Signed<Batch> = codec::decode(body, limit).map_err(|error| match error {
+        DecodeError::TooLong { limit, .. } => ApiError::too_large("batch.too_large", limit),
+        DecodeError::Malformed(_) => ApiError::bad_request("batch.malformed", error.to_string()),
+    })?;
+    let signer = batch.body.signer;
+    batch
+        .verify(&app.chain.chain_id(), &signer)
+        .map_err(|error| ApiError::bad_request("batch.bad_signature", error.to_string()))?;
+    Ok(())
+}
+
+async fn pass_on(app: &App, body: Bytes) -> Result<Response, ApiError> {
+    let mut urls = app.chain.validators_by_turn();
+    for url in &app.validators {
+        if !urls.contains(url) {
+            urls.push(url.clone());
+        }
+    }
+    for url in urls {
+        match ask(app, &url, body.clone()).await {
+            Answer::Accepted(answer) => {
+                app.metrics.batches_accepted.add_one();
+                return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
+            }
+            Answer::Refused(error) => {
+                app.metrics.batches_refused.add_one();
+                return Err(error);
+            }
+            Answer::Failed => {}
+        }
+    }
+    app.metrics.batches_failed.add_one();
+    Err(ApiError::bad_gateway("relay.no_validator", "No validator answers at the moment."))
+}
+
+async fn ask(app: &App, url: &str, body: Bytes) -> Answer {
+    let request = app.client.post(format!("{url}/v1/batches")).header("content-type", "application/octet-stream");
+    let response = match request.body(body).send().await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::warn!(validator = url, %error, "a validator does not take a batch");
+            return Answer::Failed;
+        }
+    };
+    let status = response.status();
+    let Ok(bytes) = read_capped(response, limits::MAX_JSON_ANSWER_BYTES).await else { return Answer::Failed };
+    if status.is_success() {
+        return serde_json::from_slice(&bytes).map_or(Answer::Failed, Answer::Accepted);
+    }
+    let refusal = status.is_client_error()
+        && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::NOT_FOUND);
+    match serde_json::from_slice::<Problem>(&bytes) {
+        Ok(problem) if refusal => Answer::Refused(ApiError::passed_on(status, problem)),
+        _ => {
+            tracing::warn!(validator = url, %status, "a validator does not take a batch");
+            Answer::Failed
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! A relay on real sockets, between validators and banks that may lie.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod hostile;
+mod network;
+mod pipes;
+mod serving;
+mod sources;

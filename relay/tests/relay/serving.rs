@@ -1,0 +1,179 @@
+//! What an honest caller gets.
+
+use crate::network::*;
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::certificate::Certificate;
+use fair_core::chain::genesis::{Genesis, Purpose};
+use fair_core::chain::header::Header;
+use fair_core::codec;
+use fair_relay::Relay;
+use futures_util::StreamExt as _;
+use reqwest::StatusCode;
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn blocks_come_as_they_were_certified() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("serving", &bank.url, Purpose::Test, 3);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(3).await;
+    network.add_block(&[network.batch(0)]);
+    relay.reached(4).await;
+    let chain: Vec<CertifiedBlock> = network.blocks.borrow().clone();
+
+    let info: serde_json::Value = relay.get("/v1/info").await.json().await.unwrap();
+    assert_eq!(info["network"], "serving");
+    assert_eq!(info["purpose"], "test");
+    assert_eq!(info["chain_id"], network.genesis.chain_id().to_string());
+    assert_eq!(info["head"]["height"], 4);
+    assert_eq!(info["head"]["hash"], chain[3].block.header.hash().to_string());
+    assert_eq!(info["terms"], "Be kind.");
+
+    let genesis = relay.get("/v1/genesis").await.bytes().await.unwrap();
+    assert_eq!(Genesis::decode(&genesis).unwrap(), network.genesis);
+
+    let one = relay.get("/v1/blocks/4").await.bytes().await.unwrap();
+    assert_eq!(one, codec::encode(&chain[3]));
+    let range = relay.get("/v1/blocks?from=2&count=2").await.bytes().await.unwrap();
+    assert_eq!(range, codec::encode(&chain[1..3].to_vec()));
+    let beyond = relay.get("/v1/blocks?from=5&count=9").await.bytes().await.unwrap();
+    assert_eq!(beyond, codec::encode(&Vec::<CertifiedBlock>::new()));
+    let headers = relay.get("/v1/headers?from=3&count=99").await.bytes().await.unwrap();
+    let headers: Vec<(Header, Certificate)> = codec::decode(&headers, 1 << 20).unwrap();
+    assert_eq!(headers, [3, 4].map(|h| (chain[h - 1].block.header.clone(), chain[h - 1].certificate.clone())));
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn only_urls_that_name_the_chain_are_kept_for_ever() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("caching", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(1).await;
+    let cache = |response: &reqwest::Response| response.headers()["cache-control"].to_str().unwrap().to_owned();
+
+    let named = relay.get(&format!("/v1/blocks/1?chain={}", network.genesis.chain_id())).await;
+    assert!(cache(&named).contains("immutable"));
+    let plain = relay.get("/v1/blocks/1").await;
+    assert_eq!(cache(&plain), "no-cache");
+    let tag = plain.headers()["etag"].clone();
+    let again = relay.client.get(relay.url("/v1/blocks/1")).header("if-none-match", tag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let other = relay.get(&format!("/v1/blocks/1?chain={}", "00".repeat(32))).await;
+    assert_eq!(other.status(), StatusCode::NOT_FOUND);
+    let problem: serde_json::Value = other.json().await.unwrap();
+    assert_eq!(problem["code"], "relay.wrong_chain");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn pages_come_compressed_and_under_a_strict_policy() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("pages", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+
+    let page = relay.get("/").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let headers = page.headers();
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("require-trusted-types-for 'script'") && policy.contains("frame-ancestors 'none'"));
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
+    assert_eq!(headers["cache-control"], "no-cache");
+
+    let script = relay.client.get(relay.url("/app.js")).header("accept-encoding", "br").send().await.unwrap();
+    assert_eq!(script.headers()["content-encoding"], "br");
+    assert_eq!(script.bytes().await.unwrap(), "compressed");
+    assert_eq!(relay.get("/app.js").await.text().await.unwrap(), "export {}");
+    let wasm = relay.get("/fair_web_bg.0123456789abcdef.wasm").await;
+    assert!(wasm.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    assert_eq!(wasm.headers()["content-type"], "application/wasm");
+    for missing in ["/nothing", "/..%2f..%2fetc%2fpasswd", "/.%2e/lock"] {
+        assert_eq!(relay.get(missing).await.status(), StatusCode::NOT_FOUND, "{missing}");
+    }
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn every_listener_hears_every_head() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("heads", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(1).await;
+    let (mut a, mut b) = (relay.open("/v1/heads").await.unwrap(), relay.open("/v1/heads").await.unwrap());
+    assert_eq!(next_head(&mut a).await.height, 1);
+    assert_eq!(next_head(&mut b).await.height, 1);
+    for height in 2..10 {
+        network.add_block(&[]);
+        assert_eq!(next_head(&mut a).await.height, height);
+        assert_eq!(next_head(&mut b).await.height, height);
+    }
+    relay.stop().await;
+    while let Some(Ok(_)) = a.next().await {}
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_it_was() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("restart", &bank.url, Purpose::Test, 0);
+    network.add_block(&[network.batch(0)]);
+    let data = TempDir::new().unwrap();
+    {
+        let validator = FakeValidator::start(&network, Manner::Honest).await;
+        let relay = Running::start(&network, &[&validator], data.path()).await;
+        relay.reached(1).await;
+        relay.stop().await;
+    }
+    network.add_block(&[network.batch(1)]);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(2).await;
+    assert_eq!(relay.metric("relay_blocks_verified_total").await, 1, "the first block was not verified again");
+    let one = relay.get("/v1/blocks/1").await.bytes().await.unwrap();
+    assert_eq!(one, codec::encode(&network.blocks.borrow()[0]));
+
+    let second = Relay::start(settings(&network, &[&validator], data.path())).await.err().unwrap();
+    assert!(format!("{second:#}").contains("another relay is using it"), "{second:#}");
+    relay.stop().await;
+
+    let other = Network::new("another", &bank.url, Purpose::Test, 0);
+    let refused = Relay::start(settings(&other, &[&validator], data.path())).await.err().unwrap();
+    assert!(format!("{refused:#}").contains("another network"), "{refused:#}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("port", &bank.url, Purpose::Test, 0);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let data = TempDir::new().unwrap();
+    let mut settings = settings(&network, &[&validator], data.path());
+    settings.listen = taken.local_addr().unwrap();
+    let error = Relay::start(settings).await.err().unwrap();
+    assert!(format!("{error:#}").contains("is another program using the port?"), "{error:#}");
+}
+
+#[tokio::test]
+async fn an_old_head_is_not_ready() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("ready", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(1).await;
+    assert_eq!(relay.get("/healthz").await.status(), StatusCode::OK);
+    let ready = relay.get("/readyz").await;
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE, "the blocks of this test are an hour old");
+    let problem: serde_json::Value = ready.json().await.unwrap();
+    assert_eq!(problem["data"]["height"], 1);
+    relay.stop().await;
+}
