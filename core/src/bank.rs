@@ -7,7 +7,8 @@
 //! batch.
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and
-//! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal.
+//! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal,
+//! `y ‖ partner 32` → nothing, for each partner that the bank paid directly.
 //!
 //! Deliberately absent: disputing partners that stay away (court), insurance out of debts.
 
@@ -32,6 +33,7 @@ use crate::peers::{Chain, Outbox, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
 use forward::Forwards;
 use mandate::Mandates;
+use std::collections::BTreeSet;
 
 /// What an operator decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,11 +210,22 @@ pub struct Bank {
     forwards: Forwards,
     mandates: Mandates,
     entropy: Entropy,
+    /// Partners that the bank paid directly: their channels are never forgotten.
+    paid: BTreeSet<PublicKey>,
     /// Next number of a wish that needs no answer.
     next_pay: u64,
 }
 
 type Out = Outbox<Event>;
+
+/// First byte of the key of a partner that was paid directly.
+const PAID: u8 = b'y';
+
+fn paid_key(partner: &PublicKey) -> Vec<u8> {
+    let mut key = vec![PAID];
+    key.extend_from_slice(&partner.0);
+    key
+}
 
 impl Bank {
     /// A bank with its stored records; none for a new one.
@@ -234,13 +247,15 @@ impl Bank {
             forwards: Forwards::default(),
             mandates: Mandates::default(),
             entropy,
+            paid: BTreeSet::new(),
             next_pay: 0,
         };
         for (key, value) in records {
             let known = bank.peers.restore(key, value)?
                 || bank.on_chain.restore(key, value)?
                 || bank.forwards.restore(key, value)?
-                || bank.mandates.restore(key, value)?;
+                || bank.mandates.restore(key, value)?
+                || bank.restore_paid(key);
             if !known {
                 return Err(BadRecord::unknown(key));
             }
@@ -288,6 +303,9 @@ impl Bank {
                 let command = Command::Pay { asset, amount, note, reference };
                 self.peers.command(&peer, command, chain, now_ms, &mut out)?;
                 self.next_pay = reference.saturating_add(1);
+                if self.paid.insert(peer) {
+                    out.write.put(paid_key(&peer), Vec::new());
+                }
             }
             Input::SetCredit { peer, asset, limit, insure_above } => {
                 self.known(&peer)?;
@@ -353,21 +371,32 @@ impl Bank {
     }
 
     fn make_room(&mut self, chain: &Chain<'_>, out: &mut Out) -> Result<(), Refusal> {
-        let strangers: Vec<_> = self
-            .peers
-            .iter()
-            .filter(|(key, _)| !self.is_somebody(key, chain))
-            .map(|(key, peer)| (*key, peer.connected))
-            .collect();
+        let strangers: Vec<_> = self.peers.keys().into_iter().filter(|key| !self.is_somebody(key, chain)).collect();
         if strangers.len() < self.config.max_strangers {
             return Ok(());
         }
-        let idle = strangers.iter().find(|(_, connected)| !connected);
-        let Some((idle, _)) = idle else {
+        let Some(idle) = strangers.iter().find(|key| self.may_forget(key)) else {
             return Err(Refusal::TooManyStrangers { limit: self.config.max_strangers });
         };
         self.peers.forget(idle, &mut out.write);
         Ok(())
+    }
+
+    /// A channel may be forgotten when no state of it was ever better for the partner than nothing: the bank
+    /// neither paid nor locked anything in it. Otherwise an old state could be shown again.
+    fn may_forget(&self, partner: &PublicKey) -> bool {
+        let Some(peer) = self.peers.get(partner) else { return false };
+        let own = peer.channel.side();
+        !peer.connected
+            && peer.channel.is_idle()
+            && !self.paid.contains(partner)
+            && *peer.channel.agreement().shared.next_index.get(own) == 0
+    }
+
+    fn restore_paid(&mut self, key: &[u8]) -> bool {
+        let [PAID, partner @ ..] = key else { return false };
+        let Ok(partner) = <[u8; 32]>::try_from(partner) else { return false };
+        self.paid.insert(PublicKey(partner))
     }
 
     fn block(&mut self, outcomes: &[BatchOutcome], chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {

@@ -210,6 +210,12 @@ pub enum Refusal {
     /// A bank is used with at least one asset.
     #[error("no asset was named")]
     NoAsset,
+    /// A limit beyond any supply.
+    #[error("the limit for asset {asset} is beyond any supply")]
+    CreditTooLarge {
+        /// Which asset.
+        asset: AssetId,
+    },
     /// A withdrawal in this asset is under way.
     #[error("a withdrawal from this bank is under way already")]
     WithdrawalUnderWay,

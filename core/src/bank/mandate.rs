@@ -17,7 +17,7 @@ use crate::channel::agreement::Agreement;
 use crate::channel::event::Command;
 use crate::codec;
 use crate::effect::Write;
-use crate::ledger::operation::WithdrawalConsent;
+use crate::ledger::operation::{Operation, WithdrawalConsent};
 use crate::message::Signed;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, PublicKey, Side, TimeMs, UsableHeight};
@@ -51,7 +51,7 @@ impl Mandates {
     pub(super) fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRecord> {
         let [CONSENT, partner @ ..] = key else { return Ok(false) };
         let (proof, used): (Signed<WithdrawalConsent>, bool) = read(CONSENT, value)?;
-        let partner = partner.first_chunk::<32>().map(|bytes| PublicKey(*bytes)).unwrap_or(PublicKey([0; 32]));
+        let partner = partner.first_chunk::<32>().map_or(PublicKey([0; 32]), |bytes| PublicKey(*bytes));
         self.consents.insert((partner, proof.body.asset), Consent { proof, used });
         Ok(true)
     }
@@ -191,7 +191,7 @@ impl Bank {
             for policy in &self.config.assets {
                 let asset = policy.asset;
                 let Some(amount) = wanted(agreement, asset, theirs, parameters.min_insurance) else { continue };
-                if self.is_insured_on_chain(agreement, asset, chain) {
+                if self.is_insured_on_chain(agreement, asset, chain) || self.deposit_waits(partner, asset) {
                     continue;
                 }
                 // An account is made with FRD only, and keeps K.standalone_balance of it.
@@ -215,6 +215,16 @@ impl Bank {
         let noted = agreement.shared.asset(asset).map_or(0, |entry| entry.insurance);
         let shown = chain.state.channel(&agreement.state.parties).asset(asset).map_or(0, |part| part.insurance);
         shown > noted
+    }
+
+    /// Whether a deposit for this partner is in the draft or in a batch.
+    fn deposit_waits(&self, partner: &PublicKey, asset: AssetId) -> bool {
+        let drafted = self.on_chain.draft().map(|action| &action.operation);
+        let sent = self.on_chain.under_way().into_iter().flat_map(|sent| &sent.batch.body.entries);
+        drafted.chain(sent.map(|entry| &entry.operation)).any(|operation| {
+            matches!(operation, Operation::Deposit(deposit)
+                if deposit.partner == Some(*partner) && deposit.asset == asset)
+        })
     }
 
     /// Plans with the consents at hand and puts the groups into the draft.

@@ -63,6 +63,9 @@ pub enum InvoiceState {
     Pending,
     /// Paid.
     Paid,
+    /// The secret was given away for a lock that came to nothing: whoever knows it could keep the next
+    /// payment, so none is taken.
+    Void,
 }
 
 /// What a payee knows while it looks at a lock.
@@ -245,7 +248,7 @@ impl Wallet {
                 let received = own.received.saturating_add(payment.amount);
                 OwnInvoice { state: InvoiceState::Paid, received, ..own }
             } else {
-                OwnInvoice { state: InvoiceState::Open, payment: None, ..own }
+                OwnInvoice { state: InvoiceState::Void, ..own }
             };
             self.keep_invoice(own, out);
         }

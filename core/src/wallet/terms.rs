@@ -4,10 +4,12 @@
 use super::payment::{Direction, Kind, Payment, PaymentState};
 use super::{Event, Out, Refusal, Wallet};
 use crate::account::{BadRecord, read};
+use crate::channel;
 use crate::channel::Channel;
 use crate::channel::event::{Command, CommandFailure};
 use crate::codec;
 use crate::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
+use crate::limits;
 use crate::message::Signed;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Parties, PublicKey, Side, TimeMs};
@@ -134,6 +136,14 @@ impl Wallet {
         }
         if credit.is_empty() {
             return Err(Refusal::NoAsset);
+        }
+        let largest = |one: &Credit| one.limit.max(one.insure_above.unwrap_or(0));
+        let waiting = self.channel(&bank).map_or(0, Channel::waiting_wishes);
+        if let Some(one) = credit.iter().find(|one| largest(one) > limits::MAX_SUPPLY) {
+            return Err(Refusal::CreditTooLarge { asset: one.asset });
+        }
+        if waiting.saturating_add(credit.len()) > limits::MAX_CHANNEL_QUEUE {
+            return Err(channel::event::Refusal::QueueFull { limit: limits::MAX_CHANNEL_QUEUE }.into());
         }
         self.peers.ensure(bank);
         for one in credit {
