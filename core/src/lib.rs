@@ -42,4 +42,6 @@ pub mod payment;
 pub mod peers;
 pub mod session;
 pub mod types;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 pub mod wallet;

@@ -134,7 +134,7 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// What a validator signs as prevote: that it executed a proposal and found it right, or `None` (nil).
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Prevote {
     /// Height voted on.
     pub height: Height,
@@ -149,7 +149,7 @@ impl Message for Prevote {
 }
 
 /// What a validator signs as precommit. Certificates hold these signatures; all are over the same bytes.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Precommit {
     /// Height voted on.
     pub height: Height,

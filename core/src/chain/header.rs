@@ -1,6 +1,6 @@
 //! Block headers.
 //!
-//! Layout (borsh, little endian, 285 bytes):
+//! Layout (borsh, little endian, 282 bytes):
 //!
 //! ```text
 //! version u16 │ chain_id 32 │ height u64 │ time_ms u64 │ proposer 32 │ previous 32 │ usable_height u64

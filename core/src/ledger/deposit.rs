@@ -70,12 +70,12 @@ fn form(deposit: &Deposit, signer: PublicKey) -> Result<(), SkipReason> {
     if deposit.amount == 0 {
         return Err(SkipReason::ZeroAmount);
     }
-    if let Some(tag) = &deposit.invoice {
-        if tag.len() > limits::MAX_INVOICE_TAG_BYTES {
-            let short = |length| u32::try_from(length).unwrap_or(u32::MAX);
-            let (limit, got) = (short(limits::MAX_INVOICE_TAG_BYTES), short(tag.len()));
-            return Err(SkipReason::InvoiceTagTooLong { limit, got });
-        }
+    if let Some(tag) = &deposit.invoice
+        && tag.len() > limits::MAX_INVOICE_TAG_BYTES
+    {
+        let short = |length| u32::try_from(length).unwrap_or(u32::MAX);
+        let (limit, got) = (short(limits::MAX_INVOICE_TAG_BYTES), short(tag.len()));
+        return Err(SkipReason::InvoiceTagTooLong { limit, got });
     }
     match deposit.partner {
         Some(partner) if partner == deposit.to => Err(SkipReason::SelfChannel),

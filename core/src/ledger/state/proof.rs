@@ -22,6 +22,7 @@ use crate::crypto;
 use crate::message::tags;
 use crate::types::Hash;
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 /// Longest encoded proof: a sibling for each of 256 bits.
 pub const MAX_PROOF_BYTES: usize = 1 + 64 + 4 + 256 * 33;
@@ -31,7 +32,7 @@ const INNER: &[u8] = b"JMT::IntrnalNode";
 const NOTHING: Hash = Hash(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
 /// The way from a key's place up to the root.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct StateProof {
     /// What stands where the walk down ends.
     pub end: ProofEnd,
@@ -40,9 +41,10 @@ pub struct StateProof {
 }
 
 /// What stands where the walk towards a key ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ProofEnd {
     /// The key itself.
     Here = 0,
