@@ -1,5 +1,10 @@
 //! Banks, wallets and a ledger together, without I/O: the worked example, and attacks on payments and banks.
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod attacks;
+mod mediation;
+mod puppet;
+mod rebalance;
+mod restart;
 mod worked_example;
 mod world;

@@ -68,7 +68,7 @@ fn example(two_is: Side, newcomer_is: Side, scale: i64) {
     story.check(two, c(5_000), deposited, towards_bank * c(10), deposited + towards_bank * c(10));
     assert_eq!(story.world.balance(two), i128::from(c(4_990)));
     let back = fair_core::bank::Input::Pay { peer: two, asset: FRD, amount: story.amount(10), note: vec![] };
-    story.world.to_bank(back).unwrap();
+    story.world.tell_bank(back).unwrap();
     story.world.deliver();
     story.check(two, c(5_000), deposited, 0, deposited);
 
@@ -89,7 +89,7 @@ fn example(two_is: Side, newcomer_is: Side, scale: i64) {
     // Good bank: rebalance.
     story.world.wish(newcomer, wallet::Input::RequestInsurance { bank, asset: FRD }).unwrap();
     story.world.deliver();
-    story.world.to_bank(fair_core::bank::Input::Rebalance).unwrap();
+    story.world.tell_bank(fair_core::bank::Input::Rebalance).unwrap();
     story.world.deliver();
     while story.world.mempool.is_empty() {
         story.world.block();

@@ -32,6 +32,8 @@ pub(crate) const DOLLAR: Amount = 100;
 pub(crate) enum Machine {
     Bank(Box<Bank>),
     Wallet(Box<Wallet>),
+    /// Somebody whose channel the scenario drives by hand; what is sent to it waits here.
+    Puppet(Vec<Vec<u8>>),
 }
 
 pub(crate) struct Node {
@@ -233,7 +235,7 @@ impl World {
     pub(crate) fn connect(&mut self, user: PublicKey) {
         let bank = self.bank;
         self.sessions.insert((user, bank));
-        self.to_bank(bank::Input::Connected { peer: user }).unwrap();
+        self.tell_bank(bank::Input::Connected { peer: user }).unwrap();
         self.wish(user, wallet::Input::Connected { peer: bank }).unwrap();
     }
 
@@ -241,7 +243,7 @@ impl World {
         let bank = self.bank;
         self.sessions.remove(&(user, bank));
         self.messages.retain(|(from, to, _)| *from != user && *to != user);
-        self.to_bank(bank::Input::Disconnected { peer: user }).unwrap();
+        self.tell_bank(bank::Input::Disconnected { peer: user }).unwrap();
         self.wish(user, wallet::Input::Disconnected { peer: bank }).unwrap();
     }
 
@@ -261,13 +263,13 @@ impl World {
             if node == bank {
                 self.wish(user, wallet::Input::Disconnected { peer: bank }).unwrap();
             } else {
-                self.to_bank(bank::Input::Disconnected { peer: user }).unwrap();
+                self.tell_bank(bank::Input::Disconnected { peer: user }).unwrap();
             }
             self.connect(user);
         }
     }
 
-    pub(crate) fn to_bank(&mut self, input: bank::Input<'_>) -> Result<(), bank::Refusal> {
+    pub(crate) fn tell_bank(&mut self, input: bank::Input<'_>) -> Result<(), bank::Refusal> {
         let chain = Chain::of(&self.follower);
         let node = self.nodes.get_mut(&self.bank).unwrap();
         let Machine::Bank(bank) = &mut node.machine else { panic!("no bank") };
@@ -321,11 +323,28 @@ impl World {
     pub(crate) fn deliver_one(&mut self) -> bool {
         let Some((from, to, bytes)) = self.messages.pop_front() else { return false };
         if to == self.bank {
-            self.to_bank(bank::Input::Message { peer: from, bytes: &bytes }).unwrap();
+            self.tell_bank(bank::Input::Message { peer: from, bytes: &bytes }).unwrap();
+        } else if let Machine::Puppet(inbox) = &mut self.nodes.get_mut(&to).unwrap().machine {
+            inbox.push(bytes);
         } else {
             self.wish(to, wallet::Input::Message { peer: from, bytes: &bytes }).unwrap();
         }
         true
+    }
+
+    /// Lets a scenario stand in for a user. Its session with the bank stands.
+    pub(crate) fn puppet(&mut self, secret: &SecretKey) {
+        self.insert(Machine::Puppet(vec![]), secret.clone(), Rows::new());
+        self.sessions.insert((secret.public(), self.bank));
+        self.tell_bank(bank::Input::Connected { peer: secret.public() }).unwrap();
+    }
+
+    /// What was sent to a puppet since the last call.
+    pub(crate) fn take_inbox(&mut self, user: PublicKey) -> Vec<Vec<u8>> {
+        match &mut self.nodes.get_mut(&user).unwrap().machine {
+            Machine::Puppet(inbox) => std::mem::take(inbox),
+            Machine::Bank(_) | Machine::Wallet(_) => panic!("no puppet"),
+        }
     }
 
     /// Delivers until everything is quiet.
@@ -354,8 +373,8 @@ impl World {
         let outcomes = self.outcomes.clone();
         for node in self.nodes.keys().copied().collect::<Vec<_>>() {
             if node == self.bank {
-                self.to_bank(bank::Input::Block { outcomes: &outcomes }).unwrap();
-            } else {
+                self.tell_bank(bank::Input::Block { outcomes: &outcomes }).unwrap();
+            } else if !matches!(self.nodes[&node].machine, Machine::Puppet(_)) {
                 self.wish(node, wallet::Input::Block { outcomes: &outcomes }).unwrap();
             }
         }
@@ -375,14 +394,14 @@ impl World {
     pub(crate) fn wallet(&self, user: PublicKey) -> &Wallet {
         match &self.nodes[&user].machine {
             Machine::Wallet(wallet) => wallet,
-            Machine::Bank(_) => panic!("no wallet"),
+            Machine::Bank(_) | Machine::Puppet(_) => panic!("no wallet"),
         }
     }
 
     pub(crate) fn bank(&self) -> &Bank {
         match &self.nodes[&self.bank].machine {
             Machine::Bank(bank) => bank,
-            Machine::Wallet(_) => panic!("no bank"),
+            Machine::Wallet(_) | Machine::Puppet(_) => panic!("no bank"),
         }
     }
 

@@ -1,0 +1,149 @@
+//! Rebalancing over blocks: thresholds, stale consents, absent partners, prices.
+
+use crate::world::*;
+use fair_core::bank;
+use fair_core::ledger::operation::Operation;
+use fair_core::types::{Amount, PublicKey};
+use fair_core::wallet;
+
+/// A spender with 1000 FRD in its channel and a receiver that wants insurance above 100.
+fn spender_and_receiver(setup: Setup) -> (World, PublicKey, PublicKey) {
+    let (spender_key, receiver_key) = (key(20), key(21));
+    let mut setup = setup;
+    setup.accounts.push((spender_key.public(), 10_000 * DOLLAR));
+    let mut world = World::new(setup);
+    let spender = world.user(&spender_key, 1_000 * DOLLAR, None);
+    let receiver = world.user(&receiver_key, 1_000 * DOLLAR, Some(100 * DOLLAR));
+    world.fund(spender, 1_000 * DOLLAR);
+    (world, spender, receiver)
+}
+
+fn rebalances(world: &World) -> usize {
+    let sent = |event: &&bank::Event| matches!(event, bank::Event::RebalanceSent { .. });
+    world.nodes[&world.bank].bank_events.iter().filter(sent).count()
+}
+
+#[test]
+fn passing_the_threshold_brings_insurance_by_itself() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup { rebalance_every_blocks: 3, ..Setup::new() });
+    world.pay(spender, receiver, 100 * DOLLAR);
+    world.blocks(10);
+    assert_eq!((world.owned(receiver), rebalances(&world)), ((0, 10_000), 0), "not above the threshold yet");
+    world.pay(spender, receiver, 200 * DOLLAR);
+    world.blocks(10);
+    assert_eq!((world.owned(receiver), rebalances(&world)), ((29_500, 0), 1));
+    assert_eq!(world.on_chain(receiver), 500);
+    assert_eq!(world.number_line(spender).0, 70_000, "the bank took its part out of the spender's channel");
+    // Nothing is left to do: no batch is made for nothing.
+    let height = world.on_chain(world.bank);
+    world.blocks(10);
+    assert_eq!(world.on_chain(world.bank), height);
+}
+
+#[test]
+fn an_absent_spender_is_not_waited_for_longer_than_said() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup::new());
+    world.pay(spender, receiver, 300 * DOLLAR);
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.disconnect(spender);
+    world.blocks(12);
+    assert_eq!(world.owned(receiver), (29_500, 0), "funded out of the bank's own balance");
+    // The consent asked for before comes later, and is used by the next rebalance.
+    world.connect(spender);
+    world.deliver();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(8);
+    assert_eq!(world.number_line(spender).0, 70_000);
+}
+
+#[test]
+fn the_safety_balance_is_never_touched() {
+    let million = 1_000_000 * DOLLAR;
+    let (mut world, spender, receiver) =
+        spender_and_receiver(Setup { safety_balance: million - 50 * DOLLAR, ..Setup::new() });
+    world.pay(spender, receiver, 300 * DOLLAR);
+    world.disconnect(spender);
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.blocks(12);
+    assert!(world.on_chain(world.bank) >= million - 50 * DOLLAR);
+    let (insured, uninsured) = world.owned(receiver);
+    assert!(insured > 40 * DOLLAR && insured < 50 * DOLLAR, "as much as there was beyond it: {insured}");
+    assert_eq!(insured + uninsured + world.on_chain(receiver), 300 * DOLLAR);
+}
+
+#[test]
+fn a_stale_consent_sinks_only_its_own_group() {
+    let keys = [key(20), key(21), key(22), key(23)];
+    let mut setup = Setup::new();
+    for key in &keys[..2] {
+        setup.accounts.push((key.public(), 10_000 * DOLLAR));
+    }
+    let mut world = World::new(setup);
+    let users: Vec<_> = keys.iter().map(|key| world.user(key, 1_000 * DOLLAR, Some(0))).collect();
+    world.fund(users[0], 1_000 * DOLLAR);
+    world.fund(users[1], 1_000 * DOLLAR);
+    world.pay(users[0], users[2], 400 * DOLLAR);
+    world.pay(users[1], users[3], 300 * DOLLAR);
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    while world.mempool.is_empty() {
+        world.block();
+    }
+    // The spender's channel loses the insurance that the consent is about: the withdrawal cannot apply.
+    let batch = world.mempool[0].body.clone();
+    let mut spoilt = batch.clone();
+    for entry in &mut spoilt.entries {
+        if let Operation::Withdraw(withdraw) = &mut entry.operation
+            && withdraw.proof.body.amount == 400 * DOLLAR
+        {
+            withdraw.proof.body.nonce += 1;
+        }
+    }
+    let chain_id = world.follower.state().chain_id();
+    world.mempool = vec![fair_core::message::Signed::new(spoilt, &chain_id, &key(1))];
+    let before = world.on_chain(world.bank);
+    world.block();
+    let fee = world.outcomes[0].fee + 100;
+    assert_eq!(world.on_chain(world.bank), before - fee, "no other money was spent");
+    assert_eq!(world.owned(users[2]), (0, 400 * DOLLAR), "skipped with its withdrawal");
+    assert_eq!(world.owned(users[3]), (300 * DOLLAR - 500, 0), "applied");
+}
+
+#[test]
+fn one_large_withdrawal_funds_several_deposits() {
+    let keys = [key(20), key(21), key(22)];
+    let mut world = World::new(Setup { accounts: vec![(keys[0].public(), 10_000 * DOLLAR)], ..Setup::new() });
+    let users: Vec<_> = keys.iter().map(|key| world.user(key, 1_000 * DOLLAR, Some(0))).collect();
+    world.fund(users[0], 1_000 * DOLLAR);
+    world.pay(users[0], users[1], 400 * DOLLAR);
+    world.pay(users[0], users[2], 300 * DOLLAR);
+    let before = world.on_chain(world.bank);
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(3);
+    assert_eq!(world.owned(users[1]), (400 * DOLLAR - 500, 0));
+    assert_eq!(world.owned(users[2]), (300 * DOLLAR - 500, 0));
+    let spent: Amount = before - world.on_chain(world.bank);
+    assert!(spent < 300, "only fees were spent: {spent}");
+}
+
+#[test]
+fn the_exposure_says_who_is_insured_how_far() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup::new());
+    world.pay(spender, receiver, 300 * DOLLAR);
+    let exposure = world.bank().exposure(&world.chain());
+    let of = |user| exposure.partners.iter().find(|one| one.partner == user).unwrap();
+    assert_eq!((of(spender).insurance, of(spender).own_insured), (100_000, 30_000));
+    assert_eq!(of(spender).partner_insured, 70_000);
+    assert_eq!((of(receiver).partner_uninsured, of(receiver).wants_insurance), (30_000, 30_000));
+    assert!(!exposure.rebalancing);
+}
+
+#[test]
+fn insurance_needs_something_to_insure() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup::new());
+    world.pay(spender, receiver, 999);
+    let input = wallet::Input::RequestInsurance { bank: world.bank, asset: FRD };
+    assert!(matches!(world.wish(receiver, input), Err(wallet::Refusal::Channel(_))));
+}

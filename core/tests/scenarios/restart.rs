@@ -1,0 +1,101 @@
+//! Every process is killed after every delivered message of a payment, and of a withdrawal; the payment ends
+//! paid on both sides or failed on both, and nothing is left over.
+
+use crate::mediation::pair;
+use crate::world::*;
+use fair_core::types::PublicKey;
+use fair_core::wallet::{self, PaymentState, Target};
+
+enum Who {
+    Payer,
+    Bank,
+    Payee,
+}
+
+/// Restarts one process after `after` deliveries. False when the payment was over before.
+fn interrupted(who: &Who, after: usize) -> bool {
+    let (mut world, payer, payee) = pair(Setup { fee_base: 1, ..Setup::new() });
+    let to = world.invoice(payee, Some(700));
+    let request = world.start_payment(payer, to, 700).unwrap();
+    for _ in 0..after {
+        if !world.deliver_one() {
+            return false;
+        }
+    }
+    let node = match who {
+        Who::Payer => payer,
+        Who::Bank => world.bank,
+        Who::Payee => payee,
+    };
+    world.restart(node);
+    world.deliver();
+    world.blocks(2);
+    let state = world.payment(payer, &request).state;
+    let (sent, got) = (world.balance(payer), world.balance(payee));
+    match state {
+        PaymentState::Paid => assert_eq!((sent, got), (100_000 - 701, 700)),
+        PaymentState::Failed => assert_eq!((sent, got), (100_000, 0)),
+        other => panic!("after {after} messages the payment is {other:?}"),
+    }
+    assert_eq!(world.bank().forwards().count(), 0, "after {after} messages");
+    check_frames(&world, &[payer, payee]);
+    true
+}
+
+fn check_frames(world: &World, users: &[PublicKey]) {
+    for user in users {
+        let theirs = world.wallet(*user).channel(&world.bank).unwrap();
+        let ours = world.bank().channel(user).unwrap();
+        assert!(theirs.is_idle() && ours.is_idle());
+        assert_eq!(theirs.agreement().state.order(), ours.agreement().state.order());
+    }
+}
+
+fn interrupt_everywhere(who: &Who) {
+    let mut points = 0;
+    while interrupted(who, points) {
+        points += 1;
+        assert!(points < 200);
+    }
+    assert!(points >= 8, "{points} points");
+}
+
+#[test]
+fn the_payer_is_killed_at_every_step() {
+    interrupt_everywhere(&Who::Payer);
+}
+
+#[test]
+fn the_bank_is_killed_at_every_step() {
+    interrupt_everywhere(&Who::Bank);
+}
+
+#[test]
+fn the_payee_is_killed_at_every_step() {
+    interrupt_everywhere(&Who::Payee);
+}
+
+#[test]
+fn a_withdrawal_survives_restarts_at_every_step() {
+    for after in 0..8 {
+        for restart_bank in [true, false] {
+            let (mut world, payer, _) = pair(Setup::new());
+            let (bank, amount) = (world.bank, 300 * DOLLAR);
+            let input = wallet::Input::RequestWithdrawal { bank, asset: FRD, amount, target: Target::OnChain };
+            world.wish(payer, input).unwrap();
+            for _ in 0..after {
+                world.deliver_one();
+            }
+            world.restart(if restart_bank { bank } else { payer });
+            world.deliver();
+            assert_eq!(world.wallet(payer).on_chain().draft().count(), 1, "the consent is in the draft");
+            world.restart(payer);
+            world.deliver();
+            world.send_batch(payer);
+            world.block();
+            world.assert_applied();
+            assert_eq!(world.number_line(payer).0, 700 * DOLLAR);
+            assert_eq!(world.wallet(payer).parts(&bank, FRD).in_flight, 0, "the hold ended");
+        }
+    }
+}
