@@ -8,6 +8,7 @@ use crate::bundle::{self, Profile};
 use crate::process;
 use crate::setup::{self, CHROMEDRIVER, CHROMIUM_ARGUMENTS, WasmToolchain};
 use crate::steps::Steps;
+use crate::types;
 use crate::words;
 use crate::workspace;
 
@@ -39,6 +40,7 @@ pub(crate) fn full(steps: &mut Steps) -> Result<()> {
 fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("format", || process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
     steps.run("words", words::check)?;
+    steps.run("types of the pages", types::check)?;
     steps.run("lints, native", || {
         let strict = ["--all-targets", "--", "-Dwarnings"];
         process::run(process::cargo().arg("clippy").args(PRODUCT).args(strict))?;

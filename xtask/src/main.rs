@@ -9,12 +9,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod bundle;
 mod check;
 mod demo;
 mod process;
 mod setup;
 mod steps;
+mod types;
 mod words;
 mod workspace;
 
@@ -53,6 +55,8 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Sizes of the bundle and times of the protocol, with release code.
+    Bench,
     /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
     Setup,
     /// Runs one compiled wasm test file in Chromium; cargo calls this.
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
             let profile = if dev { bundle::Profile::Fast } else { bundle::Profile::Small };
             bundle::bundle(steps, &toolchain, profile)
         }),
+        Task::Bench => with_steps(bench::run),
         Task::Setup => with_steps(|steps| {
             setup::wasm_target(steps)?;
             setup::browser(steps)
