@@ -48,7 +48,15 @@ impl Profile {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Profile::Small => "wasm",
-            Profile::Fast => "wasm-dev",
+            Profile::Fast => "dev",
+        }
+    }
+
+    /// The folder that cargo names after the profile.
+    fn folder_name(self) -> &'static str {
+        match self {
+            Profile::Small => "wasm",
+            Profile::Fast => "debug",
         }
     }
 }
@@ -65,7 +73,7 @@ pub(crate) fn bundle(steps: &mut Steps, toolchain: &WasmToolchain, profile: Prof
         cargo.args(["--package", "fair-web", "--lib", "--profile", profile.name()]);
         process::run(&mut cargo)
     })?;
-    let compiled = toolchain.output_folder(profile.name()).join(format!("{CLIENT}.wasm"));
+    let compiled = toolchain.output_folder(profile.folder_name()).join(format!("{CLIENT}.wasm"));
     steps.run("pack pages and client", || pack(&compiled, profile))
 }
 

@@ -60,7 +60,7 @@ impl WasmToolchain {
         matches!(self, WasmToolchain::Same)
     }
 
-    /// Where the files of a profile are.
+    /// Where the files of a profile are, by the profile's folder name.
     pub(crate) fn output_folder(&self, profile: &str) -> PathBuf {
         self.target_folder().join(TARGET).join(profile)
     }
