@@ -41,6 +41,11 @@ function names(element) {
     element.getAttribute('placeholder'), element.getAttribute('title')].map(tidy).filter(Boolean);
 }
 
+// Links that all lead to one place are one choice.
+function onePlace(links) {
+  return links.length > 1 && links.every((link) => link.matches('a[href]') && link.href === links[0].href);
+}
+
 // The one visible, enabled element with this label: exactly so, or else the only one whose label
 // begins with it. Null when there is none or the choice is not clear.
 function find(kind, label) {
@@ -49,7 +54,7 @@ function find(kind, label) {
   const exact = candidates.filter((element) => names(element).includes(wanted));
   const dialog = exact.filter((element) => element.closest('dialog[open]'));
   if (dialog.length === 1) return dialog[0];
-  if (exact.length === 1) return exact[0];
+  if (exact.length === 1 || onePlace(exact)) return exact[0];
   if (exact.length > 1) return null;
   const beginning = candidates.filter((element) => names(element).some((name) => name.startsWith(wanted)));
   return beginning.length === 1 ? beginning[0] : null;

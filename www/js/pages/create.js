@@ -1,7 +1,7 @@
 /** A new wallet: password, words to write down, confirmation of some of them. */
 
 import { h } from '../dom.js';
-import { button, errorNote, field, form, heading, linkButton, note } from '../parts/basic.js';
+import { button, errorNote, field, form, heading, linkButton, note, typing } from '../parts/basic.js';
 import { newPassword, passwordFields, passwordReady } from '../parts/password.js';
 import { to } from '../router.js';
 
@@ -91,8 +91,8 @@ export function confirmView(app, asked, back) {
       app.go(to('home'));
     }),
     h('div', { class: 'grid2' }, asked.map((index) => field({ id: `word-${index}`, label: `Word ${index + 1}`, wrong: wrong.includes(index) ? 'This is another word.' : null }, (attributes) => h('input', {
-      ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', value: answers.get(index) ?? '',
-      oninput: (/** @type {any} */ event) => { answers.set(index, event.target.value); app.refresh(); },
+      ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false',
+      ...typing(answers.get(index) ?? '', (text) => { answers.set(index, text); app.refresh(); }),
     })))),
     error && errorNote(error),
     h('div', { class: 'row' }, button('Confirm words', { submit: true, main: true, busy: app.doing('confirm') }),

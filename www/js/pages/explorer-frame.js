@@ -3,13 +3,13 @@
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { countText, exactTime } from '../format.js';
-import { button } from '../parts/basic.js';
+import { button, typing } from '../parts/basic.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
 
 const TABS = /** @type {const} */ ([
-  ['blocks', 'Blocks'], ['accounts', 'Accounts'], ['validators', 'Validators'], ['banks', 'Banks'], ['assets', 'Assets'], ['parameters', 'Parameters'],
+  ['blocks', 'Blocks'], ['accounts', 'Accounts'], ['validators', 'Validators'], ['banks', 'All banks'], ['assets', 'Assets'], ['parameters', 'Parameters'],
 ]);
 
 let searched = '';
@@ -25,8 +25,8 @@ export function explorerHead(app, current) {
       onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); find(app); },
     },
     h('input', {
-      class: 'input', type: 'search', id: 'search', 'aria-label': 'Search block, account or key', placeholder: 'Block, account, @handle', autocomplete: 'off', value: searched,
-      oninput: (/** @type {any} */ event) => { searched = event.target.value; app.refresh(); },
+      class: 'input', type: 'search', id: 'search', 'aria-label': 'Search block, account or key', placeholder: 'Block, account, @handle', autocomplete: 'off',
+      ...typing(searched, (text) => { searched = text; app.refresh(); }),
     }), button('Search', { submit: true, icon: 'search' })),
     h('nav', { class: 'tabs', 'aria-label': 'Explorer', key: 'tabs' }, TABS.map(([kind, label]) => (kind === current
       ? h('a', { key: `${kind} now`, href: to('explorer', kind), 'aria-current': 'page', ref: intoView }, label)

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { amount, ago, answered, bones, button, copyable, empty, errorNote, facts, field, form, heading, note, sums } from '../parts/basic.js';
+import { amount, ago, answered, bones, button, copyable, empty, errorNote, facts, field, form, heading, note, sums, typing } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { flowChips, inWords, receiptReason, receiptTag } from '../parts/operation.js';
 import { accountName, countText } from '../format.js';
@@ -88,7 +88,7 @@ export function onchainPage(app) {
  * @param {(text: string) => void} changed
  */
 function textInput(attributes, value, changed) {
-  return h('input', { ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', value, oninput: (/** @type {any} */ event) => changed(event.target.value) });
+  return h('input', { ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', ...typing(value, changed) });
 }
 
 /** @param {App} app */

@@ -6,7 +6,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, who } from '../parts/basic.js';
+import { ago, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { accountName, amountInput, amountLine, exactTime, keyWords } from '../format.js';
 import { asFairError } from '../errors.js';
@@ -162,9 +162,9 @@ class PaySheet {
   #inputView() {
     return h('section', { class: 'card', key: 'input' },
       field({ id: 'request', label: 'Invoice or address', hint: this.#decoded ? null : 'Paste it, scan it, or follow a payment link.' }, (attributes) => h('textarea', {
-        ...attributes, class: 'area', rows: 3, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', value: this.#text,
+        ...attributes, class: 'area', rows: 3, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false',
         'aria-invalid': this.#decodeError ? 'true' : null,
-        oninput: (/** @type {any} */ event) => this.#setText(event.target.value),
+        ...typing(this.#text, (text) => this.#setText(text)),
       })),
       this.#scanning && scanner(this.#app, (text) => { this.#scanning = false; this.#setText(text); }, () => { this.#scanning = false; this.#app.refresh(); }),
       h('div', { class: 'row' },
@@ -204,7 +204,7 @@ class PaySheet {
       })
       : invoice && invoice.amount !== null && h('p', null, amount(app, invoice.asset, invoice.amount, { big: true })),
     !invoice && field({ id: 'note', label: 'Note for yourself', hint: 'Stays in this wallet.' }, (attributes) => h('input', {
-      ...attributes, class: 'input', type: 'text', maxlength: 140, value: this.#note, oninput: (/** @type {any} */ event) => { this.#note = event.target.value; app.refresh(); },
+      ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(this.#note, (text) => { this.#note = text; app.refresh(); }),
     })),
     this.#quoteView(),
     invoice && h('p', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '.'),

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, bones, button, copyable, copyText, errorNote, field, form, heading, linkButton, note, tag } from '../parts/basic.js';
+import { ago, amount, answered, bones, button, copyable, copyText, errorNote, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
 import { to } from '../router.js';
@@ -48,7 +48,7 @@ export function receivePage(app) {
     }),
     tooMuch && note('warn', h('p', null, 'This is more than you can receive under your limits now.'), linkButton('Raise a limit', to('banks'), { slim: true })),
     field({ id: 'description', label: 'What for', hint: 'The payer sees it.' }, (attributes) => h('input', {
-      ...attributes, class: 'input', type: 'text', maxlength: 140, value: description, oninput: (/** @type {any} */ event) => { description = event.target.value; app.refresh(); },
+      ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(description, (text) => { description = text; app.refresh(); }),
     })),
     field({ id: 'expiry', label: 'Valid for' }, (attributes) => h('select', { ...attributes, class: 'input select', value: String(expiry), onchange: (/** @type {any} */ event) => { expiry = Number(event.target.value); } },
       EXPIRIES.map(([label, seconds]) => h('option', { key: seconds, value: seconds }, label)))),

@@ -1,7 +1,7 @@
 /** A wallet from its words. */
 
 import { h } from '../dom.js';
-import { button, errorNote, field, form, heading, linkButton, note } from '../parts/basic.js';
+import { button, errorNote, field, form, heading, linkButton, note, typing } from '../parts/basic.js';
 import { newPassword, passwordFields, passwordReady } from '../parts/password.js';
 import { to } from '../router.js';
 
@@ -42,8 +42,8 @@ export function restorePage(app) {
           id: 'words', label: 'Words', hint: words().length > 0 ? `${words().length} words` : 'Separated by spaces.',
           wrong: unknown !== null ? `Word ${unknown + 1}, “${words()[unknown] ?? ''}”, is not in the list of words.` : tried ? problem() : null,
         }, (attributes) => h('textarea', {
-          ...attributes, class: 'area', rows: 4, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', translate: 'no', value: text,
-          oninput: (/** @type {any} */ event) => { text = event.target.value; app.clearProblem('restore'); app.refresh(); },
+          ...attributes, class: 'area', rows: 4, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', translate: 'no',
+          ...typing(text, (now) => { text = now; app.clearProblem('restore'); app.refresh(); }),
         })),
         passwordFields(app, typed),
         error && errorNote(error),

@@ -1,7 +1,7 @@
 /** Settings: words, password, locking, looks, relays, storage, advanced, wipe. */
 
 import { h } from '../dom.js';
-import { button, errorNote, facts, field, form, heading, linkButton, note, tag } from '../parts/basic.js';
+import { button, errorNote, facts, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
 import { newPassword, passwordFields, passwordInput, passwordReady } from '../parts/password.js';
 import { LOCALES } from '../settings.js';
 import { amountLine, exactTime } from '../format.js';
@@ -117,7 +117,7 @@ function relaysCard(app, typed, changed) {
     });
   },
   field({ id: 'relays', label: 'Addresses, one per line', hint: 'They deliver blocks and are trusted with nothing. A lying one is named and dropped.', wrong: bad ? `“${bad}” is no web address.` : urls.length === 0 && typed !== null ? 'At least one is needed.' : null }, (attributes) => h('textarea', {
-    ...attributes, class: 'area', rows: 3, spellcheck: 'false', autocapitalize: 'none', value: text, oninput: (/** @type {any} */ event) => changed(event.target.value),
+    ...attributes, class: 'area', rows: 3, spellcheck: 'false', autocapitalize: 'none', ...typing(text, changed),
   })),
   problem && errorNote(problem),
   h('div', { class: 'row' }, button('Save relays', { submit: true, busy: app.doing('relays'), disabled: typed === null }))));
@@ -160,7 +160,7 @@ function wipeCard(app, typed, changed, open) {
     });
   },
   note('bad', h('strong', null, 'This deletes keys and channels from this browser'), h('p', null, 'Only your words bring the money back.')),
-  field({ id: 'wipe', label: `Type “${WIPE_WORD}” to confirm` }, (attributes) => h('input', { ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', value: typed, oninput: (/** @type {any} */ event) => changed(event.target.value) })),
+  field({ id: 'wipe', label: `Type “${WIPE_WORD}” to confirm` }, (attributes) => h('input', { ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', ...typing(typed, changed) })),
   problem && errorNote(problem),
   h('div', { class: 'row' }, button('Wipe wallet', { submit: true, danger: true, busy: app.doing('wipe'), disabled: typed.trim().toLowerCase() !== WIPE_WORD })))));
 }

@@ -31,12 +31,18 @@ export function amountField(app, typed, { id, label, assets = [], hint, big = fa
   const read = readAmount(app, typed);
   const complaint = typed.touched && 'wrong' in read ? read.wrong : wrong ?? null;
   const changed = () => { onchange?.(); app.refresh(); };
+  const take = (/** @type {string} */ text, /** @type {boolean} */ left) => {
+    typed.touched = left && text !== '';
+    if (text === typed.text) return app.refresh();
+    typed.text = text;
+    changed();
+  };
   return field({ id, label, hint, wrong: complaint }, (attributes) => h('div', { class: 'with-unit' },
     h('input', {
       ...attributes, class: `input${big ? ' big' : ''}`, type: 'text', inputmode: 'decimal', autocomplete: 'off', spellcheck: 'false',
       placeholder: '0', value: typed.text,
-      oninput: (/** @type {any} */ event) => { typed.text = event.target.value; typed.touched = false; changed(); },
-      onchange: () => { typed.touched = typed.text !== ''; app.refresh(); },
+      oninput: (/** @type {any} */ event) => take(event.target.value, false),
+      onchange: (/** @type {any} */ event) => take(event.target.value, true),
     }),
     fixedAsset || assets.length < 2
       ? h('span', { class: 'unit', key: 'unit' }, app.asset(typed.asset).ticker)

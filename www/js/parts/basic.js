@@ -169,6 +169,17 @@ export function field({ id, label, hint, wrong }, control) {
 }
 
 /**
+ * Value and listeners of a field that a view controls. Also `change`, since not
+ * everything that fills a field in sends `input`.
+ * @param {string} value
+ * @param {(text: string) => void} changed
+ */
+export function typing(value, changed) {
+  const listener = (/** @type {any} */ event) => { if (event.target.value !== value) changed(event.target.value); };
+  return { value, oninput: listener, onchange: listener };
+}
+
+/**
  * A form that never leaves the page.
  * @param {() => void} onsubmit
  * @param {...Child} children

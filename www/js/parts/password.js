@@ -1,7 +1,7 @@
 /** Choosing a password twice, and asking for it once. */
 
 import { h } from '../dom.js';
-import { field } from './basic.js';
+import { field, typing } from './basic.js';
 
 /** The engine refuses shorter ones. */
 const LEAST = 8;
@@ -45,7 +45,6 @@ export function passwordFields(app, typed) {
  */
 export function passwordInput(attributes, autocomplete, value, changed) {
   return h('input', {
-    ...attributes, class: 'input', type: 'password', autocomplete, value,
-    oninput: (/** @type {any} */ event) => changed(event.target.value),
+    ...attributes, class: 'input', type: 'password', autocomplete, ...typing(value, changed),
   });
 }
