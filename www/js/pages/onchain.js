@@ -26,12 +26,15 @@ export function onchainPage(app) {
   let tried = false;
 
   const depositForm = () => {
-    const channels = app.use('channels').value ?? [];
+    const banks = app.use('banks').value ?? [];
+    const added = new Set(app.use('channels').value?.map(({ bank }) => bank.account.key));
     const assets = app.use('assets').value ?? [];
-    const chosen = target || (channels[0] ? `bank:${channels[0].bank.account.key}` : 'other');
+    const first = banks.find(({ account }) => added.has(account.key)) ?? banks[0];
+    const chosen = target || (first ? `bank:${first.account.key}` : 'other');
     const other = chosen === 'other';
     const problem = app.problem('draft-add');
-    const available = app.use('balances').value?.find(({ asset }) => asset.id === typed.asset)?.onchain;
+    const balances = ownBalances(app).value;
+    const available = balances && (balances.find(({ asset }) => asset === typed.asset)?.amount ?? 0n);
     const read = readAmount(app, typed);
     const tooMuch = available !== undefined && 'amount' in read && read.amount > available;
     return form(() => {
@@ -54,7 +57,7 @@ export function onchainPage(app) {
     field({ id: 'target', label: 'Where to' }, (attributes) => h('select', {
       ...attributes, class: 'input select', value: chosen, onchange: (/** @type {any} */ event) => { target = event.target.value; app.refresh(); },
     },
-    channels.map(({ bank }) => h('option', { key: bank.account.key, value: `bank:${bank.account.key}` }, `My channel with ${accountName(bank.account)}`)),
+    banks.map(({ account }) => h('option', { key: account.key, value: `bank:${account.key}` }, `My channel with ${accountName(account)}`)),
     h('option', { key: 'other', value: 'other' }, 'Another account'))),
     other && h('div', { class: 'grid2', key: 'other' },
       field({ id: 'recipient', label: 'Account', hint: 'Number, key, address or @handle.', wrong: tried && recipient.trim() === '' ? 'Enter an account.' : null }, (attributes) => textInput(attributes, recipient, (text) => { recipient = text; app.refresh(); })),
@@ -64,6 +67,7 @@ export function onchainPage(app) {
       hint: available === undefined ? null : ['Available on-chain: ', amount(app, typed.asset, available)],
       wrong: tooMuch ? 'This is more than your on-chain balance.' : tried && 'amount' in read && read.amount === 0n ? 'Enter an amount.' : null,
     }),
+    !other && app.use('channels').value && !added.has(chosen.slice(5)) && note(undefined, h('p', null, 'You do not use this bank yet. Add it too, to pay and receive through it.'), h('a', { href: to('banks', 'add', chosen.slice(5)) }, 'Add bank')),
     problem && errorNote(problem),
     h('div', { class: 'row' }, button(other ? 'Add to batch' : 'Add deposit', { submit: true, main: true, icon: 'plus', busy: app.doing('draft-add') })));
   };
@@ -75,7 +79,6 @@ export function onchainPage(app) {
       accountCard(app),
       h('section', { class: 'card', key: 'deposit' }, h('header', null, h('h2', null, 'Deposit or send')),
         h('p', { class: 'muted small' }, 'Actions collect in the bar below and go out under one signature.'),
-        app.use('channels').value?.length === 0 && note(undefined, h('p', null, 'To deposit for payments, add a bank first. '), h('a', { href: to('banks', 'add') }, 'Add bank')),
         depositForm()),
       batchesCard(app),
     ],
@@ -91,13 +94,26 @@ function textInput(attributes, value, changed) {
   return h('input', { ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', ...typing(value, changed) });
 }
 
+/**
+ * What the chain says that we have. An account that is not there yet has nothing.
+ * @param {App} app
+ * @returns {import('../app.js').Answer<import('../api').AssetAmount[]>}
+ */
+function ownBalances(app) {
+  const you = app.use('status').value?.account;
+  if (!you) return { value: undefined, error: null, busy: true };
+  const { value, error, busy } = app.use('account', { account: you.key });
+  if (error?.code === 'chain.unknown_account') return { value: [{ asset: 1, amount: 0n }], error: null, busy };
+  return { value: value && (value.balances.some(({ asset }) => asset === 1) ? value.balances : [{ asset: 1, amount: 0n }, ...value.balances]), error, busy };
+}
+
 /** @param {App} app */
 function accountCard(app) {
   const status = app.use('status').value;
   return h('section', { class: 'card', key: 'account' }, h('header', null, h('h2', null, 'Your account'), status?.network?.faucet && faucetButton(app)),
     app.problem('faucet') && errorNote(/** @type {any} */ (app.problem('faucet'))),
-    answered(app.use('balances'), (balances) => sums(...balances.filter(({ asset, onchain }) => asset.id === 1 || onchain > 0n)
-      .map(({ asset, onchain }) => /** @type {[string, any]} */ ([asset.name || asset.ticker, amount(app, asset, onchain)]))), () => bones(2)),
+    answered(ownBalances(app), (balances) => sums(...balances.filter(({ asset, amount: held }) => asset === 1 || held > 0n)
+      .map(({ asset, amount: held }) => /** @type {[string, any]} */ ([app.asset(asset).name || app.asset(asset).ticker, amount(app, asset, held)]))), () => bones(2)),
     status?.account && facts(
       ['Account', status.account.id === null ? 'not on the chain yet; the first deposit to it registers it' : h('a', { href: to('explorer', 'account', status.account.id) }, String(status.account.id))],
       ['Key', copyable(app, status.account.key, 'key')]));
