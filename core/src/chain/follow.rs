@@ -3,7 +3,7 @@
 //! A [`Follower`] holds the state after its head. Every block is first worked out as a [`Step`], which
 //! changes nothing; a host stores the block and [`Step::encoded_changes`] in one transaction and then
 //! [`Follower::commit`]s the step. After a restart [`Follower::restore`] takes the stored bytes back and
-//! believes them only if their root is the head's.
+//! believes them only if their root is the head's; [`Follower::recall`] takes recent heights back as well.
 //!
 //! - Clients: [`Follower::check`] a certified block, store, commit.
 //! - Validators: [`Follower::execute`] a proposal before voting for it, [`Follower::build`] their own.
@@ -70,6 +70,12 @@ pub enum BadStore {
         /// What the stored head says.
         got: Hash,
     },
+    /// A stored header is not the one before the next.
+    #[error("the stored block {height} does not lead to the head")]
+    OtherPast {
+        /// Its height.
+        height: Height,
+    },
     /// The state is not the head's.
     #[error(transparent)]
     State(#[from] BadState),
@@ -89,6 +95,11 @@ impl Step {
     /// What became of each batch, in order.
     pub fn outcomes(&self) -> &[BatchOutcome] {
         self.transition.outcomes()
+    }
+
+    /// What leads back to the block before, to be stored beside the block ([`Follower::recall`]).
+    pub fn encoded_undo(&self) -> Vec<u8> {
+        self.transition.encoded_undo()
     }
 
     /// Puts and deletes for the host's store.
@@ -118,6 +129,36 @@ impl Follower {
         }
         let state = State::restore(expected, head.height, head.state_root, stored)?;
         Ok(Self { state, genesis_time_ms: genesis.time_ms, recent: VecDeque::from([head]) })
+    }
+
+    /// Takes back recent heights after [`Follower::restore`], so that their values, proofs and headers can
+    /// be asked for again. `blocks` are stored headers with their [`Step::encoded_undo`], newest first, the
+    /// head among them; as many as K.proof_window_heights + 1 are used. Every height's root is computed
+    /// again and held against its header.
+    ///
+    /// # Errors
+    /// [`BadStore`] when they are not what led to the head; then nothing changed.
+    pub fn recall(&mut self, blocks: impl IntoIterator<Item = (Header, Vec<u8>)>) -> Result<(), BadStore> {
+        let window = u64::from(self.state.parameters().proof_window_heights).saturating_add(1);
+        let (mut headers, mut undos): (VecDeque<Header>, Vec<Vec<u8>>) = (VecDeque::new(), Vec::new());
+        let mut expected = self.head().map(Header::hash);
+        for (header, undo) in blocks.into_iter().take(usize::try_from(window).unwrap_or(usize::MAX)) {
+            let got = header.hash();
+            if expected != Some(got) {
+                return Err(BadStore::OtherPast { height: header.height });
+            }
+            expected = Some(header.previous);
+            headers.push_front(header);
+            undos.push(undo);
+        }
+        undos.pop();
+        let roots: Vec<Hash> = headers.iter().rev().map(|header| header.state_root).collect();
+        if !roots.is_empty() {
+            let undos: Vec<&[u8]> = undos.iter().map(Vec::as_slice).collect();
+            self.state.recall(&undos, &roots)?;
+            self.recent = headers;
+        }
+        Ok(())
     }
 
     /// The state after the head.

@@ -89,9 +89,10 @@ impl<'a> Execution<'a> {
         if let Some(next) = self.overlay.get(&Key::NextValidators).cloned() {
             self.overlay.put(Key::Validators, next);
         }
-        let changes: Vec<_> = self.overlay.differences().map(|(key, _, value)| (*key, value.cloned())).collect();
+        let (changes, before): (Vec<_>, Vec<_>) =
+            self.overlay.differences().map(|(key, before, now)| ((*key, now.cloned()), before.cloned())).unzip();
         let tree = self.state.next_tree(&changes);
-        Transition { height: self.context.height, changes, outcomes: self.outcomes, tree }
+        Transition { height: self.context.height, changes, before, outcomes: self.outcomes, tree }
     }
 }
 

@@ -15,7 +15,7 @@ pub use key::{Key, MAX_KEY_BYTES, RESERVED};
 pub use proof::{BadProof, MAX_PROOF_BYTES, ProofEnd, StateProof};
 pub use value::{Account, Channel, ChannelAsset, Counters, Value};
 
-use super::transition::Transition;
+use super::transition::{Transition, Undo};
 use super::view::{Changes, View};
 use crate::chain::certificate::ValidatorSet;
 use crate::chain::genesis::{Asset, Bank, Genesis};
@@ -25,10 +25,13 @@ use crate::limits;
 use crate::types::{AccountId, Amount, AssetId, Hash, Height, Parties, PublicKey, UsableHeight};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tree::{Tree, TreeUpdate};
+use tree::{Put, Tree, TreeUpdate};
 
 /// Longest encoded value: a validator set with the longest URLs.
 pub const MAX_VALUE_BYTES: usize = 16 + limits::MAX_VALIDATORS * (32 + 32 + 8 + 4 + limits::MAX_URL_BYTES);
+
+/// Longest encoded undo of a block: what a full block can touch, generously.
+const MAX_UNDO_BYTES: usize = 16 * limits::MAX_BLOCK_BYTES;
 
 /// The ledger after a block.
 pub struct State {
@@ -339,26 +342,57 @@ impl State {
 
     /// Makes the outcome of a block the newest state.
     pub(crate) fn commit(&mut self, transition: Transition) {
-        assert_eq!(self.height.checked_add(1), Some(transition.height()), "a transition of another height");
-        let (height, changes, update) = transition.into_parts();
-        let window = u64::from(self.facts.parameters.proof_window_heights);
-        self.tree.commit(update.0, window);
-        let mut before = Changes::new();
+        assert_eq!(self.height.checked_add(1), Some(transition.height), "a transition of another height");
+        let Transition { height, changes, before, tree, outcomes: _ } = transition;
+        self.tree.commit(tree.0, u64::from(self.facts.parameters.proof_window_heights));
+        self.past.insert(height, changes.iter().map(|(key, _)| *key).zip(before).collect());
         for (key, value) in changes {
             index_channel(&mut self.partners, &key);
-            let old = match value {
+            match value {
                 Some(value) => {
                     self.facts.update(&key, &value);
-                    self.entries.insert(key, value)
+                    self.entries.insert(key, value);
                 }
-                None => self.entries.remove(&key),
-            };
-            before.insert(key, old);
+                None => drop(self.entries.remove(&key)),
+            }
         }
-        self.past.insert(height, before);
         self.height = height;
         let oldest = self.oldest_height();
         self.past.retain(|height, _| *height > oldest);
+    }
+
+    /// Takes back the recent heights of a restored state: `undos` lead from the newest block backwards, and
+    /// `roots` are the state roots after each of the same blocks and the one before them.
+    ///
+    /// # Errors
+    /// [`BadState`] when an undo does not lead to the root before it; then nothing changed.
+    pub(crate) fn recall(&mut self, undos: &[&[u8]], roots: &[Hash]) -> Result<(), BadState> {
+        let mut entries = self.entries.clone();
+        let mut redos = Vec::with_capacity(undos.len());
+        let mut past = BTreeMap::new();
+        let mut height = self.height;
+        for (index, bytes) in undos.iter().enumerate() {
+            let undo: Undo = codec::decode(bytes, MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
+            let mut redo: Vec<Put> = Vec::with_capacity(undo.len());
+            for (key, before) in &undo {
+                let now = match before {
+                    Some(before) if before.fits(key) => entries.insert(*key, before.clone()),
+                    Some(_) => return Err(BadState::OutOfPlace { index }),
+                    None => entries.remove(key),
+                };
+                redo.push((proof::place(key), now.as_ref().map(codec::encode)));
+            }
+            past.insert(height, undo.into_iter().collect());
+            redos.push(redo);
+            height = height.saturating_sub(1);
+        }
+        let tree = build_tree(height, &entries);
+        let tree = replay(tree, redos, roots, u64::from(self.facts.parameters.proof_window_heights))?;
+        assert_eq!(tree.root(), self.root(), "the same values have the same root");
+        (self.tree, self.past) = (tree, past);
+        let oldest = self.oldest_height();
+        self.past.retain(|height, _| *height > oldest);
+        Ok(())
     }
 
     /// Sum of all balances and insurance of every asset.
@@ -437,6 +471,27 @@ pub(super) fn holdings(key: &Key, value: Option<&Value>) -> Vec<(AssetId, Amount
         (_, Some(Value::Channel(channel))) => channel.assets.iter().map(|part| (part.asset, part.insurance)).collect(),
         _ => Vec::new(),
     }
+}
+
+fn build_tree(height: Height, entries: &BTreeMap<Key, Value>) -> Tree {
+    Tree::new(height, entries.iter().map(|(key, value)| (proof::place(key), Some(codec::encode(value)))))
+}
+
+/// Goes forward again over blocks whose new values were collected backwards, holding each root against the
+/// header's. `roots` are newest first, one more than there are blocks.
+fn replay(mut tree: Tree, redos: Vec<Vec<Put>>, roots: &[Hash], window: u64) -> Result<Tree, BadState> {
+    let mut roots = roots.iter().rev();
+    let mut hold = |got: Hash| match roots.next() {
+        Some(expected) if *expected == got => Ok(()),
+        expected => Err(BadState::WrongRoot { expected: expected.copied().unwrap_or(Hash::ZERO), got }),
+    };
+    hold(tree.root())?;
+    for redo in redos.into_iter().rev() {
+        let update = tree.next(redo.into_iter());
+        hold(update.root)?;
+        tree.commit(update, window);
+    }
+    Ok(tree)
 }
 
 fn index_channel(partners: &mut BTreeSet<(PublicKey, PublicKey)>, key: &Key) {

@@ -5,11 +5,16 @@ use super::state::{Key, TreeUpdateHandle, Value};
 use crate::codec;
 use crate::types::{Hash, Height};
 
+/// Values before a block, of the keys that it changed; `None` where there was none.
+pub(super) type Undo = Vec<(Key, Option<Value>)>;
+
 /// Outcome of a block: computed without changing the state, then committed as a whole.
 #[derive(Debug)]
 pub struct Transition {
     pub(super) height: Height,
     pub(super) changes: Vec<(Key, Option<Value>)>,
+    /// Values before, in step with `changes`.
+    pub(super) before: Vec<Option<Value>>,
     pub(super) outcomes: Vec<BatchOutcome>,
     pub(super) tree: TreeUpdateHandle,
 }
@@ -40,7 +45,11 @@ impl Transition {
         self.changes.iter().map(|(key, value)| (codec::encode(key), value.as_ref().map(codec::encode)))
     }
 
-    pub(super) fn into_parts(self) -> (Height, Vec<(Key, Option<Value>)>, TreeUpdateHandle) {
-        (self.height, self.changes, self.tree)
+    /// The way back: values before, by key, in canonical bytes. A host that stores it beside the block can
+    /// have recent heights back after a restart ([`crate::chain::follow::Follower::recall`]).
+    pub fn encoded_undo(&self) -> Vec<u8> {
+        let keys = self.changes.iter().map(|(key, _)| *key);
+        let undo: Undo = keys.zip(self.before.iter().cloned()).collect();
+        codec::encode(&undo)
     }
 }

@@ -4,9 +4,10 @@ use crate::chain::header::Header;
 use crate::chain::verify::{self, BadBlock};
 use crate::codec;
 use crate::crypto::SecretKey;
-use crate::ledger::fixture::{World, certify, deposit, genesis, key};
+use crate::ledger::fixture::{World, certify, deposit, genesis, key, parties};
 use crate::ledger::inclusion::InclusionError;
 use crate::ledger::operation::Operation;
+use crate::ledger::state::{BadState, Key};
 use crate::limits;
 use crate::types::Hash;
 use proptest::prelude::*;
@@ -229,6 +230,91 @@ fn a_store_of_another_network_or_head_is_refused() {
     assert!(matches!(error, BadStore::WrongChain { .. }));
     let other_head = Header { state_root: Hash([1; 32]), ..head };
     assert!(matches!(Follower::restore(&world.genesis, other_head, pairs()).err(), Some(BadStore::State(_))));
+}
+
+/// What a host stores of a block to have its height back.
+type Stored = Vec<(Header, Vec<u8>)>;
+
+/// A busy chain of `heights` blocks, with what was stored of each, newest first.
+fn long_chain(heights: u64) -> (World, Stored) {
+    let mut world = World::new();
+    let mut stored = Stored::new();
+    for height in 1..=heights {
+        let operation =
+            Operation::Deposit(deposit(600 + height, &key(5), Some(&key(100 + u8::try_from(height).unwrap()))));
+        let batch = world.batch(&key(5), vec![operation]);
+        let (built, certified) = world.certified(&[batch]);
+        let step = world.client.check(&certified, world.now).unwrap();
+        stored.insert(0, (step.header().clone(), step.encoded_undo()));
+        world.builder.commit(built.step);
+        world.client.commit(step);
+    }
+    (world, stored)
+}
+
+fn restored(world: &World) -> Follower {
+    let pairs: Vec<_> = world.state().encoded().collect();
+    let pairs = pairs.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    Follower::restore(&world.genesis, world.client.head().unwrap().clone(), pairs).unwrap()
+}
+
+#[test]
+fn recent_heights_come_back_after_a_restart() {
+    let window = u64::from(World::new().state().parameters().proof_window_heights);
+    for heights in [1, 7, window + 9] {
+        let (mut world, stored) = long_chain(heights);
+        let mut follower = restored(&world);
+        assert_eq!(follower.state().oldest_height(), heights);
+        follower.recall(stored).unwrap();
+        // A follower that never stopped knows genesis too, as long as that lies within the window.
+        let oldest = world.state().oldest_height().max(1);
+        assert_eq!(follower.state().oldest_height(), oldest);
+        let compare = |follower: &Follower, world: &World, oldest: u64| {
+            let newest = world.client.height();
+            for height in oldest..=newest {
+                assert_eq!(follower.header_at(height), world.client.header_at(height));
+                for other in 100..=120 {
+                    let key = Key::Channel(parties(&key(5), &key(other)));
+                    let (got, expected) =
+                        (follower.state().prove_at(height, &key), world.state().prove_at(height, &key));
+                    assert_eq!(got, expected);
+                }
+            }
+        };
+        compare(&follower, &world, oldest);
+        // And it goes on like the one that never stopped.
+        let (built, certified) = world.certified(&[]);
+        follower.commit(follower.check(&certified, world.now).unwrap());
+        world.client.commit(built.step);
+        compare(&follower, &world, oldest + u64::from(heights > window));
+    }
+}
+
+#[test]
+fn a_past_that_does_not_lead_to_the_head_is_refused_and_changes_nothing() {
+    type Change = fn(&mut Stored);
+    let (world, stored) = long_chain(9);
+    type Is = fn(&BadStore) -> bool;
+    let cases: &[(Change, Is)] = &[
+        (|stored| stored.swap(3, 4), |error| matches!(error, BadStore::OtherPast { .. })),
+        (|stored| drop(stored.drain(..1)), |error| matches!(error, BadStore::OtherPast { height: 8 })),
+        (|stored| stored[2].0.state_root = Hash([1; 32]), |error| *error == BadStore::OtherPast { height: 7 }),
+        (
+            |stored| stored[2].1 = stored[3].1.clone(),
+            |error| matches!(error, BadStore::State(BadState::WrongRoot { .. })),
+        ),
+        (|stored| stored[2].1.clear(), |error| matches!(error, BadStore::State(BadState::Decode { index: 2, .. }))),
+        (|stored| stored[2].1 = vec![0; 4], |error| matches!(error, BadStore::State(BadState::WrongRoot { .. }))),
+    ];
+    for (index, (change, is_expected)) in cases.iter().enumerate() {
+        let mut follower = restored(&world);
+        let mut stored = stored.clone();
+        change(&mut stored);
+        let error = follower.recall(stored).unwrap_err();
+        assert!(is_expected(&error), "case {index}: {error:?}");
+        assert_eq!(follower.state().oldest_height(), 9);
+        assert_eq!(follower.expected(), world.client.expected());
+    }
 }
 
 /// Mutated bytes of a certified block never panic and are never taken for another block.
