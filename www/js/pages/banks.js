@@ -197,7 +197,7 @@ function insuranceView(app, channel, one) {
     one.insuranceRequested
       ? h('p', { class: 'small muted' }, 'The bank insures you with its next rebalance. Its price is due only then.')
       : one.parts.uninsured > 0n && [
-        h('p', { class: 'small' }, amount(app, one.asset, one.parts.uninsured), ' is promised by ', accountName(channel.bank.account), ', enforceable, not yet insured. Insuring costs ', amount(app, one.asset, one.insurancePrice), '.'),
+        h('p', { class: 'small' }, amount(app, one.asset, one.parts.uninsured), ' is promised by ', accountName(channel.bank.account), ', not yet insured. Insuring costs ', amount(app, one.asset, one.insurancePrice), '.'),
         h('div', { class: 'row' }, button('Insure now', { slim: true, busy: app.doing(name), onclick: () => app.act(name, async () => {
           await app.client.requestInsurance({ bank, asset: one.asset });
           app.again('channels');
