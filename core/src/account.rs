@@ -405,3 +405,6 @@ fn sent_key(request: &RequestId) -> Vec<u8> {
 pub(crate) fn read<T: BorshDeserialize>(kind: u8, value: &[u8]) -> Result<T, BadRecord> {
     codec::decode(value, limits::MAX_RECORD_BYTES).map_err(|error| BadRecord { kind: char::from(kind), error })
 }
+
+#[cfg(test)]
+mod tests;

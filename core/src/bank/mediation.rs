@@ -93,3 +93,6 @@ fn check_room(amount: Amount, situation: &Situation<'_>) -> Result<(), FailReaso
         && situation.in_flight.amount.checked_add(amount).is_some_and(|sum| sum <= limit);
     if fits { Ok(()) } else { Err(FailReason::NextHopUnavailable) }
 }
+
+#[cfg(test)]
+mod tests;

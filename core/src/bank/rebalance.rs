@@ -114,3 +114,6 @@ fn deposit(receiver: &Receiver, amount: Amount, situation: &Situation) -> Deposi
         invoice: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

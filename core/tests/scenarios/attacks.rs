@@ -243,7 +243,7 @@ fn a15_losing_forward() {
 fn a17_public_hash() {
     let (mut world, payer, payee) = pair(Setup::new());
     let mut thief = funded_thief(&mut world, payer, &key(60));
-    let to = world.invoice(payee, Some(700));
+    let to = world.invoice(payee, None);
     let Payable::Invoice(invoice) = &to else { panic!("an invoice") };
     let hash = invoice.body().lock_hash;
     let (amount, expiry) = (1, world.usable_height() + 200);
