@@ -206,8 +206,24 @@ fn nobody_overflows_the_delimiter() {
     let out = world.withdraw(&right, &left, AssetId::FRB, supply);
     let back = frb(deposit(supply, &left, None));
     assert_eq!(applied(&world.run(&right, vec![out, back])), [true, true]);
+    let one_more = frb(deposit(1, &left, Some(&right)));
+    world.assert_skipped(&left, one_more.clone(), SkipReason::OutOfBounds);
     world.assert_skipped(&left, all_in, SkipReason::OutOfBounds);
     assert_eq!(world.channel(&left, &right, AssetId::FRB).ondelta, 1 << 62);
+
+    // Downwards alike: right pays in what left takes out, twice around and one unit more.
+    let over = frb(deposit(supply, &right, None));
+    let pay_in = frb(deposit(supply, &right, Some(&left)));
+    assert_eq!(applied(&world.run(&left, vec![over.clone()])), [true]);
+    for ondelta in [0, -(1 << 62)] {
+        assert_eq!(applied(&world.run(&right, vec![pay_in.clone()])), [true]);
+        let out = world.withdraw(&left, &right, AssetId::FRB, supply);
+        assert_eq!(applied(&world.run(&left, vec![out, over.clone()])), [true, true]);
+        assert_eq!(world.channel(&left, &right, AssetId::FRB).ondelta, ondelta);
+    }
+    assert_eq!(applied(&world.run(&right, vec![pay_in])), [true]);
+    let one_more = world.withdraw(&left, &right, AssetId::FRB, 1);
+    world.assert_skipped(&left, one_more, SkipReason::OutOfBounds);
 }
 
 #[test]
