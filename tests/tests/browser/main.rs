@@ -1,3 +1,4 @@
 //! Tests in a real browser; `cargo xtask test` runs them. One module per subject.
 
 mod harness;
+mod pages;
