@@ -51,9 +51,8 @@ fn set_pace(parameters: &mut Parameters, block_time_ms: u64) {
             *blocks = blocks.saturating_mul(factor);
         }
     } else {
-        let factor = block_time_ms.div_ceil(usual);
         for ms in [&mut parameters.max_idle_ms, &mut parameters.max_lead_ms, &mut parameters.stale_head_ms] {
-            *ms = ms.saturating_mul(factor);
+            *ms = ms.saturating_mul(block_time_ms) / usual;
         }
     }
 }

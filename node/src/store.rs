@@ -125,10 +125,29 @@ impl StoreError {
     }
 }
 
+/// A key and its value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
 /// A commit on its way to the writer.
 struct Job {
     writes: Vec<Write>,
     done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Writes in line for the disk.
+pub(crate) struct HandedIn {
+    path: PathBuf,
+    result: oneshot::Receiver<Result<(), StoreError>>,
+}
+
+impl HandedIn {
+    /// Returns when they are durable.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub(crate) async fn durable(self) -> Result<(), StoreError> {
+        self.result.await.map_err(|_| StoreError::Stopped { path: self.path })?
+    }
 }
 
 /// A database: the way to its writer.
@@ -167,11 +186,21 @@ impl Store {
         if writes.is_empty() {
             return Ok(());
         }
+        self.hand_in(writes).await?.durable().await
+    }
+
+    /// Puts the writes in line, behind all that were handed in before: for hosts that work on the next
+    /// input meanwhile. What depends on them leaves after [`HandedIn::durable`]. Waits when the line is
+    /// full.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`].
+    pub(crate) async fn hand_in(&self, writes: Vec<Write>) -> Result<HandedIn, StoreError> {
         let stopped = || StoreError::Stopped { path: self.path.clone() };
         let (done, result) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         jobs.send(Job { writes, done }).await.map_err(|_| stopped())?;
-        result.await.map_err(|_| stopped())?
+        Ok(HandedIn { path: self.path.clone(), result })
     }
 
     /// A connection for reading what is committed.
@@ -242,7 +271,7 @@ impl Reader {
     }
 
     /// The pair with the greatest key.
-    pub(crate) fn last(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn last(&self, table: Table) -> Result<Option<Pair>, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let sql = format!("SELECT key, value FROM {} ORDER BY key DESC LIMIT 1", table.0);
         connection
@@ -252,7 +281,7 @@ impl Reader {
     }
 
     /// All pairs of `from ≤ key < until` in order.
-    pub(crate) fn range(&self, table: Table, from: &[u8], until: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn range(&self, table: Table, from: &[u8], until: &[u8]) -> Result<Vec<Pair>, StoreError> {
         let mut found = Vec::new();
         self.walk(table, from, until, |key, value| {
             found.push((key.to_vec(), value.to_vec()));

@@ -1,5 +1,6 @@
 //! Verification of the certificates that Malachite asks about: members of the set only, each once,
 //! every signature right, enough shares.
+#![allow(clippy::result_large_err, reason = "the error type is Malachite's")]
 
 use super::context::{Context, Height, vote_out};
 use crate::chain::certificate::ValidatorSet;

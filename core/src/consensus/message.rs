@@ -151,6 +151,7 @@ pub struct RoundCertificate {
 }
 
 /// One message between validators.
+#[allow(clippy::large_enum_variant, reason = "a block is most of it, and lives on the heap anyway")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]

@@ -235,3 +235,6 @@ pub(crate) fn stored_head(path: &Path) -> Result<Option<(Height, Hash)>, NodeErr
     let head = newest_block(&reader)?;
     Ok(head.map(|head| (head.block.header.height, head.block.header.hash())))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ impl Message for ValidatorHello {
 }
 
 /// One message of the caller.
+#[allow(clippy::large_enum_variant, reason = "a proposal's block is most of it")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]

@@ -69,6 +69,7 @@ impl Node {
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "few events wait at a time")]
 #[derive(Clone, Debug)]
 enum Event {
     Deliver { to: usize, message: Message },

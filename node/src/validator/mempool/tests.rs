@@ -1,1 +1,115 @@
+use super::*;
+use crate::presets::Preset;
+use fair_core::chain::certificate::{Validator, ValidatorSet};
+use fair_core::chain::follow::Follower;
+use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
+use fair_core::crypto::SecretKey;
+use fair_core::ledger::batch::Entry;
+use fair_core::ledger::operation::{Deposit, Operation};
 
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32])
+}
+
+fn follower() -> Follower {
+    let mut accounts: Vec<GenesisAccount> = (1..=3)
+        .map(|number| GenesisAccount {
+            key: key(number).public(),
+            balances: vec![(AssetId::FRD, 10_000), (AssetId::FRB, 10_000)],
+        })
+        .collect();
+    accounts.sort_by_key(|account| account.key);
+    let asset = |id, ticker: &str| Asset {
+        id,
+        ticker: ticker.to_owned(),
+        name: ticker.to_owned(),
+        decimals: 2,
+        supply: 30_000,
+    };
+    let genesis = Genesis {
+        network: "t".to_owned(),
+        purpose: Purpose::Test,
+        time_ms: 0,
+        parameters: Preset::Demo.parameters(None).unwrap(),
+        validators: ValidatorSet {
+            validators: vec![Validator {
+                account: key(1).public(),
+                signing_key: key(9).public(),
+                shares: 25,
+                url: String::new(),
+            }],
+        },
+        assets: vec![asset(AssetId::FRD, "FRD"), asset(AssetId::FRB, "FRB")],
+        accounts,
+        banks: Vec::new(),
+    };
+    genesis.check().unwrap();
+    Follower::new(&genesis)
+}
+
+fn batch(state: &State, signer: u8, nonce: u64, fee_rate: Amount) -> Signed<Batch> {
+    let key = key(signer);
+    let deposit = Deposit {
+        asset: AssetId::FRD,
+        amount: 5,
+        to: self::key(2).public(),
+        partner: None,
+        keep: 0,
+        epoch: None,
+        invoice: None,
+    };
+    let entries = vec![Entry { group: None, operation: Operation::Deposit(deposit) }];
+    let body = Batch { signer: key.public(), nonce, valid_until: 50, fee_rate, entries };
+    Signed::new(body, &state.chain_id(), &key)
+}
+
+#[test]
+fn one_batch_of_an_account_waits_and_is_replaced_by_one_that_pays_more() {
+    let follower = follower();
+    let state = follower.state();
+    let mut mempool = Mempool::default();
+    let first = batch(state, 1, 0, 1_000);
+    let hash = batch::hash(&first);
+    assert_eq!(mempool.add(state, first.clone()), Ok(Accepted::New(hash)));
+    assert_eq!(mempool.add(state, first.clone()), Ok(Accepted::Known(hash)), "the same again, the same answer");
+    let fee = batch::fee(1_000, batch::signed_bytes(&first)).unwrap();
+    let refused = mempool.add(state, batch(state, 1, 0, 1_050)).unwrap_err();
+    assert_eq!(refused, Refused::Replacement { least: outbid(fee) });
+    let second = batch(state, 1, 0, 1_101);
+    assert!(matches!(mempool.add(state, second.clone()), Ok(Accepted::New(_))));
+    assert_eq!(mempool.candidates().collect::<Vec<_>>(), vec![&second]);
+    assert_eq!(mempool.bytes, batch::signed_bytes(&second));
+}
+
+#[test]
+fn refusals_are_the_ledgers() {
+    let follower = follower();
+    let state = follower.state();
+    let mut mempool = Mempool::default();
+    let wrong_nonce = mempool.add(state, batch(state, 1, 7, 1_000));
+    assert!(matches!(wrong_nonce, Err(Refused::Inclusion(InclusionError::WrongNonce { expected: 0, got: 7 }))));
+    let unknown = mempool.add(state, batch(state, 8, 0, 1_000));
+    assert!(matches!(unknown, Err(Refused::Inclusion(InclusionError::UnknownSigner { .. }))));
+    let mut forged = batch(state, 1, 0, 1_000);
+    forged.signature = batch(state, 2, 0, 1_000).signature;
+    let forged = mempool.add(state, forged);
+    assert!(matches!(forged, Err(Refused::Inclusion(InclusionError::BatchSignature { .. }))));
+    assert!(mempool.is_empty());
+}
+
+#[test]
+fn higher_rates_come_first_and_a_block_clears_what_it_includes() {
+    let mut follower = follower();
+    let mut mempool = Mempool::default();
+    let (low, high) = (batch(follower.state(), 1, 0, 100), batch(follower.state(), 2, 0, 200));
+    mempool.add(follower.state(), low.clone()).unwrap();
+    mempool.add(follower.state(), high.clone()).unwrap();
+    assert_eq!(mempool.candidates().collect::<Vec<_>>(), vec![&high, &low]);
+    let built = follower.build([&high], key(1).public(), 5_000);
+    assert!(built.left_out.is_empty());
+    follower.commit(built.step);
+    mempool.after_block(follower.state(), &built.block.batches);
+    assert_eq!(mempool.candidates().collect::<Vec<_>>(), vec![&low]);
+    let again = mempool.add(follower.state(), high.clone());
+    assert_eq!(again, Ok(Accepted::Included(batch::hash(&high), 1)), "who asks again is told where it is");
+}

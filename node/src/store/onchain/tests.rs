@@ -1,0 +1,90 @@
+use super::*;
+use crate::genesis::{Plan, genesis};
+use crate::presets::Preset;
+use fair_core::chain::certificate::Certificate;
+use fair_core::types::PublicKey;
+
+fn make(folder: &Path) -> Genesis {
+    let plan = Plan {
+        preset: Preset::Demo,
+        name: "t".to_owned(),
+        block_time_ms: None,
+        out: folder.to_owned(),
+        members: Vec::new(),
+        validators: 4,
+        base_port: 7100,
+    };
+    genesis(&plan).unwrap()
+}
+
+/// A block without signatures: what certifies it is checked before it is stored, not here.
+fn next_block(follower: &Follower, proposer: PublicKey) -> (CertifiedBlock, WorkedOut) {
+    let built = follower.build([], proposer, follower.head_time_ms().saturating_add(5_000));
+    let header = &built.block.header;
+    let certificate = Certificate { height: header.height, round: 0, block_hash: header.hash(), signatures: vec![] };
+    (CertifiedBlock { block: built.block, certificate }, built.step)
+}
+
+#[tokio::test]
+async fn a_restart_finds_head_state_log_and_signatures() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = make(folder.path());
+    let path = folder.path().join("db.sqlite");
+    let proposer = genesis.validators.validators[0].account;
+    let (store, mut found) = open(&path, &genesis).await.unwrap();
+    assert!(found.head.is_none());
+    for _ in 0..3 {
+        let (certified, step) = next_block(&found.follower, proposer);
+        let height = certified.block.header.height;
+        let timer = fair_core::consensus::Timer { height, round: 0, kind: fair_core::consensus::TimerKind::Propose };
+        store.commit(vec![log_write(height, 0, &LogEntry::Timer(timer))]).await.unwrap();
+        store.commit(block_writes(&certified, &step)).await.unwrap();
+        found.follower.commit(step);
+    }
+    let slot = Slot { height: 4, round: 2, step: Step::Precommit };
+    let line = LogEntry::Timer(fair_core::consensus::Timer {
+        height: 4,
+        round: 1,
+        kind: fair_core::consensus::TimerKind::Prevote,
+    });
+    store.commit(vec![log_write(4, 0, &line), signed_write(&slot, &Hash([3; 32]))]).await.unwrap();
+    let twice = store.commit(vec![signed_write(&slot, &Hash([4; 32]))]).await;
+    assert!(matches!(twice, Err(StoreError::Conflict { table: "signed", .. })), "never two things for one slot");
+    let blocks = Blocks::new(&store).unwrap();
+    assert_eq!(blocks.from(1, 100).unwrap().len(), 3);
+    assert_eq!(blocks.from(2, 1).unwrap().len(), 1);
+    assert!(blocks.at(9).unwrap().is_none());
+    drop((store, blocks));
+
+    let (_, again) = open(&path, &genesis).await.unwrap();
+    assert_eq!(again.follower.height(), 3);
+    assert_eq!(again.follower.head(), found.follower.head());
+    assert_eq!(again.follower.state().root(), found.follower.state().root());
+    assert_eq!(again.log, vec![line], "only the log of the height being decided is left");
+    assert_eq!(again.signed, vec![(slot, Hash([3; 32]))]);
+    assert_eq!(stored_head(&path).unwrap().unwrap().0, 3);
+}
+
+#[tokio::test]
+async fn a_database_of_another_chain_is_refused_and_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (make(&folder.path().join("a")), make(&folder.path().join("b")));
+    let path = folder.path().join("db.sqlite");
+    drop(open(&path, &one).await.unwrap());
+    assert!(matches!(open(&path, &other).await, Err(NodeError::WrongGenesis { .. })));
+    open(&path, &one).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_the_heads_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = make(folder.path());
+    let path = folder.path().join("db.sqlite");
+    let (store, found) = open(&path, &genesis).await.unwrap();
+    let (certified, step) = next_block(&found.follower, genesis.validators.validators[0].account);
+    store.commit(block_writes(&certified, &step)).await.unwrap();
+    let (key, _) = store.reader().unwrap().last(STATE).unwrap().unwrap();
+    store.commit(vec![Write::Delete { table: STATE, key }]).await.unwrap();
+    drop(store);
+    assert!(matches!(open(&path, &genesis).await, Err(NodeError::Damaged { .. })));
+}
