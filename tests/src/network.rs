@@ -32,9 +32,20 @@ pub const BANK: &str = "bank";
 /// The network's name in its genesis.
 const NAME: &str = "local";
 
+/// Which processes a network has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// Validators, the bank and the relay.
+    All,
+    /// Validators alone: the chain without anybody who uses it.
+    Validators,
+}
+
 /// What kind of network to start.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Which processes.
+    pub members: Members,
     /// How many validators.
     pub validators: u16,
     /// Time between blocks in milliseconds; `None` takes the preset's.
@@ -60,6 +71,7 @@ impl Plan {
         let programs = built_programs()?;
         let target = programs.parent().context("the programs are in no target folder")?;
         Ok(Plan {
+            members: Members::All,
             validators: 4,
             block_time_ms: None,
             relay_port: None,
@@ -75,12 +87,12 @@ fn built_programs() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folders = own.ancestors().skip(1).take(2);
     for folder in folders {
-        if folder.join("node").is_file() && folder.join("relay").is_file() {
+        if folder.join("node").is_file() {
             return Ok(folder.to_owned());
         }
     }
     bail!(
-        "the programs `node` and `relay` are not built beside {}: run `cargo build --package fair-node --package fair-relay`",
+        "the program `node` is not built beside {}: run `cargo build --package fair-node --package fair-relay`",
         own.display()
     );
 }
@@ -125,7 +137,9 @@ impl Network {
             _ports: ports,
         };
         let validators = network.start_nodes(plan).await?;
-        network.start_relay(plan, &validators).await?;
+        if plan.members == Members::All {
+            network.start_relay(plan, &validators).await?;
+        }
         Ok(network)
     }
 
@@ -133,7 +147,9 @@ impl Network {
     async fn start_nodes(&mut self, plan: &Plan) -> Result<Vec<String>> {
         let validators: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
         let mut names = validators.clone();
-        names.push(BANK.to_owned());
+        if plan.members == Members::All {
+            names.push(BANK.to_owned());
+        }
         for name in &names {
             let home = self.folder.join(name);
             self.spawn(name, "node", vec!["run".into(), "--home".into(), home.into()])?;
@@ -262,7 +278,10 @@ impl Network {
     /// # Errors
     /// The first process that did not end in time; the others are stopped too.
     pub async fn shut_down(mut self) -> Result<()> {
-        let mut result = self.stop(RELAY).await;
+        let mut result = Ok(());
+        if self.processes.contains_key(RELAY) {
+            result = self.stop(RELAY).await;
+        }
         let names: Vec<String> = self.processes.keys().cloned().collect();
         for name in names {
             result = result.and(self.stop(&name).await);

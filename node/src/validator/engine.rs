@@ -29,8 +29,8 @@ use tokio::time::{Duration, Instant};
 
 /// What the loop reacts to.
 pub(crate) enum Event {
-    /// A consensus message of a validator.
-    Consensus(Box<Message>),
+    /// A consensus message that a validator sent.
+    Consensus { from: PublicKey, message: Box<Message> },
     /// A validator says how high its head is.
     Head { from: PublicKey, height: Height },
     /// A batch of a validator's mempool.
@@ -94,13 +94,33 @@ pub(crate) struct Engine {
     client: reqwest::Client,
 }
 
-/// Whether others are ahead.
+/// Whether others are ahead. Nobody's word counts for more than one fetch in turn: a validator that claims
+/// a height and does not serve it cannot keep us from the others.
 struct Sync {
-    /// Highest head claimed, and by whom.
-    highest: Option<(Height, PublicKey)>,
+    /// Highest head that each validator claims.
+    claimed: BTreeMap<PublicKey, Height>,
+    /// Who was asked last.
+    asked: Option<PublicKey>,
     is_fetching: bool,
     /// When the head last moved, or a fetch last failed.
     since: Instant,
+}
+
+impl Sync {
+    fn claims(&mut self, from: PublicKey, height: Height) {
+        let claimed = self.claimed.entry(from).or_insert(height);
+        *claimed = height.max(*claimed);
+    }
+
+    fn highest(&self) -> Height {
+        self.claimed.values().max().copied().unwrap_or(0)
+    }
+
+    /// The next in turn of those who claim to have a height.
+    fn next_with(&self, height: Height) -> Option<PublicKey> {
+        let having = || self.claimed.iter().filter(|(_, claimed)| **claimed >= height).map(|(from, _)| *from);
+        having().find(|from| Some(*from) > self.asked).or_else(|| having().next())
+    }
 }
 
 impl Engine {
@@ -129,7 +149,7 @@ impl Engine {
             mempool: Mempool::default(),
             timers: Timers::default(),
             worked_out: BTreeMap::new(),
-            sync: Sync { highest: None, is_fetching: false, since: Instant::now() },
+            sync: Sync { claimed: BTreeMap::new(), asked: None, is_fetching: false, since: Instant::now() },
             vitals,
             client,
         };
@@ -160,14 +180,12 @@ impl Engine {
 
     async fn react(&mut self, event: Event) -> Result<(), NodeError> {
         match event {
-            Event::Consensus(message) => {
-                if message.height() > self.follower.height().saturating_add(1) {
-                    self.claim(message.height().saturating_sub(1), None);
-                }
+            Event::Consensus { from, message } => {
+                self.sync.claims(from, message.height().saturating_sub(1));
                 self.handle(Input::Received(*message)).await
             }
             Event::Head { from, height } => {
-                self.claim(height, Some(from));
+                self.sync.claims(from, height);
                 Ok(())
             }
             Event::ForwardedBatch(batch) => {
@@ -348,27 +366,20 @@ impl Engine {
 
     // Catching up.
 
-    fn claim(&mut self, height: Height, from: Option<PublicKey>) {
-        let Some(from) = from else { return };
-        if self.sync.highest.is_none_or(|(highest, _)| height > highest) {
-            self.sync.highest = Some((height, from));
-            self.vitals.highest_claimed = height;
-        }
-    }
-
     fn is_behind(&self) -> bool {
-        self.sync.highest.is_some_and(|(highest, _)| highest > self.follower.height())
+        self.sync.highest() > self.follower.height()
     }
 
     /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
     fn fetch_if_behind(&mut self) {
-        let Some((highest, from)) = self.sync.highest else { return };
         let next = self.follower.height().saturating_add(1);
-        let patience = Duration::from_millis(limits::PATIENCE_MS);
-        let is_far = highest > next;
-        if highest < next || self.sync.is_fetching || (!is_far && self.sync.since.elapsed() < patience) {
+        let is_far = self.sync.highest() > next && self.sync.asked.is_none();
+        let is_patient = self.sync.since.elapsed() < Duration::from_millis(limits::PATIENCE_MS);
+        if !self.is_behind() || self.sync.is_fetching || (is_patient && !is_far) {
             return;
         }
+        let Some(from) = self.sync.next_with(next) else { return };
+        self.sync.asked = Some(from);
         if let Some(url) = self.parts.peers.url_of(&from) {
             self.sync.is_fetching = true;
             sync::fetch(&self.client, url.to_owned(), next, &self.parts.events);
@@ -396,10 +407,9 @@ impl Engine {
                 }
             }
         }
-        if self.follower.height() == before {
-            // Believe somebody else next time.
-            self.sync.highest = None;
-        } else {
+        if self.follower.height() > before {
+            // More may follow at once.
+            self.sync.asked = None;
             tracing::info!(from = before, to = self.follower.height(), peer, "caught up");
         }
         Ok(())
@@ -438,6 +448,7 @@ impl Engine {
     fn publish_vitals(&mut self) {
         self.vitals.height = self.consensus.height();
         self.vitals.mempool = self.mempool.len();
+        self.vitals.highest_claimed = self.sync.highest();
         let vitals = &self.vitals;
         self.parts.vitals.send_if_modified(|shown| {
             let is_new = shown != vitals;

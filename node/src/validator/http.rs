@@ -307,7 +307,7 @@ async fn listen(mut socket: WebSocket, caller: PublicKey, events: mpsc::Sender<E
         };
         let event = match codec::decode(&bytes, MAX_FRAME_BYTES) {
             Ok(Frame::Head(height)) => Event::Head { from: caller, height },
-            Ok(Frame::Consensus(message)) => Event::Consensus(Box::new(message)),
+            Ok(Frame::Consensus(message)) => Event::Consensus { from: caller, message: Box::new(message) },
             Ok(Frame::Batch(batch)) => Event::ForwardedBatch(Box::new(batch)),
             Ok(Frame::Hello(_)) => return,
             Err(error) => {
