@@ -149,7 +149,7 @@ fn each_reason_not_to_send_has_its_error() {
     desk.add(vec![deposit(600)]);
     assert_eq!(
         desk.send(1),
-        Err(CannotSend::Fee { fee: desk.on_chain.estimate(desk.follower.state()).fee, balance: 3 })
+        Err(CannotSend::Fee { fee: desk.on_chain.estimate(desk.follower.state()).fee, balance: 1 })
     );
     let mut stranger = OnChain::new(key(5).public());
     stranger.add(vec![deposit(1)], &mut Write::default()).unwrap();
