@@ -5,6 +5,7 @@
 
 mod chain;
 mod measure;
+mod payments;
 
 use measure::Table;
 
@@ -13,5 +14,6 @@ fn main() {
     let signatures = measure::signatures(&mut table);
     chain::blocks(&mut table, &signatures);
     chain::certificates(&mut table, &signatures);
+    payments::mediated(&mut table, &signatures);
     table.print();
 }

@@ -12,6 +12,7 @@ const ROUNDS: usize = 15;
 
 /// What the signatures of this machine cost.
 pub(crate) struct Signatures {
+    pub(crate) sign: Duration,
     pub(crate) verify: Duration,
 }
 
@@ -92,5 +93,5 @@ pub(crate) fn signatures(table: &mut Table) -> Signatures {
     let verify = median_of_many(200, || consent.is_signed_by(&chain_id, &key.public(), &signature));
     table.add("sign a message", sign, per_second(sign, 1), "1 sign".to_owned());
     table.add("verify a message strictly", verify, per_second(verify, 1), times(verify, sign, "sign"));
-    Signatures { verify }
+    Signatures { sign, verify }
 }
