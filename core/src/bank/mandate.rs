@@ -171,7 +171,7 @@ impl Bank {
                 let asset = policy.asset;
                 let amount = agreement.withdrawable(asset, own);
                 let free = agreement.shared.hold(asset, own).is_none();
-                let risky = agreement.line(asset).insured(own) >= chain.parameters().risk;
+                let risky = agreement.line(asset).insured(own) > chain.parameters().risk;
                 if free && risky && amount > 0 {
                     spenders.push((*partner, asset, amount));
                 }
