@@ -1,9 +1,13 @@
 //! What the worker runs: one wallet, one chain, one writer. All parts share a [`Core`] on one thread;
 //! nothing of it is borrowed while something is awaited.
 
-pub mod batches;
+mod banks;
+mod batches;
 mod dispatch;
+mod machine;
 pub mod method;
+mod pay;
+mod sessions;
 mod sync;
 mod wallet;
 
@@ -14,12 +18,16 @@ use crate::explorer::Explorer;
 use crate::limits;
 use crate::store::Store;
 use crate::view::{Network, Status, WalletState};
+use batches::Delivery;
 use fair_core::chain::genesis::Purpose;
 use fair_core::crypto::SecretKey;
-use fair_core::types::{Hash, PublicKey};
+use fair_core::types::{Hash, PublicKey, TimeMs};
+use fair_core::wallet::Wallet as Machine;
 use futures_channel::mpsc;
 use futures_util::lock::Mutex;
+use sessions::Link;
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use sync::Sync;
 use wallet::Wallet;
@@ -45,6 +53,11 @@ pub struct Core {
     /// Wakes the loop that fetches blocks.
     wake: mpsc::UnboundedSender<()>,
     wallet: RefCell<Wallet>,
+    /// Runs while the wallet is unlocked and the chain is known.
+    machine: RefCell<Option<Machine>>,
+    delivery: RefCell<Delivery>,
+    links: RefCell<BTreeMap<PublicKey, Link>>,
+    timers: RefCell<BTreeSet<TimeMs>>,
     store: Rc<Store>,
     /// Held while the wallet's records are read, changed and stored.
     writing: Mutex<()>,
@@ -83,6 +96,10 @@ impl Core {
             sync: RefCell::new(sync),
             wake,
             wallet: RefCell::new(wallet),
+            machine: RefCell::new(None),
+            delivery: RefCell::default(),
+            links: RefCell::default(),
+            timers: RefCell::default(),
             store: wallet_store,
             writing: Mutex::new(()),
             persisted: Cell::new(None),

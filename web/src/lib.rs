@@ -17,7 +17,9 @@ pub mod changes;
 pub mod error;
 pub mod keys;
 pub mod limits;
+pub mod qr;
 pub mod record;
+pub mod request;
 pub mod view;
 
 #[cfg(target_arch = "wasm32")]

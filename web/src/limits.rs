@@ -60,11 +60,18 @@ pub const MAX_ACCOUNTS_PAGE: u64 = 100;
 pub const RECENT_BATCHES: usize = 20;
 /// Own batches listed at most.
 pub const MAX_SENT_LISTED: u64 = 200;
-/// Most actions in the draft.
-pub const MAX_DRAFT_ACTIONS: usize = 64;
 /// Waiting batches are sent again this often.
 pub const RESEND_BATCH_MS: u64 = 5_000;
 
+/// Bytes that may wait in the browser to be sent to a bank.
+pub const MAX_UNSENT_BYTES: usize = 8 << 20;
+/// How often it is looked whether the chain is far enough to talk to banks.
+pub const READY_INTERVAL_MS: u32 = 200;
+/// Payments in one page of the activity list.
+pub const MAX_ACTIVITY_PAGE: u64 = 100;
+/// Own invoices listed at most.
+pub const MAX_INVOICES_LISTED: usize = 50;
+/// Longest time that an invoice may be open.
+pub const MAX_INVOICE_SECONDS: u64 = 365 * 24 * 3600;
+
 const _: () = assert!(fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES < MAX_BLOCKS_BYTES);
-/// A batch that is not included within this many blocks expires, and its actions return to the draft.
-pub const BATCH_LIFE_HEIGHTS: u64 = 60;

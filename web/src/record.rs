@@ -15,11 +15,9 @@
 //!   17 │ hash of a header 32                 evidence of a fork: two headers with certificates
 //! fair-<name>: one person's
 //!   20                                       vault: the sealed words
-//!   21                                       flags and pinned chain of the wallet
-//!   22 │ id u64                              action waiting in the draft
-//!   23 │ nonce u64                           own batch, exactly as signed, and what became of it
-//!   24 │ key of the caller                   nonce of the batch made for it, u64
-//!   30 │ …                                   channels and payments, as the wallet machine names them
+//!   21                                       what is known of the wallet without its password
+//!   22 │ request 16                          empty: a direct rebalance was begun under this name
+//!   30 │ …                                   everything of the wallet machine (core::wallet), as it names it
 //! ```
 
 use fair_core::types::{Hash, Height, PublicKey};
@@ -112,29 +110,9 @@ pub fn profile() -> Vec<u8> {
     vec![0x21]
 }
 
-/// Table of the draft.
-pub fn drafts() -> Vec<u8> {
-    vec![0x22]
-}
-
-/// An action of the draft.
-pub fn draft(id: u64) -> Vec<u8> {
-    [&[0x22][..], &id.to_be_bytes()].concat()
-}
-
-/// Table of own batches.
-pub fn sent_batches() -> Vec<u8> {
-    vec![0x23]
-}
-
-/// An own batch.
-pub fn sent_batch(nonce: u64) -> Vec<u8> {
-    [&[0x23][..], &nonce.to_be_bytes()].concat()
-}
-
-/// Nonce of the batch that was made for a caller's key.
-pub fn sent_key(key: &str) -> Vec<u8> {
-    [&[0x24][..], key.as_bytes()].concat()
+/// A caller's key of a direct rebalance that was begun.
+pub fn splice(request: &[u8; 16]) -> Vec<u8> {
+    [&[0x22][..], request].concat()
 }
 
 /// Table of the wallet machine.

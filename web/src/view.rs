@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use fair_core::types::{AssetId, Hash, PublicKey};
+use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 /// An integer that is a number, not a bigint, in JavaScript. Exact below 2^53.
@@ -168,6 +169,159 @@ shapes! {
         operations: Vec<SentOperation>,
         error: Option<Error>,
     }
+    Parts {
+        insured: u64,
+        uninsured: u64,
+        in_flight: u64,
+        can_receive: u64,
+        owed: u64,
+        incoming: u64,
+    }
+    Balance { asset: Asset, onchain: u64, parts: Parts, can_send: u64, banks: Vec<BankBalance> }
+    BankBalance { bank: AccountRef, connection: Connection, parts: Parts, can_send: u64 }
+    Channel {
+        bank: Bank,
+        connection: Connection,
+        side: &'static str,
+        epoch: Num,
+        frame: Num,
+        assets: Vec<ChannelAsset>,
+        problem: Option<Error>,
+        at: Option<VerifiedAt>,
+    }
+    ChannelAsset {
+        asset: AssetId,
+        insurance: u64,
+        ondelta: i64,
+        offdelta: i64,
+        delta: i64,
+        balance: i64,
+        parts: Parts,
+        can_send: u64,
+        credit_limit: u64,
+        insure_above: Option<u64>,
+        credit_received: u64,
+        insurance_price: u64,
+        insurance_requested: bool,
+        withdrawal: Option<Withdrawal>,
+        locks: Vec<Lock>,
+    }
+    Lock { direction: &'static str, amount: u64, hash: Hash, expiry: Num, expires_at: Num }
+    Withdrawal {
+        amount: u64,
+        state: &'static str,
+        expires_at: Num,
+        expires_time: Num,
+        target: Option<AccountRef>,
+    }
+    Invoice {
+        text: String,
+        id: String,
+        asset: Asset,
+        amount: Option<u64>,
+        description: Option<String>,
+        payee: AccountRef,
+        banks: Vec<AccountRef>,
+        created: Num,
+        expires: Num,
+        origin: Option<String>,
+        hash: Hash,
+    }
+    OwnInvoice {
+        #[serde(flatten)]
+        invoice: Invoice,
+        key: String,
+        state: &'static str,
+        received: u64,
+        link: String,
+        qr: Qr,
+    }
+    Address { text: String, qr: Qr }
+    Quote {
+        asset: Asset,
+        amount: u64,
+        fee: u64,
+        route: Vec<AccountRef>,
+        assurance: Assurance,
+        latest_end: Num,
+        provable: bool,
+    }
+    Assurance { insured: u64, uninsured: u64 }
+    Payment {
+        id: String,
+        direction: &'static str,
+        kind: &'static str,
+        asset: AssetId,
+        amount: u64,
+        fee: u64,
+        counterparty: Option<AccountRef>,
+        description: Option<String>,
+        state: &'static str,
+        error: Option<Error>,
+        created_at: Num,
+        ended_at: Option<Num>,
+        latest_end: Option<Num>,
+    }
+    PaymentDetails {
+        #[serde(flatten)]
+        payment: Payment,
+        hash: Option<Hash>,
+        proof: Option<String>,
+        preimage: Option<String>,
+        invoice: Option<String>,
+        route: Vec<AccountRef>,
+        attempts: Vec<Attempt>,
+        lock_expiry: Option<LockExpiry>,
+        assurance: Option<Assurance>,
+        height: Option<Num>,
+    }
+    Attempt { route: Vec<AccountRef>, state: &'static str, error: Option<Error>, started_at: Num }
+    LockExpiry { usable: Num, time: Num }
+    ActivityPage { payments: Vec<Payment>, next: Option<String> }
+}
+
+/// A QR code: rows of modules, 1 is dark, without quiet zone. The modules are a `Uint8Array`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Qr {
+    /// Modules in a row.
+    pub size: usize,
+    /// Row by row.
+    pub modules: Vec<u8>,
+}
+
+impl Serialize for Qr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Bytes<'a>(&'a [u8]);
+        impl Serialize for Bytes<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+        let mut fields = serializer.serialize_struct("Qr", 2)?;
+        fields.serialize_field("size", &Num::from(self.size))?;
+        fields.serialize_field("modules", &Bytes(&self.modules))?;
+        fields.end()
+    }
+}
+
+/// What a pasted or scanned text means.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Decoded {
+    Invoice { invoice: Box<Invoice> },
+    Address { text: String, payee: AccountRef, banks: Vec<AccountRef> },
+}
+
+/// How the session with a bank does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum Connection {
+    Connecting,
+    Online,
+    Offline,
+    Suspended,
 }
 
 /// Whether there is a wallet, and its key in memory.

@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::method::{BlockId, DraftOperation, Method};
+use super::pay::Order;
 use crate::error::Error;
 use crate::events::{now_ms, to_js};
 use crate::explorer::parameters;
@@ -9,6 +10,7 @@ use crate::limits;
 use crate::record;
 use crate::view::{Account, Block, BlockSummary, Mention, RawState};
 use fair_core::types::{Hash, Height, Parties};
+use fair_core::wallet::Credit;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -34,7 +36,7 @@ impl Core {
             Method::Wipe => Ok(to_js(&self.wipe().await?)),
             Method::Words(p) => Ok(to_js(&self.words(&p.password)?)),
             Method::ChangePassword(p) => Ok(to_js(&self.change_password(&p.old, &p.new).await?)),
-            Method::RawState => Ok(to_js(&self.raw_state()?)),
+            Method::RawState => Ok(to_js(&self.raw_state().await?)),
             Method::SyncState => Ok(to_js(&self.sync_state())),
             Method::SetRelays(p) => Ok(to_js(&self.set_relays(p.urls).await?)),
             Method::DismissFailure => Ok(to_js(&self.dismiss_failure().await?)),
@@ -45,15 +47,60 @@ impl Core {
                 }
             },
             Method::DraftRemove(p) => Ok(to_js(&self.draft_remove(p.id).await?)),
-            Method::SignAndSend(p) => {
-                let sent = self.sign_and_send(&p.key).await?;
-                let core = self.clone();
-                wasm_bindgen_futures::spawn_local(async move { core.deliver_batches().await });
-                Ok(to_js(&sent))
-            }
-            Method::Batches(p) => Ok(to_js(&self.sent_batches(p.limit)?)),
+            Method::SignAndSend(p) => Ok(to_js(&self.sign_and_send(&p.key).await?)),
+            Method::Batches(p) => Ok(to_js(&self.sent_batches(p.limit).await?)),
             Method::Faucet(p) => Ok(to_js(&self.faucet(p.asset).await?)),
-            asked => self.call_explorer(asked).await,
+            asked @ (Method::Head
+            | Method::Block(_)
+            | Method::Blocks(_)
+            | Method::Account(_)
+            | Method::Accounts(_)
+            | Method::ChannelOnChain(_)
+            | Method::Validators
+            | Method::Parameters
+            | Method::Banks
+            | Method::Assets) => self.call_explorer(asked).await,
+            asked => self.call_channels(asked).await,
+        }
+    }
+
+    /// Banks, invoices and payments.
+    async fn call_channels(self: &Rc<Self>, method: Method) -> Result<JsValue, Error> {
+        match method {
+            Method::Balances => Ok(to_js(&self.balances()?)),
+            Method::Channels => Ok(to_js(&self.channels()?)),
+            Method::AddBank(p) => {
+                let credit = p.credit.into_iter().map(Into::into).collect();
+                Ok(to_js(&self.add_bank(&p.bank, credit).await?))
+            }
+            Method::SetCredit(p) => {
+                let credit = Credit { asset: p.asset, limit: p.limit, insure_above: p.insure_above };
+                Ok(to_js(&self.set_credit(&p.bank, credit).await?))
+            }
+            Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset).await?)),
+            Method::RequestWithdrawal(p) => Ok(to_js(&self.request_withdrawal(&p.bank, p.asset, p.amount).await?)),
+            Method::Splice(p) => {
+                let account = p.account.as_deref();
+                Ok(to_js(&self.splice(&p.key, p.asset, p.amount, &p.from, &p.to, account).await?))
+            }
+            Method::Address => Ok(to_js(&self.address()?)),
+            Method::CreateInvoice(p) => {
+                let made = self.create_invoice(&p.key, p.asset, p.amount, p.description, p.expires_in_seconds).await?;
+                Ok(to_js(&made))
+            }
+            Method::Invoices => Ok(to_js(&self.invoices()?)),
+            Method::Decode(p) => Ok(to_js(&self.decode(&p.text)?)),
+            Method::Quote(p) => {
+                let order = Order { text: &p.text, amount: p.amount, asset: p.asset };
+                Ok(to_js(&self.quote(&order)?))
+            }
+            Method::Pay(p) => {
+                let order = Order { text: &p.text, amount: p.amount, asset: p.asset };
+                Ok(to_js(&self.pay(&p.key, &order, p.max_fee, p.description).await?))
+            }
+            Method::Activity(p) => Ok(to_js(&self.activity(p.before.as_deref(), p.limit)?)),
+            Method::Payment(p) => Ok(to_js(&self.payment_details(&p.id)?)),
+            other => Err(Error::new("engine.unknown_method", format!("{other:?} is not about channels."))),
         }
     }
 
@@ -141,12 +188,15 @@ impl Core {
     }
 
     /// Everything stored but the words, as text.
-    fn raw_state(&self) -> Result<RawState, Error> {
+    async fn raw_state(&self) -> Result<RawState, Error> {
         let state = serde_json::json!({
             "status": self.status(),
             "sync": self.sync_state(),
             "draft": self.draft().ok(),
-            "batches": self.sent_batches(limits::MAX_SENT_LISTED).unwrap_or_default(),
+            "batches": self.sent_batches(limits::MAX_SENT_LISTED).await.unwrap_or_default(),
+            "channels": self.channels().unwrap_or_default(),
+            "invoices": self.invoices().unwrap_or_default(),
+            "payments": self.activity(None, limits::MAX_ACTIVITY_PAGE).ok(),
         });
         let json = serde_json::to_string_pretty(&state).map_err(|error| {
             Error::new("engine.raw_state", format!("The state cannot be written as text: {error}."))

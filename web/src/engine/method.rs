@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use fair_core::types::AssetId;
+use fair_core::wallet::Credit;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
@@ -39,6 +40,21 @@ pub enum Method {
     SignAndSend(CallerKey),
     Batches(Limit),
     Faucet(OneAsset),
+    Balances,
+    Channels,
+    AddBank(AddBank),
+    SetCredit(SetCredit),
+    RequestInsurance(BankAsset),
+    RequestWithdrawal(BankAmount),
+    Splice(Splice),
+    Address,
+    CreateInvoice(CreateInvoice),
+    Invoices,
+    Decode(Text),
+    Quote(PayRequest),
+    Pay(Pay),
+    Activity(Activity),
+    Payment(PaymentId),
 }
 
 /// Parameters whose fields are documented in `www/js/api.d.ts`.
@@ -69,6 +85,37 @@ parameters! {
     CallerKey { key: String }
     Limit { limit: u64 }
     OneAsset { asset: AssetId }
+    AddBank { bank: String, credit: Vec<BankCredit> }
+    BankCredit { asset: AssetId, limit: u64, insure_above: Option<u64> }
+    SetCredit { bank: String, asset: AssetId, limit: u64, insure_above: Option<u64> }
+    BankAsset { bank: String, asset: AssetId }
+    BankAmount { bank: String, asset: AssetId, amount: u64 }
+    Splice { key: String, asset: AssetId, amount: u64, from: String, to: String, account: Option<String> }
+    CreateInvoice {
+        key: String,
+        asset: AssetId,
+        amount: Option<u64>,
+        description: Option<String>,
+        expires_in_seconds: u64,
+    }
+    Text { text: String }
+    PayRequest { text: String, amount: Option<u64>, asset: Option<AssetId> }
+    Pay {
+        key: String,
+        text: String,
+        amount: Option<u64>,
+        asset: Option<AssetId>,
+        max_fee: u64,
+        description: Option<String>,
+    }
+    Activity { before: Option<String>, limit: u64 }
+    PaymentId { id: String }
+}
+
+impl From<BankCredit> for Credit {
+    fn from(credit: BankCredit) -> Self {
+        Self { asset: credit.asset, limit: credit.limit, insure_above: credit.insure_above }
+    }
 }
 
 /// A block by height or hash.
@@ -124,6 +171,21 @@ impl Method {
             "signAndSend" => Self::SignAndSend(read(parameters)?),
             "batches" => Self::Batches(read(parameters)?),
             "faucet" => Self::Faucet(read(parameters)?),
+            "balances" => Self::Balances,
+            "channels" => Self::Channels,
+            "addBank" => Self::AddBank(read(parameters)?),
+            "setCredit" => Self::SetCredit(read(parameters)?),
+            "requestInsurance" => Self::RequestInsurance(read(parameters)?),
+            "requestWithdrawal" => Self::RequestWithdrawal(read(parameters)?),
+            "splice" => Self::Splice(read(parameters)?),
+            "address" => Self::Address,
+            "createInvoice" => Self::CreateInvoice(read(parameters)?),
+            "invoices" => Self::Invoices,
+            "decode" => Self::Decode(read(parameters)?),
+            "quote" => Self::Quote(read(parameters)?),
+            "pay" => Self::Pay(read(parameters)?),
+            "activity" => Self::Activity(read(parameters)?),
+            "payment" => Self::Payment(read(parameters)?),
             other => {
                 return Err(Error::new("engine.unknown_method", format!("This version has no method {other}.")));
             }
@@ -142,6 +204,10 @@ impl Method {
                 | Self::Batches(_)
                 | Self::Assets
                 | Self::Banks
+                | Self::Balances
+                | Self::Channels
+                | Self::Invoices
+                | Self::Activity(_)
         )
     }
 }

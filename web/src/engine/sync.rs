@@ -238,13 +238,14 @@ impl Core {
             self.drop_relay(url, error.clone(), None);
             return Err(error);
         }
-        let _writing = self.writing.lock().await;
+        let writing = self.writing.lock().await;
         if self.chain.borrow().is_none() {
             let chain = Chain::begin(genesis, self.chain_store.clone()).await?;
             *self.chain.borrow_mut() = Some(Rc::new(chain));
             self.emit_status();
         }
-        Ok(())
+        drop(writing);
+        self.start_machine().await
     }
 
     async fn fetch_when_waked(self: Rc<Self>, mut waked: mpsc::UnboundedReceiver<()>) {
@@ -344,7 +345,7 @@ impl Core {
             }
         }
         self.look_at_head();
-        self.track_batches().await;
+        self.feed_machine().await;
         let at_head = self.sync.borrow().target().is_none_or(|target| target <= chain.height());
         if at_head {
             match chain.block(chain.height()).await {

@@ -1,7 +1,6 @@
 //! The wallet itself: words, password, account key, and when the key is in memory.
 
 use super::Core;
-use super::batches::Batches;
 use crate::changes::Changes;
 use crate::error::{Datum, Error};
 use crate::keys::Words;
@@ -28,7 +27,6 @@ pub(super) struct Wallet {
     profile: Profile,
     /// Words and account key while it is unlocked.
     open: Option<(Words, SecretKey)>,
-    pub(super) batches: Batches,
 }
 
 impl Wallet {
@@ -43,7 +41,7 @@ impl Wallet {
             })?,
             None => Profile::default(),
         };
-        Ok(Self { vault, profile, open: None, batches: Batches::load(store).await? })
+        Ok(Self { vault, profile, open: None })
     }
 
     pub(super) fn account(&self) -> Option<PublicKey> {
@@ -176,12 +174,16 @@ impl Core {
 
     /// Begins everything that needs the key.
     async fn unlocked(self: &Rc<Self>) -> Result<(), Error> {
+        self.start_machine().await?;
+        self.feed_machine().await;
         self.emit_draft();
         Ok(())
     }
 
     /// Ends everything that needs the key.
     fn locked(&self) {
+        self.end_sessions();
+        *self.machine.borrow_mut() = None;
         self.emit_draft();
     }
 }
@@ -191,7 +193,7 @@ fn no_wallet() -> Error {
 }
 
 /// Fresh randomness from the browser.
-fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+pub(super) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes).map_err(|error| {
         Error::new(
             "engine.no_entropy",

@@ -1,6 +1,7 @@
 //! A WebSocket of binary messages with a bounded queue: whoever sends faster than we read, or more than
 //! allowed at once, is cut off.
 
+use crate::limits;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -84,9 +85,30 @@ impl Socket {
         self.incoming.next().await.unwrap_or_else(|| Incoming::Closed("cut off".to_owned()))
     }
 
-    /// Gives a message to the browser to be sent; `false` when the socket is not open.
-    pub fn send(&self, bytes: &[u8]) -> bool {
-        self.socket.ready_state() == WebSocket::OPEN && self.socket.send_with_u8_array(bytes).is_ok()
+    /// The sending end.
+    pub fn sender(&self) -> Sender {
+        Sender { socket: self.socket.clone() }
+    }
+}
+
+/// The sending end of a socket. It does not keep the socket open.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    socket: WebSocket,
+}
+
+impl Sender {
+    /// Gives a message to the browser to be sent. A line that takes nothing any more is cut.
+    pub fn send(&self, bytes: &[u8]) {
+        let full = self.socket.buffered_amount() as usize > limits::MAX_UNSENT_BYTES;
+        if full || self.socket.send_with_u8_array(bytes).is_err() {
+            drop(self.socket.close());
+        }
+    }
+
+    /// Closes the socket; its reader is told.
+    pub fn close(&self) {
+        drop(self.socket.close());
     }
 }
 
