@@ -73,7 +73,16 @@ impl Chain {
                     codec::decode(&bytes, core_limits::MAX_HEADER_BYTES).map_err(|error| damaged(&error))?;
                 let stored = store.all(&[record::STATE]).await?;
                 let entries = stored.iter().map(|(key, value)| (key.get(1..).unwrap_or_default(), value.as_slice()));
-                Follower::restore(&genesis, head, entries).map_err(|error| damaged(&error))?
+                let height = head.height;
+                let mut follower = Follower::restore(&genesis, head, entries).map_err(|error| damaged(&error))?;
+                let window = u64::from(genesis.parameters.proof_window_heights);
+                let recent = (record::block(height.saturating_sub(window)), record::block(height.saturating_add(1)));
+                let recent = store.range(&recent.0, &recent.1, u32::MAX).await?;
+                let recent = recent.iter().rev().map(|(_, bytes)| block::decode(bytes));
+                let recent = recent.collect::<Result<Vec<_>, _>>()?;
+                let recent = recent.into_iter().map(|stored| (stored.certified.block.header, stored.undo));
+                follower.recall(recent).map_err(|error| damaged(&error))?;
+                follower
             }
         };
         Ok(Some(Self::new(genesis, follower, store)))

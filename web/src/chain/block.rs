@@ -14,7 +14,8 @@ use fair_core::limits;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
 
-/// Outcomes are about as long as the batches they belong to; eight times is more than they can take.
+/// Outcomes and the way back are about as long as the batches they belong to; eight times is more than
+/// they can take.
 const MAX_STORED_BYTES: usize = limits::MAX_CERTIFIED_BLOCK_BYTES * 8;
 
 /// A verified block.
@@ -24,12 +25,15 @@ pub struct StoredBlock {
     pub certified: CertifiedBlock,
     /// What became of each batch.
     pub outcomes: Vec<BatchOutcome>,
+    /// The way back to the state before ([`fair_core::chain::follow::Follower::recall`]).
+    pub undo: Vec<u8>,
 }
 
 /// Adds a verified block, its indexes, the state it changes and the new head.
 pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
     let header = step.header();
-    let stored = StoredBlock { certified: certified.clone(), outcomes: step.outcomes().to_vec() };
+    let stored =
+        StoredBlock { certified: certified.clone(), outcomes: step.outcomes().to_vec(), undo: step.encoded_undo() };
     changes.put(record::block(header.height), codec::encode(&stored));
     changes.put(record::block_hash(&header.hash()), header.height.to_be_bytes().to_vec());
     for (index, signed) in (0..).zip(&certified.block.batches) {

@@ -244,6 +244,9 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         }
         Refusal::NotABank { .. } => Error::new("channel.not_a_bank", "This account is not a bank."),
         Refusal::NoAsset => Error::new("channel.no_asset", "Name at least one asset."),
+        Refusal::CreditTooLarge { asset } => {
+            Error::new("input.credit", "A limit cannot be larger than any supply.").with("asset", u64::from(asset.0))
+        }
         Refusal::WithdrawalUnderWay => {
             Error::passing("channel.withdrawal_under_way", "A withdrawal from this bank is under way already.")
         }

@@ -93,6 +93,8 @@ impl Core {
             key: request::text(&verified.body().id.0),
             state: match own.state {
                 InvoiceState::Open if expired => "expired",
+                // Its secret is out, so it takes no payment any more.
+                InvoiceState::Void => "expired",
                 InvoiceState::Open => "open",
                 InvoiceState::Pending => "pending",
                 InvoiceState::Paid => "paid",
