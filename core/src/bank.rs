@@ -30,7 +30,7 @@ use crate::entropy::Entropy;
 use crate::ledger::operation::{Deposit, Operation};
 use crate::ledger::receipt::BatchOutcome;
 use crate::peers::{Chain, Outbox, Peers};
-use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
+use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs, UsableHeight};
 use forward::Forwards;
 use mandate::Mandates;
 use std::collections::BTreeSet;
@@ -335,6 +335,12 @@ impl Bank {
     /// Payments under way.
     pub fn forwards(&self) -> impl Iterator<Item = &Forward> {
         self.forwards.iter()
+    }
+
+    /// U from which the next rebalance may start by itself; `None` when it starts only on request.
+    pub fn next_rebalance(&self) -> Option<UsableHeight> {
+        let every = self.config.rebalance_every_blocks;
+        (every > 0).then(|| self.mandates.started.saturating_add(every))
     }
 
     fn known(&self, peer: &PublicKey) -> Result<(), Refusal> {

@@ -4,8 +4,9 @@ use crate::error::NodeError;
 use crate::genesis::{self, Plan};
 use crate::home::{Home, Kind};
 use crate::presets::Preset;
-use crate::{status, validator};
+use crate::{bank, operator, status, validator, wallet};
 use clap::{Args, Parser, Subcommand};
+use fair_core::types::PublicKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -24,9 +25,13 @@ enum Command {
     /// Make a genesis document: of members that exist, or with homes for a whole local network
     Genesis(Genesis),
     /// Run the process of a home
-    Run(OfHome),
+    Run(Run),
     /// Say how the process of a home is
     Status(Status),
+    /// Let the bank of a home that runs rebalance now
+    Rebalance(OfHome),
+    /// Let the bank of a home that runs give play money to an account; test networks only
+    Faucet(Faucet),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +48,12 @@ struct Init {
     /// Where others reach it, when that is another address
     #[arg(long)]
     url: Option<String>,
+    /// A wallet's relay
+    #[arg(long, required_if_eq("kind", "wallet"))]
+    relay: Option<String>,
+    /// Genesis document of a network that exists already
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +89,15 @@ struct OfHome {
 }
 
 #[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    of: OfHome,
+    /// A wallet's relay, instead of the home's
+    #[arg(long)]
+    relay: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Status {
     #[command(flatten)]
     of: OfHome,
@@ -86,12 +106,25 @@ struct Status {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Faucet {
+    #[command(flatten)]
+    of: OfHome,
+    /// Public key of the account
+    #[arg(long)]
+    account: PublicKey,
+    /// Number of the asset
+    #[arg(long, default_value_t = 1)]
+    asset: u32,
+}
+
 impl Arguments {
     /// Does what was asked for.
     pub(crate) fn run(self) -> Result<(), NodeError> {
         match self.command {
             Command::Init(init) => {
-                let member = genesis::init(&init.home, init.kind, init.listen, init.url)?;
+                let Init { home, kind, listen, url, relay, genesis: network } = init;
+                let member = genesis::init(&home, kind, listen, url, relay, network.as_deref())?;
                 println!("{}", serde_json::to_string_pretty(&member).unwrap_or_default());
                 Ok(())
             }
@@ -109,14 +142,19 @@ impl Arguments {
                 println!("chain {} in {}", genesis.chain_id(), plan.out.display());
                 Ok(())
             }
-            Command::Run(OfHome { home }) => run(&home),
+            Command::Run(Run { of, relay }) => run(&of.home, relay),
+            Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
+            Command::Faucet(Faucet { of, account, asset }) => {
+                operator::post(&of.home, "/v1/faucet", &serde_json::json!({ "account": account, "asset": asset }))
+            }
             Command::Status(asked) => status::print(&asked.of.home, asked.json),
         }
     }
 }
 
-fn run(path: &std::path::Path) -> Result<(), NodeError> {
-    let (home, config) = Home::open(path)?;
+fn run(path: &std::path::Path, relay: Option<String>) -> Result<(), NodeError> {
+    let (home, mut config) = Home::open(path)?;
+    config.relay = relay.or(config.relay);
     log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -124,10 +162,8 @@ fn run(path: &std::path::Path) -> Result<(), NodeError> {
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     match config.kind {
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),
-        Kind::Bank => Err(NodeError::Content {
-            path: home.path().join("config.toml"),
-            reason: "this program does not run banks".to_owned(),
-        }),
+        Kind::Bank => runtime.block_on(bank::run(&home, &config)),
+        Kind::Wallet => runtime.block_on(wallet::run(&home, &config)),
     }
 }
 

@@ -77,6 +77,12 @@ pub(crate) enum NodeError {
         /// Public half.
         key: String,
     },
+    /// The home's account is no bank of this chain.
+    #[error("the account {key} is not registered as a bank of this network")]
+    NotABank {
+        /// Whose.
+        key: String,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -119,6 +125,12 @@ pub(crate) enum NodeError {
         /// Why.
         reason: String,
     },
+    /// A running process does not do what it was asked.
+    #[error("{reason}")]
+    Refused {
+        /// Its words.
+        reason: String,
+    },
     /// The system refuses threads or randomness.
     #[error("the system refuses {what}: {reason}")]
     System {
@@ -135,11 +147,11 @@ impl NodeError {
         match self {
             Self::File { .. } | Self::Exists { .. } | Self::NoHome { .. } | Self::NotPrivate { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
-            Self::WrongGenesis { .. } | Self::NotAValidator { .. } => 4,
+            Self::WrongGenesis { .. } | Self::NotAValidator { .. } | Self::NotABank { .. } => 4,
             Self::Store(_) | Self::Damaged { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Consensus(_) | Self::Fork { .. } => 7,
-            Self::NoAnswer { .. } => 8,
+            Self::NoAnswer { .. } | Self::Refused { .. } => 8,
             Self::System { .. } => 1,
         }
     }

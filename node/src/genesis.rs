@@ -29,10 +29,26 @@ pub(crate) struct Plan {
     pub(crate) base_port: u16,
 }
 
-/// Makes one home.
-pub(crate) fn init(path: &Path, kind: Kind, listen: SocketAddr, url: Option<String>) -> Result<Member, NodeError> {
+/// Makes one home. A network that exists already can be put into it.
+pub(crate) fn init(
+    path: &Path,
+    kind: Kind,
+    listen: SocketAddr,
+    url: Option<String>,
+    relay: Option<String>,
+    network: Option<&Path>,
+) -> Result<Member, NodeError> {
+    let bytes = network.map(|file| {
+        let bytes = std::fs::read(file).map_err(|error| NodeError::File { path: file.to_owned(), error })?;
+        Genesis::decode(&bytes)?;
+        Ok::<_, NodeError>(bytes)
+    });
+    let bytes = bytes.transpose()?;
     let url = url.unwrap_or_else(|| format!("http://{listen}"));
-    let (_, member) = Home::create(path, kind, listen, url, AccountKey::Fresh)?;
+    let (home, member) = Home::create(path, kind, listen, url, AccountKey::Fresh, relay)?;
+    if let Some(bytes) = bytes {
+        home.place_genesis(&bytes)?;
+    }
     Ok(member)
 }
 
@@ -87,7 +103,8 @@ fn local_network(plan: &Plan) -> Result<(Vec<Member>, Vec<Home>), NodeError> {
     let mut homes = Vec::new();
     let mut make = |name: String, offset: u16, kind, account| -> Result<(), NodeError> {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.base_port.saturating_add(offset)));
-        let (home, member) = Home::create(&plan.out.join(name), kind, listen, format!("http://{listen}"), account)?;
+        let (home, member) =
+            Home::create(&plan.out.join(name), kind, listen, format!("http://{listen}"), account, None)?;
         members.push(member);
         homes.push(home);
         Ok(())

@@ -9,7 +9,9 @@
 //!   keys/              0700, each file 0600: 64 hexadecimal digits, an ed25519 seed
 //!     signing.key      validator: signs blocks
 //!     account.key      the account. A validator's process never reads it; it may be kept elsewhere
-//!   onchain/db.sqlite  validator: blocks, state, consensus log
+//!   bank.toml          bank: what its operator decides; may be missing
+//!   onchain/db.sqlite  blocks and state; validator: consensus log
+//!   offchain/db.sqlite bank: channels and everything else that it must not lose
 //! ```
 
 use crate::error::NodeError;
@@ -38,6 +40,8 @@ pub(crate) enum Kind {
     Validator,
     /// Mediates payments; holds the key of its account.
     Bank,
+    /// Somebody's wallet without a person: sells and, on test networks, pays back.
+    Wallet,
 }
 
 /// `config.toml`.
@@ -52,6 +56,9 @@ pub(crate) struct Config {
     pub(crate) url: String,
     /// Public key of the account: a validator's fees go there.
     pub(crate) account: PublicKey,
+    /// A wallet's way to the network: the URL of a relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) relay: Option<String>,
 }
 
 /// `member.json`: what others need to know to put it into a genesis document.
@@ -91,6 +98,7 @@ impl Home {
         listen: SocketAddr,
         url: String,
         account: AccountKey,
+        relay: Option<String>,
     ) -> Result<(Self, Member), NodeError> {
         let home = Self { path: path.to_owned() };
         if home.file(CONFIG).exists() || home.file("keys").exists() {
@@ -104,7 +112,7 @@ impl Home {
                 write_key(&home.file(SIGNING_KEY), &key)?;
                 Some(key.public())
             }
-            Kind::Bank => None,
+            Kind::Bank | Kind::Wallet => None,
         };
         let account = match account {
             AccountKey::Fresh => {
@@ -122,7 +130,7 @@ impl Home {
         let text = serde_json::to_string_pretty(&member).unwrap_or_default();
         write_new(&home.file(MEMBER), text.as_bytes(), 0o644)?;
         // The configuration comes last: a folder without it is no home.
-        home.write_config(&Config { kind, listen, url, account })?;
+        home.write_config(&Config { kind, listen, url, account, relay })?;
         Ok((home, member))
     }
 
@@ -172,8 +180,7 @@ impl Home {
         self.key(SIGNING_KEY)
     }
 
-    /// Key of the account; a bank's process needs it.
-    #[allow(dead_code, reason = "validators never read it")]
+    /// Key of the account; a bank's process needs it, a validator's never reads it.
     pub(crate) fn account_key(&self) -> Result<SecretKey, NodeError> {
         self.key(ACCOUNT_KEY)
     }

@@ -44,5 +44,30 @@ pub(crate) const FETCH_TIMEOUT_MS: u64 = 20_000;
 pub(crate) const FETCH_BYTES: usize = 2 * BYTES_PER_ANSWER + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES;
 /// Heights for which it stays on record what was signed.
 pub(crate) const SIGNED_HEIGHTS: u64 = 10_000;
+/// Things that wait for a host's loop; who brings more waits.
+pub(crate) const HOST_QUEUE: usize = 1024;
+/// Inputs whose writes share one commit at most.
+pub(crate) const HOST_GROUP: usize = 128;
+/// Payloads that wait for one peer; a peer that lets more come together is hung up on.
+pub(crate) const LINE_QUEUE: usize = 256;
+/// Sessions of a bank, standing or being made; more are refused.
+pub(crate) const BANK_LINES: usize = 16_384;
+/// Between two pings on a line.
+pub(crate) const LINE_PING_MS: u64 = 25_000;
+/// A line on which nothing came for this long, not even a pong, is given up.
+pub(crate) const LINE_SILENCE_MS: u64 = 80_000;
+/// How long a validator or relay may take to answer about a batch.
+pub(crate) const SUBMIT_TIMEOUT_MS: u64 = 10_000;
+/// What a block may be late, beyond K.max_idle_ms, before another source is asked.
+pub(crate) const LATE_BLOCK_MS: u64 = 5_000;
+/// Pause before the next source of blocks is asked.
+pub(crate) const FOLLOW_PAUSE_MS: u64 = 300;
+/// Longest JSON request.
+pub(crate) const JSON_BYTES: usize = 16 << 10;
+/// Requests to a faucet in a minute, from everybody together.
+pub(crate) const FAUCET_PER_MINUTE: usize = 600;
+/// Invoices and payments asked of a counterpart in a minute, by everybody together.
+pub(crate) const COUNTERPART_PER_MINUTE: usize = 300;
 
+const _: () = assert!(LINE_PING_MS * 3 < LINE_SILENCE_MS);
 const _: () = assert!(FETCH_BYTES > BYTES_PER_ANSWER + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES);

@@ -5,16 +5,22 @@
 //!
 //! **Invariant**: what a process promises is durable ([`store`]) before it leaves.
 
+mod bank;
 mod cli;
 mod clock;
 mod error;
 mod genesis;
 mod home;
+mod host;
 mod limits;
+mod local;
+mod operator;
+mod page;
 mod presets;
 mod status;
 mod store;
 mod validator;
+mod wallet;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -84,7 +84,7 @@ fn check_membership(validators: &[Validator], identity: &Identity) -> Result<(),
 }
 
 /// SIGINT or SIGTERM.
-async fn stop_asked() {
+pub(crate) async fn stop_asked() {
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
     match terminate {
         Ok(mut terminate) => tokio::select! {

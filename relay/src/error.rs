@@ -69,6 +69,13 @@ impl ApiError {
         }
     }
 
+    /// The same, said by the faucet.
+    pub(crate) fn of_faucet(mut self) -> Self {
+        self.problem.code = "faucet.limited".to_owned();
+        self.problem.data = serde_json::json!({ "retryAfter": self.retry_after_s });
+        self
+    }
+
     /// No validator or bank answered.
     pub(crate) fn bad_gateway(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, code, message, Retryable::Yes)

@@ -14,8 +14,8 @@ pub const MAX_BLOCKS_ANSWER_BYTES: usize = BLOCKS_ANSWER_BYTES + fair_core::limi
 pub const MAX_JSON_ANSWER_BYTES: usize = 64 << 10;
 /// Longest JSON request.
 pub const MAX_JSON_REQUEST_BYTES: usize = 4 << 10;
-/// Longest message in a pipe to a bank.
-pub const MAX_PEER_MESSAGE_BYTES: usize = 256 << 10;
+/// Longest message in a pipe to a bank: what a session makes of its longest payload.
+pub const MAX_PEER_MESSAGE_BYTES: usize = fair_core::limits::MAX_SESSION_MESSAGE_BYTES;
 /// Bytes a second that flow through a pipe each way; what is faster waits.
 pub const PEER_BYTES_PER_SECOND: u32 = 1 << 20;
 /// Bytes that may flow at once before that rate is held.

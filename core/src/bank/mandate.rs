@@ -37,7 +37,7 @@ pub(super) struct Mandates {
     /// Until which U consents are waited for, and from whom.
     asking: Option<(UsableHeight, BTreeSet<(PublicKey, AssetId)>)>,
     /// U of the newest start.
-    started: UsableHeight,
+    pub(super) started: UsableHeight,
 }
 
 #[derive(Clone, Debug)]

@@ -40,8 +40,15 @@ fn members_that_exist_make_the_same_kind_of_network() {
     let folder = tempfile::tempdir().unwrap();
     let members = (1..=4_u16).map(|number| {
         let path = folder.path().join(format!("op{number}"));
-        init(&path, Kind::Validator, ([127, 0, 0, 1], number).into(), Some(format!("http://v{number}.example")))
-            .unwrap();
+        init(
+            &path,
+            Kind::Validator,
+            ([127, 0, 0, 1], number).into(),
+            Some(format!("http://v{number}.example")),
+            None,
+            None,
+        )
+        .unwrap();
         path.join("member.json")
     });
     let out = folder.path().join("out");

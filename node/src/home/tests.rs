@@ -2,7 +2,7 @@ use super::*;
 use std::os::unix::fs::MetadataExt as _;
 
 fn make(path: &Path) -> Result<(Home, Member), NodeError> {
-    Home::create(path, Kind::Validator, ([127, 0, 0, 1], 1).into(), "http://x".to_owned(), AccountKey::Fresh)
+    Home::create(path, Kind::Validator, ([127, 0, 0, 1], 1).into(), "http://x".to_owned(), AccountKey::Fresh, None)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use fair_core::chain::genesis::Purpose;
-use fair_core::types::PublicKey;
+use fair_core::types::{AssetId, PublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use std::sync::Arc;
 #[derive(Deserialize, Serialize)]
 pub(super) struct Wish {
     account: PublicKey,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset: Option<AssetId>,
 }
 
 pub(super) async fn ask(
@@ -30,9 +32,9 @@ pub(super) async fn ask(
     if app.chain.genesis().purpose != Purpose::Test {
         return Err(ApiError::forbidden("faucet.none", "Only test networks give money away."));
     }
-    app.limits.admit(Kind::Faucet, address)?;
+    app.limits.admit(Kind::Faucet, address).map_err(ApiError::of_faucet)?;
     let Json(wish) = wish.map_err(|error| ApiError::bad_request("faucet.bad_request", error.body_text()))?;
-    app.limits.admit_account(&wish.account)?;
+    app.limits.admit_account(&wish.account).map_err(ApiError::of_faucet)?;
     app.metrics.faucet_requests.add_one();
     let Some(url) = app.chain.first_bank_url() else {
         return Err(ApiError::not_found("faucet.none", "This network has no bank."));

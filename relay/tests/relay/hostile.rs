@@ -86,7 +86,7 @@ async fn whoever_asks_too_often_waits() {
         assert_eq!((status, &answer["account"]), (200, &account(9).public().to_string().into()));
     }
     let (status, problem) = relay.post("/v1/faucet", wish).await;
-    assert_eq!((status, &problem["code"], &problem["retryable"]), (429, &"relay.rate_limited".into(), &true.into()));
+    assert_eq!((status, &problem["code"], &problem["retryable"]), (429, &"faucet.limited".into(), &true.into()));
     let mut refused = None;
     for _ in 0..30 {
         let response = relay.get("/v1/info").await;

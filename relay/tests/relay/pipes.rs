@@ -2,6 +2,7 @@
 
 use crate::network::*;
 use fair_core::chain::genesis::Purpose;
+use fair_relay::limits::MAX_PEER_MESSAGE_BYTES;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -29,7 +30,7 @@ async fn bytes_flow_both_ways_and_the_end_is_clean() {
     let path = format!("/v1/peers/{}", network.bank());
 
     let mut wallet = relay.open(&path).await.unwrap();
-    for length in [0, 1, 1000, 256 << 10] {
+    for length in [0, 1, 1000, MAX_PEER_MESSAGE_BYTES] {
         let sent = vec![7_u8; length];
         wallet.send(Message::Binary(sent.clone().into())).await.unwrap();
         assert_eq!(next(&mut wallet).await, Message::Binary(sent.into()));
@@ -43,7 +44,7 @@ async fn bytes_flow_both_ways_and_the_end_is_clean() {
 
     let mut long = relay.open(&path).await.unwrap();
     // The relay may hang up before all of it has left.
-    let _ = long.send(Message::Binary(vec![0; (256 << 10) + 1].into())).await;
+    let _ = long.send(Message::Binary(vec![0; MAX_PEER_MESSAGE_BYTES + 1].into())).await;
     let ended = timeout(PATIENCE, async {
         loop {
             match long.next().await {

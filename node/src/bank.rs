@@ -1,0 +1,115 @@
+//! The bank's process: hosts `fair_core::bank` ([`crate::host`]), serves sessions, the faucet of test
+//! networks and what its operator looks at ([`http`]).
+//!
+//! The bank holds the key of its account and is the only one that signs batches for it.
+
+mod config;
+mod faucet;
+mod http;
+mod page;
+mod view;
+
+use crate::error::NodeError;
+use crate::home::{Config, Home};
+use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
+use crate::store::onchain;
+use crate::validator::stop_asked;
+use config::Settings;
+use fair_core::bank::{Bank, Event, Refusal};
+use fair_core::effect::Effect;
+use fair_core::peers::Chain;
+use fair_core::types::TimeMs;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// The bank as its host sees it.
+pub(crate) struct Hosted(Bank);
+
+impl Machine for Hosted {
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn handle(&mut self, input: Input<'_>, chain: &Chain<'_>, now_ms: TimeMs) -> Result<Vec<Effect<Event>>, Refusal> {
+        use fair_core::bank::Input as Of;
+        let input = match input {
+            Input::Connected { peer } => Of::Connected { peer },
+            Input::Disconnected { peer } => Of::Disconnected { peer },
+            Input::Message { peer, bytes } => Of::Message { peer, bytes },
+            Input::Block { outcomes } => Of::Block { outcomes },
+            Input::Tick => Of::Tick,
+        };
+        self.0.handle(input, chain, now_ms)
+    }
+
+    fn heard(&mut self, event: Event) {
+        match event {
+            Event::Misbehaviour { peer, what } => tracing::error!(%peer, ?what, "a partner broke the protocol"),
+            Event::Suspended { peer, why } => tracing::error!(%peer, ?why, "a channel is suspended"),
+            Event::RebalanceStarted { asked } => tracing::info!(asked, "rebalancing"),
+            Event::RebalanceSent { withdrawals, deposits } => {
+                tracing::info!(withdrawals, deposits, "a rebalance was sent");
+            }
+            Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
+            Event::Mediated { .. } | Event::Channel { .. } => {}
+        }
+    }
+}
+
+/// Runs until it is told to stop, or must.
+pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
+    let _lock = home.lock()?;
+    let (genesis, _) = home.genesis()?;
+    let settings = Settings::read(home, &genesis)?;
+    let key = home.account_key()?;
+    let chain_id = genesis.chain_id();
+    let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+    let path = home.database("offchain")?;
+    let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
+    if found.follower.state().bank(&key.public()).is_none() {
+        return Err(NodeError::NotABank { key: key.public().to_string() });
+    }
+    let stored = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    let damaged = |reason: String| NodeError::Damaged { path: path.clone(), reason };
+    let entropy = line::entropy().map_err(|error| damaged(error.to_string()))?;
+    let machine = Bank::restore(settings.machine.clone(), key.clone(), chain_id, entropy, stored)
+        .map_err(|error| damaged(error.to_string()))?;
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
+    let client = http_client()?;
+    let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
+    let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
+    let parts = Parts { machine: Hosted(machine), follower: found.follower, onchain, offchain, submitter };
+    let (host, handle) = Host::new(parts);
+    let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow.clone(), patience));
+    let served = http::Served {
+        host: handle,
+        identity: line::Identity { chain_id, key },
+        genesis: Arc::new(genesis),
+        settings: Arc::new(settings),
+        gifts: Arc::default(),
+    };
+    let server = http::serve(listener, served);
+    println!("ready http://{}", config.listen);
+    let result = tokio::select! {
+        result = host.run() => result,
+        result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
+        () = stop_asked() => {
+            tracing::info!("stopping");
+            Ok(())
+        }
+    };
+    following.abort();
+    result
+}
+
+/// For asking validators and relays.
+pub(crate) fn http_client() -> Result<reqwest::Client, NodeError> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| NodeError::System { what: "an HTTP client", reason: error.to_string() })
+}

@@ -1,0 +1,181 @@
+//! What a bank serves.
+//!
+//! ```text
+//! GET  /v1/peer       WebSocket: a Noise session (`fair_core::session`); the bank responds
+//! POST /v1/faucet     JSON {account, asset?} → {account, asset, amount}; test networks only
+//! GET  /v1/status     JSON, to this machine alone
+//! POST /v1/rebalance  to this machine alone, with the header `x-fair-operator`
+//! GET  /              the operator's page, to this machine alone
+//! ```
+
+use super::config::Settings;
+use super::faucet::{self, NoGift, Wish};
+use super::{Hosted, page, view};
+use crate::host::{Handle, line};
+use crate::limits;
+use crate::local::{self, Refusal};
+use crate::page::{POLICY, STYLE};
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use fair_core::bank::Input;
+use fair_core::chain::genesis::Genesis;
+use fair_core::types::{AssetId, PublicKey};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+static LINES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(limits::BANK_LINES)));
+
+/// What the server needs.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) host: Handle<Hosted>,
+    pub(super) identity: line::Identity,
+    pub(super) genesis: Arc<Genesis>,
+    pub(super) settings: Arc<Settings>,
+    /// When the newest requests to the faucet came.
+    pub(super) gifts: Arc<Mutex<VecDeque<Instant>>>,
+}
+
+/// Serves for ever.
+pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<()> {
+    let router = Router::new()
+        .route("/", get(operator))
+        .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))
+        .route("/v1/peer", get(peer))
+        .route("/v1/faucet", post(ask_faucet))
+        .route("/v1/status", get(status))
+        .route("/v1/rebalance", post(rebalance))
+        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
+        .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
+        .with_state(served)
+        .into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, router).await
+}
+
+async fn peer(State(served): State<Served>, upgrade: WebSocketUpgrade) -> Response {
+    let Ok(permit) = LINES.clone().try_acquire_owned() else {
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "bank.full", "Too many are connected.").into_response();
+    };
+    let limit = fair_core::limits::MAX_SESSION_MESSAGE_BYTES;
+    upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
+        let ended = line::serve(socket, &served.identity, &served.host).await;
+        tracing::debug!(reason = %ended, "a line ended");
+        drop(permit);
+    })
+}
+
+#[derive(Deserialize)]
+struct AskFaucet {
+    account: PublicKey,
+    #[serde(default = "frd")]
+    asset: AssetId,
+}
+
+const fn frd() -> AssetId {
+    AssetId::FRD
+}
+
+async fn ask_faucet(
+    State(served): State<Served>,
+    asked: Result<Json<AskFaucet>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Some(policy) = served.settings.faucet else {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "faucet.none", "This bank gives nothing away."));
+    };
+    let Json(asked) =
+        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "faucet.bad_request", error.body_text()))?;
+    count(&served.gifts)?;
+    let own = served.identity.key.public();
+    let wish = Wish { account: asked.account, asset: asked.asset };
+    let given =
+        served.host.ask(move |bank, chain, now_ms| faucet::give(&mut bank.0, own, wish, policy, chain, now_ms)).await?;
+    given.map(|gift| Json(json!(gift))).map_err(|no| {
+        let (status, code) = match no {
+            NoGift::Recently { .. } => (StatusCode::TOO_MANY_REQUESTS, "faucet.limited"),
+            NoGift::Empty => (StatusCode::SERVICE_UNAVAILABLE, "faucet.empty"),
+            NoGift::Busy => (StatusCode::SERVICE_UNAVAILABLE, "faucet.busy"),
+            NoGift::UnknownAsset(_) | NoGift::OwnAccount => (StatusCode::BAD_REQUEST, "faucet.bad_request"),
+        };
+        let refusal = Refusal::new(status, code, no.to_string());
+        match no {
+            NoGift::Recently { wait_s } => refusal.after(wait_s),
+            _ => refusal,
+        }
+    })
+}
+
+/// All together may ask so often a minute.
+fn count(gifts: &Mutex<VecDeque<Instant>>) -> Result<(), Refusal> {
+    let mut gifts = gifts.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    while gifts.front().is_some_and(|at| now.duration_since(*at) > Duration::from_secs(60)) {
+        gifts.pop_front();
+    }
+    if gifts.len() >= limits::FAUCET_PER_MINUTE {
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "faucet.limited", "Too many are asking.");
+        return Err(refusal.after(60));
+    }
+    gifts.push_back(now);
+    Ok(())
+}
+
+async fn look(served: &Served) -> Result<view::View, Refusal> {
+    let (own, settings) = (served.identity.key.public(), served.settings.clone());
+    let view = served.host.ask(move |bank, chain, now_ms| {
+        let view = view::view(&bank.0, own, &settings, chain, now_ms);
+        (Vec::new(), view)
+    });
+    Ok(view.await?)
+}
+
+async fn status(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    local::only(from, &headers)?;
+    let mut status = json!(look(&served).await?);
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert("network".to_owned(), json!(served.genesis.network));
+    }
+    Ok(Json(status))
+}
+
+async fn operator(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    local::only(from, &headers)?;
+    let html = page::html(&look(&served).await?);
+    let security = [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")];
+    Ok((security, Html(html)).into_response())
+}
+
+async fn rebalance(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    local::operator(from, &headers)?;
+    let started = served.host.ask(|bank, chain, now_ms| match bank.0.handle(Input::Rebalance, chain, now_ms) {
+        Ok(effects) => (effects, Ok(())),
+        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+    });
+    match started.await? {
+        Ok(()) => Ok(Json(json!({ "started": true }))),
+        Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
+    }
+}

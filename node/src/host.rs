@@ -1,0 +1,356 @@
+//! Hosts a pure machine of the core (a bank, a wallet): follows the chain, keeps sessions, stores.
+//!
+//! One task owns the machine and the verified state. It takes what waits, input by input, then makes the
+//! writes of all of them durable in one transaction, and only then sends, submits and answers, in order
+//! ([`Host::run`]). So many inputs share one flush to the disk under load, and nothing leaves that is not
+//! durable.
+//!
+//! ```text
+//! follow  ── certified blocks ──►┌──────┐── writes ──► offchain/db.sqlite, onchain/db.sqlite
+//! lines   ── payloads ──────────►│ Host │── payloads ► lines
+//! HTTP    ── jobs ──────────────►└──────┘── batches ─► validators or relays
+//! ```
+//!
+//! **Invariant**: an error of the disk ends the process: what the machine holds in memory is then ahead of
+//! what is stored and must not be used.
+
+pub(crate) mod follow;
+pub(crate) mod line;
+mod records;
+mod submit;
+
+use crate::clock;
+use crate::error::NodeError;
+use crate::limits;
+use crate::store::onchain;
+use crate::store::{Store, Write};
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::follow::Follower;
+use fair_core::chain::verify::BadBlock;
+use fair_core::effect::Effect;
+use fair_core::ledger::receipt::BatchOutcome;
+use fair_core::peers::Chain;
+use fair_core::types::{Height, PublicKey, TimeMs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+pub(crate) use records::open as open_records;
+pub(crate) use submit::{Submitter, Through};
+
+/// What every machine is told.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    Connected { peer: PublicKey },
+    Disconnected { peer: PublicKey },
+    Message { peer: PublicKey, bytes: &'a [u8] },
+    Block { outcomes: &'a [BatchOutcome] },
+    Tick,
+}
+
+/// A machine that can be hosted.
+pub(crate) trait Machine: Send + 'static {
+    /// What it tells whoever watches.
+    type Event: std::fmt::Debug + Send;
+    /// Why it does not take an input; nothing changed then.
+    type Refusal: std::fmt::Display;
+
+    /// Handles one input.
+    fn handle(
+        &mut self,
+        input: Input<'_>,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> Result<Vec<Effect<Self::Event>>, Self::Refusal>;
+
+    /// What it wants of itself after a block.
+    fn after_block(&mut self, _chain: &Chain<'_>, _now_ms: TimeMs) -> Vec<Effect<Self::Event>> {
+        Vec::new()
+    }
+
+    /// Hears of what is durable.
+    fn heard(&mut self, event: Self::Event);
+}
+
+/// Work on a machine with what it comes to; the answer leaves once that is durable.
+type Job<M> = Box<dyn FnOnce(&mut M, &Chain<'_>, TimeMs) -> Done<<M as Machine>::Event> + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
+
+/// What a job came to.
+pub(crate) struct Done<E> {
+    effects: Vec<Effect<E>>,
+    answer: Answer,
+}
+
+/// Which connection of a peer; a later one replaces the earlier.
+pub(crate) type LineId = u64;
+
+/// What the host is told.
+pub(crate) enum Told<M: Machine> {
+    /// A session with a peer stands.
+    Connected { peer: PublicKey, line: LineId, out: mpsc::Sender<Vec<u8>> },
+    /// It ended.
+    Disconnected { peer: PublicKey, line: LineId },
+    /// It brought a payload.
+    Message { peer: PublicKey, line: LineId, bytes: Vec<u8> },
+    /// Somebody serves these blocks.
+    Blocks { blocks: Vec<CertifiedBlock>, taken: oneshot::Sender<Result<(), BadBlock>> },
+    /// Somebody asks.
+    Job(Job<M>),
+}
+
+/// The way to a host. Clones lead to the same one.
+pub(crate) struct Handle<M: Machine> {
+    told: mpsc::Sender<Told<M>>,
+    heights: watch::Receiver<Height>,
+}
+
+impl<M: Machine> Clone for Handle<M> {
+    fn clone(&self) -> Self {
+        Self { told: self.told.clone(), heights: self.heights.clone() }
+    }
+}
+
+/// The process is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this process is stopping")]
+pub(crate) struct Stopping;
+
+impl<M: Machine> Handle<M> {
+    /// Lets somebody work on the machine. Returns when everything that this came to is durable.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut M, &Chain<'_>, TimeMs) -> (Vec<Effect<M::Event>>, T) + Send + 'static,
+    ) -> Result<T, Stopping> {
+        let (send, answer) = oneshot::channel();
+        let job: Job<M> = Box::new(move |machine, chain, now_ms| {
+            let (effects, value) = work(machine, chain, now_ms);
+            // Whoever asked may have gone.
+            Done { effects, answer: Box::new(move || drop(send.send(value))) }
+        });
+        self.tell(Told::Job(job)).await?;
+        answer.await.map_err(|_| Stopping)
+    }
+
+    /// Waits if there is more than the host can take.
+    pub(crate) async fn tell(&self, told: Told<M>) -> Result<(), Stopping> {
+        self.told.send(told).await.map_err(|_| Stopping)
+    }
+
+    /// Height of the newest verified block.
+    pub(crate) fn height(&self) -> Height {
+        *self.heights.borrow()
+    }
+}
+
+struct Line {
+    id: LineId,
+    out: mpsc::Sender<Vec<u8>>,
+}
+
+/// What happens once everything before it is durable.
+enum After<E> {
+    Send { to: PublicKey, line: LineId, bytes: Vec<u8> },
+    Effect(Effect<E>),
+    Answer(Answer),
+}
+
+/// What a host is made of.
+pub(crate) struct Parts<M> {
+    pub(crate) machine: M,
+    pub(crate) follower: Follower,
+    /// Blocks and state.
+    pub(crate) onchain: Store,
+    /// The machine's records.
+    pub(crate) offchain: Store,
+    pub(crate) submitter: Submitter,
+}
+
+/// The task that owns a machine.
+pub(crate) struct Host<M: Machine> {
+    parts: Parts<M>,
+    told: mpsc::Receiver<Told<M>>,
+    heights: watch::Sender<Height>,
+    lines: BTreeMap<PublicKey, Line>,
+    timers: BTreeSet<TimeMs>,
+    writes: Vec<Write>,
+    after: Vec<After<M::Event>>,
+}
+
+impl<M: Machine> Host<M> {
+    pub(crate) fn new(parts: Parts<M>) -> (Self, Handle<M>) {
+        let (send, told) = mpsc::channel(limits::HOST_QUEUE);
+        let (heights, seen) = watch::channel(parts.follower.height());
+        let host = Self {
+            parts,
+            told,
+            heights,
+            lines: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            writes: Vec::new(),
+            after: Vec::new(),
+        };
+        (host, Handle { told: send, heights: seen })
+    }
+
+    /// Runs until nobody is left who could tell anything, or the disk fails.
+    pub(crate) async fn run(mut self) -> Result<(), NodeError> {
+        loop {
+            let first = tokio::select! {
+                told = self.told.recv() => match told {
+                    Some(told) => Some(told),
+                    None => return Ok(()),
+                },
+                () = until(self.timers.first().copied()) => None,
+            };
+            match first {
+                Some(told) => self.take(told).await?,
+                None => self.tick(),
+            }
+            for _ in 1..limits::HOST_GROUP {
+                let Ok(told) = self.told.try_recv() else { break };
+                self.take(told).await?;
+            }
+            self.flush().await?;
+        }
+    }
+
+    async fn take(&mut self, told: Told<M>) -> Result<(), NodeError> {
+        match told {
+            Told::Connected { peer, line, out } => {
+                self.hang_up(peer);
+                if self.handle(Input::Connected { peer }, |host| drop(host.lines.insert(peer, Line { id: line, out })))
+                {
+                    tracing::debug!(%peer, "connected");
+                }
+            }
+            Told::Disconnected { peer, line } => {
+                if self.lines.get(&peer).is_some_and(|current| current.id == line) {
+                    self.hang_up(peer);
+                }
+            }
+            Told::Message { peer, line, bytes } => {
+                if self.lines.get(&peer).is_some_and(|current| current.id == line) {
+                    self.handle(Input::Message { peer, bytes: &bytes }, |_| {});
+                }
+            }
+            Told::Blocks { blocks, taken } => {
+                let result = self.take_blocks(&blocks).await?;
+                // Whoever brought them may have gone.
+                drop(taken.send(result));
+            }
+            Told::Job(job) => {
+                let chain = Chain::of(&self.parts.follower);
+                let Done { effects, answer } = job(&mut self.parts.machine, &chain, clock::now_ms());
+                self.queue(effects);
+                self.after.push(After::Answer(answer));
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies, executes and stores blocks one after another, and tells the machine.
+    async fn take_blocks(&mut self, blocks: &[CertifiedBlock]) -> Result<Result<(), BadBlock>, NodeError> {
+        for certified in blocks {
+            if certified.block.header.height <= self.parts.follower.height() {
+                continue;
+            }
+            let step = match self.parts.follower.check(certified, clock::now_ms()) {
+                Ok(step) => step,
+                Err(bad) => return Ok(Err(bad)),
+            };
+            self.parts.onchain.commit(onchain::block_writes(certified, &step)).await?;
+            let outcomes = step.outcomes().to_vec();
+            self.parts.follower.commit(step);
+            self.heights.send_replace(self.parts.follower.height());
+            self.handle(Input::Block { outcomes: &outcomes }, |_| {});
+            let chain = Chain::of(&self.parts.follower);
+            let effects = self.parts.machine.after_block(&chain, clock::now_ms());
+            self.queue(effects);
+        }
+        Ok(Ok(()))
+    }
+
+    fn tick(&mut self) {
+        let now_ms = clock::now_ms();
+        self.timers = self.timers.split_off(&now_ms.saturating_add(1));
+        self.handle(Input::Tick, |_| {});
+    }
+
+    fn hang_up(&mut self, peer: PublicKey) {
+        if self.lines.remove(&peer).is_some() {
+            self.handle(Input::Disconnected { peer }, |_| {});
+        }
+    }
+
+    /// Gives the machine one input. `taken` runs if it takes it, before its effects are looked at.
+    fn handle(&mut self, input: Input<'_>, taken: impl FnOnce(&mut Self)) -> bool {
+        let chain = Chain::of(&self.parts.follower);
+        match self.parts.machine.handle(input, &chain, clock::now_ms()) {
+            Ok(effects) => {
+                taken(self);
+                self.queue(effects);
+                true
+            }
+            Err(refusal) => {
+                tracing::info!(%refusal, "an input was refused");
+                false
+            }
+        }
+    }
+
+    fn queue(&mut self, effects: Vec<Effect<M::Event>>) {
+        for effect in effects {
+            match effect {
+                Effect::Write(write) => self.writes.extend(records::writes(write)),
+                // Sealed in the session that stands now, and in no later one.
+                Effect::Send { to, bytes } => {
+                    if let Some(line) = self.lines.get(&to) {
+                        self.after.push(After::Send { to, line: line.id, bytes });
+                    }
+                }
+                other => self.after.push(After::Effect(other)),
+            }
+        }
+    }
+
+    /// Makes everything durable, then performs what follows.
+    async fn flush(&mut self) -> Result<(), NodeError> {
+        self.parts.offchain.commit(std::mem::take(&mut self.writes)).await?;
+        for after in std::mem::take(&mut self.after) {
+            match after {
+                After::Send { to, line, bytes } => self.send(to, line, bytes),
+                After::Answer(answer) => answer(),
+                After::Effect(Effect::Disconnect { peer }) => {
+                    // The line ends when its sender is gone; it then says so and nothing is left to do.
+                    self.hang_up(peer);
+                }
+                After::Effect(Effect::Timer { at_ms }) => {
+                    self.timers.insert(at_ms);
+                }
+                After::Effect(Effect::Submit { batch }) => self.parts.submitter.submit(*batch, &self.parts.follower),
+                After::Effect(Effect::Notify(event)) => self.parts.machine.heard(event),
+                After::Effect(Effect::Write(_) | Effect::Send { .. }) => {}
+            }
+        }
+        // Hanging up may have come to something too.
+        if self.writes.is_empty() && self.after.is_empty() { Ok(()) } else { Box::pin(self.flush()).await }
+    }
+
+    fn send(&mut self, to: PublicKey, line: LineId, bytes: Vec<u8>) {
+        let Some(current) = self.lines.get(&to).filter(|current| current.id == line) else { return };
+        if current.out.try_send(bytes).is_err() {
+            tracing::info!(peer = %to, "a peer does not read; hanging up");
+            self.hang_up(to);
+        }
+    }
+}
+
+/// Sleeps until a time by the clock; for ever when there is none.
+async fn until(at_ms: Option<TimeMs>) {
+    match at_ms {
+        Some(at_ms) => sleep(Duration::from_millis(at_ms.saturating_sub(clock::now_ms()))).await,
+        None => std::future::pending().await,
+    }
+}

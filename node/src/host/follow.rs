@@ -1,0 +1,153 @@
+//! Following the chain: asks one validator or relay at a time for blocks, and the next one when it is silent,
+//! unreachable or serves something false. Nothing is believed here: the host verifies.
+
+use super::{Handle, Machine, Stopping, Told};
+use crate::limits;
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::certificate::Certificate;
+use fair_core::chain::header::Header;
+use fair_core::chain::verify::BadBlock;
+use fair_core::codec;
+use fair_core::types::Height;
+use futures_util::StreamExt as _;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+/// A head's bytes are no longer.
+const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
+
+type Heads = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why a source is left.
+#[derive(Debug, thiserror::Error)]
+enum Leave {
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it sends what cannot be read: {0}")]
+    Malformed(String),
+    #[error("it serves a false block: {0}")]
+    False(#[from] BadBlock),
+    #[error("it announces height {announced} and serves nothing above {served}")]
+    Withholds { announced: Height, served: Height },
+    #[error("it is silent")]
+    Silent,
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+}
+
+/// Follows until the host ends. `patience` is how late a block may be.
+pub(crate) async fn run<M: Machine>(host: Handle<M>, client: reqwest::Client, urls: Vec<String>, patience: Duration) {
+    loop {
+        for url in &urls {
+            let reason = follow(&host, &client, url, patience).await;
+            match reason {
+                Leave::Stopping(_) => return,
+                Leave::False(_) | Leave::Malformed(_) | Leave::Withholds { .. } => {
+                    tracing::error!(source = url, %reason, "leaving a source of blocks");
+                }
+                Leave::Unreachable(_) | Leave::Silent => {
+                    tracing::warn!(source = url, %reason, "leaving a source of blocks");
+                }
+            }
+            sleep(Duration::from_millis(limits::FOLLOW_PAUSE_MS)).await;
+        }
+    }
+}
+
+/// Follows one source until there is a reason to leave it.
+async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str, patience: Duration) -> Leave {
+    let mut heads = match listen(url).await {
+        Ok(heads) => heads,
+        Err(reason) => return reason,
+    };
+    if let Err(reason) = catch_up(host, client, url).await {
+        return reason;
+    }
+    tracing::info!(source = url, height = host.height(), "following the chain");
+    loop {
+        let announced = match timeout(patience, next_head(&mut heads)).await {
+            Ok(Ok(height)) => height,
+            Ok(Err(reason)) => return reason,
+            Err(_) => return Leave::Silent,
+        };
+        if announced <= host.height() {
+            continue;
+        }
+        if let Err(reason) = catch_up(host, client, url).await {
+            return reason;
+        }
+        let served = host.height();
+        if announced > served {
+            return Leave::Withholds { announced, served };
+        }
+    }
+}
+
+/// Fetches until the source has no more.
+async fn catch_up<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str) -> Result<(), Leave> {
+    loop {
+        let from = host.height().saturating_add(1);
+        let blocks = fetch(client, url, from).await?;
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let (taken, result) = oneshot::channel();
+        host.tell(Told::Blocks { blocks, taken }).await?;
+        result.await.map_err(|_| Stopping)??;
+        if host.height() < from {
+            return Err(Leave::Malformed("blocks that were not asked for".to_owned()));
+        }
+    }
+}
+
+async fn fetch(client: &reqwest::Client, url: &str, from: Height) -> Result<Vec<CertifiedBlock>, Leave> {
+    let unreachable = |error: reqwest::Error| Leave::Unreachable(error.to_string());
+    let url = format!("{url}/v1/blocks?from={from}&count={}", limits::BLOCKS_PER_ANSWER);
+    let request = client.get(url).timeout(Duration::from_millis(limits::FETCH_TIMEOUT_MS));
+    let mut response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(unreachable)?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > limits::FETCH_BYTES {
+            return Err(Leave::Malformed(format!("more than {} bytes", limits::FETCH_BYTES)));
+        }
+    }
+    codec::decode(&bytes, limits::FETCH_BYTES).map_err(|error| Leave::Malformed(error.to_string()))
+}
+
+async fn listen(url: &str) -> Result<Heads, Leave> {
+    let config = WebSocketConfig::default().max_message_size(Some(MAX_HEAD_BYTES)).max_frame_size(Some(MAX_HEAD_BYTES));
+    let connecting = connect_async_with_config(web_socket(url, "/v1/heads"), Some(config), true);
+    match timeout(Duration::from_millis(limits::CONNECT_TIMEOUT_MS), connecting).await {
+        Ok(Ok((heads, _))) => Ok(heads),
+        Ok(Err(error)) => Err(Leave::Unreachable(error.to_string())),
+        Err(_) => Err(Leave::Unreachable("no answer in time".to_owned())),
+    }
+}
+
+async fn next_head(heads: &mut Heads) -> Result<Height, Leave> {
+    let gone = || Leave::Unreachable("it hung up".to_owned());
+    loop {
+        match heads.next().await.ok_or_else(gone)?.map_err(|error| Leave::Unreachable(error.to_string()))? {
+            Message::Binary(bytes) => {
+                let (header, _): (Header, Certificate) =
+                    codec::decode(&bytes, MAX_HEAD_BYTES).map_err(|error| Leave::Malformed(error.to_string()))?;
+                return Ok(header.height);
+            }
+            Message::Close(_) => return Err(gone()),
+            _ => {}
+        }
+    }
+}
+
+/// The WebSocket form of an `http://` URL with a path.
+pub(crate) fn web_socket(url: &str, path: &str) -> String {
+    let base = url.trim_end_matches('/');
+    let base = base.strip_prefix("http").map_or_else(|| base.to_owned(), |rest| format!("ws{rest}"));
+    format!("{base}{path}")
+}

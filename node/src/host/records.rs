@@ -1,0 +1,61 @@
+//! `offchain/db.sqlite`: the records of a machine.
+//!
+//! ```text
+//! table    key                  value
+//! meta     "chain_id", "key"    32 bytes each: whose records of which network these are
+//! records  as the machine says  as the machine says
+//! ```
+
+use crate::error::NodeError;
+use crate::store::{Store, Table, Write};
+use fair_core::effect;
+use fair_core::types::{Hash, PublicKey};
+use std::path::Path;
+
+/// Layouts of the file, oldest first.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+"];
+
+const META: Table = Table("meta");
+const RECORDS: Table = Table("records");
+/// Longer than any record's key.
+const BEYOND: [u8; 128] = [0xFF; 128];
+
+/// Keys and values as they were stored.
+pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Opens the database, or makes it, and reads all records.
+pub(crate) async fn open(path: &Path, chain_id: Hash, key: PublicKey) -> Result<(Store, Records), NodeError> {
+    let store = Store::open(path, MIGRATIONS)?;
+    let reader = store.reader()?;
+    let stored = reader.get(META, b"chain_id")?.zip(reader.get(META, b"key")?);
+    match stored {
+        None => {
+            let keep =
+                |name: &[u8], value: [u8; 32]| Write::Keep { table: META, key: name.to_vec(), value: value.to_vec() };
+            store.commit(vec![keep(b"chain_id", chain_id.0), keep(b"key", key.0)]).await?;
+        }
+        Some((stored, _)) if stored != chain_id.0 => {
+            return Err(NodeError::WrongGenesis {
+                path: path.to_owned(),
+                stored: hex::encode(stored),
+                genesis: chain_id.to_string(),
+            });
+        }
+        Some((_, stored)) if stored != key.0 => {
+            let reason = format!("it holds the channels of {}, not those of {key}", hex::encode(stored));
+            return Err(NodeError::Content { path: path.to_owned(), reason });
+        }
+        Some(_) => {}
+    }
+    let records = reader.range(RECORDS, &[], &BEYOND)?;
+    Ok((store, records))
+}
+
+/// A machine's write as the store takes it.
+pub(super) fn writes(write: effect::Write) -> impl Iterator<Item = Write> {
+    let puts = write.puts.into_iter().map(|(key, value)| Write::Put { table: RECORDS, key, value });
+    puts.chain(write.deletes.into_iter().map(|key| Write::Delete { table: RECORDS, key }))
+}

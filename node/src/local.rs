@@ -1,0 +1,107 @@
+//! What is for the own machine alone, and errors as callers of a daemon see them.
+
+use crate::host::Stopping;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// Sent by this program when it asks a daemon to do something. No page of another origin can send it.
+pub(crate) const OPERATOR_HEADER: &str = "x-fair-operator";
+
+/// An error: JSON `{code, message, retryable, data}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refusal {
+    #[serde(skip)]
+    status: StatusCode,
+    code: String,
+    message: String,
+    retryable: bool,
+    data: serde_json::Value,
+    #[serde(skip)]
+    wait_s: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let retryable = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        let data = serde_json::Value::Null;
+        Self { status, code: code.to_owned(), message: message.into(), retryable, data, wait_s: None }
+    }
+
+    /// Says when to come again.
+    pub(crate) fn after(mut self, wait_s: u64) -> Self {
+        self.data = serde_json::json!({ "retryAfter": wait_s });
+        self.wait_s = Some(wait_s);
+        self
+    }
+}
+
+impl From<Stopping> for Refusal {
+    fn from(stopping: Stopping) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", stopping.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let wait_s = self.wait_s;
+        let mut response = (self.status, Json(self)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = wait_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Lets through who calls from this machine, under one of its own names, and not by way of a proxy: a page
+/// whose name was made to lead here names itself in `Host`.
+pub(crate) fn only(from: SocketAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+    let proxied = ["x-forwarded-for", "forwarded", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let named_here = name == "localhost"
+        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if from.ip().to_canonical().is_loopback() && !proxied && named_here {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::FORBIDDEN, "local_only", "This is shown to the machine of the process alone."))
+    }
+}
+
+/// Lets through who may make the process do something.
+pub(crate) fn operator(from: SocketAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+    only(from, headers)?;
+    if headers.contains_key(OPERATOR_HEADER) {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::FORBIDDEN, "operator_only", "The operator's header is missing."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: &str, host: &str, more: Option<(&'static str, &'static str)>, allowed: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some((name, value)) = more {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(only(from.parse().unwrap(), &headers).is_ok(), allowed, "{from} {host} {more:?}");
+    }
+
+    #[test]
+    fn only_this_machine_under_its_own_names() {
+        check("127.0.0.1:5000", "127.0.0.1:7104", None, true);
+        check("127.0.0.1:5000", "localhost:7104", None, true);
+        check("[::1]:5000", "[::1]:7104", None, true);
+        check("[::ffff:127.0.0.1]:5000", "127.0.0.1", None, true);
+        check("192.0.2.1:5000", "127.0.0.1:7104", None, false);
+        check("127.0.0.1:5000", "evil.example:7104", None, false);
+        check("127.0.0.1:5000", "", None, false);
+        check("127.0.0.1:5000", "127.0.0.1:7104", Some(("x-forwarded-for", "192.0.2.1")), false);
+    }
+}
