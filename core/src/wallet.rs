@@ -30,7 +30,7 @@ use crate::payment::address::Address;
 use crate::payment::invoice::{BadInvoice, InvoiceId};
 use crate::peers::{Chain, Outbox, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the host decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +244,8 @@ pub struct Wallet {
     payments: BTreeMap<RequestId, Payment>,
     /// Payments whose wish is in a channel.
     references: BTreeMap<Reference, RequestId>,
+    /// Payments of ours by their lock hash.
+    hashes: BTreeSet<(Hash, RequestId)>,
     targets: BTreeMap<(PublicKey, AssetId), Target>,
     entropy: Entropy,
 }
@@ -269,6 +271,7 @@ impl Wallet {
             invoices: BTreeMap::new(),
             payments: BTreeMap::new(),
             references: BTreeMap::new(),
+            hashes: BTreeSet::new(),
             targets: BTreeMap::new(),
             entropy,
         };

@@ -23,7 +23,7 @@ use crate::payment::route::Fee;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Epoch, Hash, PublicKey, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// First byte of a forward's key.
 const FORWARD: u8 = b'f';
@@ -80,7 +80,8 @@ pub struct Outgoing {
 pub(super) struct Forwards {
     by_reference: BTreeMap<Reference, Forward>,
     by_origin: BTreeMap<(PublicKey, LockId), Reference>,
-    by_expiry: std::collections::BTreeSet<(UsableHeight, Reference)>,
+    by_expiry: BTreeSet<(UsableHeight, Reference)>,
+    by_hash: BTreeSet<(PublicKey, Hash, Reference)>,
 }
 
 impl Forwards {
@@ -99,6 +100,7 @@ impl Forwards {
     fn index(&mut self, forward: Forward) {
         self.by_origin.insert((forward.origin.peer, forward.origin.lock), forward.reference);
         self.by_expiry.insert((forward.outgoing.expiry, forward.reference));
+        self.by_hash.insert((forward.outgoing.peer, forward.hash, forward.reference));
         self.by_reference.insert(forward.reference, forward);
     }
 
@@ -113,6 +115,7 @@ impl Forwards {
         if forward.origin.closed && forward.outgoing.closed {
             self.by_origin.remove(&(forward.origin.peer, forward.origin.lock));
             self.by_expiry.remove(&(forward.outgoing.expiry, reference));
+            self.by_hash.remove(&(forward.outgoing.peer, forward.hash, reference));
             self.by_reference.remove(&reference);
             write.delete(forward_key(reference));
         } else {
@@ -131,9 +134,10 @@ impl Forwards {
 
     /// Forwards whose outgoing lock is with `peer`, with this hash, and whose secret is not known.
     fn waiting_for(&self, peer: &PublicKey, hash: &Hash) -> Vec<Reference> {
+        let same = self.by_hash.range((*peer, *hash, 0)..=(*peer, *hash, Reference::MAX));
         let waits =
-            |forward: &&Forward| forward.outgoing.peer == *peer && forward.hash == *hash && forward.secret.is_none();
-        self.by_reference.values().filter(waits).map(|forward| forward.reference).collect()
+            |reference: &Reference| self.by_reference.get(reference).is_some_and(|forward| forward.secret.is_none());
+        same.map(|(_, _, reference)| *reference).filter(waits).collect()
     }
 }
 

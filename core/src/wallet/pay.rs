@@ -168,12 +168,8 @@ impl Wallet {
         if let Some(expected) = invoice.amount.filter(|expected| *expected != amount) {
             return Err(CannotPay::WrongAmount { expected, got: amount });
         }
-        let same = |payment: &Payment| {
-            payment.direction == Direction::Out
-                && payment.hash == Some(invoice.lock_hash)
-                && payment.state != PaymentState::Failed
-        };
-        if self.payments.values().any(same) { Err(CannotPay::AlreadyPaid) } else { Ok(()) }
+        let alive = self.with_hash(invoice.lock_hash).any(|payment| payment.state != PaymentState::Failed);
+        if alive { Err(CannotPay::AlreadyPaid) } else { Ok(()) }
     }
 
     pub(super) fn pay(
@@ -292,10 +288,8 @@ impl Wallet {
     }
 
     pub(super) fn learned(&mut self, hash: Hash, secret: Secret, out: &mut Out) {
-        let waits = |payment: &&Payment| {
-            payment.direction == Direction::Out && payment.hash == Some(hash) && payment.state == PaymentState::Locking
-        };
-        let Some(mut payment) = self.payments.values().find(waits).cloned() else { return };
+        let waiting = self.with_hash(hash).find(|payment| payment.state == PaymentState::Locking).cloned();
+        let Some(mut payment) = waiting else { return };
         payment.preimage = Some(secret);
         payment.state = PaymentState::Settling;
         self.keep(payment, out);
@@ -307,10 +301,7 @@ impl Wallet {
 
     /// After data loss a lock's wish is forgotten; its hash still says which payment it was.
     fn by_hash(&self, hash: &Hash) -> Option<Payment> {
-        let open = |payment: &&Payment| {
-            payment.direction == Direction::Out && payment.hash == Some(*hash) && payment.ended_ms.is_none()
-        };
-        self.payments.values().find(open).cloned()
+        self.with_hash(*hash).find(|payment| payment.ended_ms.is_none()).cloned()
     }
 
     pub(super) fn outgoing_settled(

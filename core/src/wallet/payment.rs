@@ -199,6 +199,15 @@ impl Wallet {
         for reference in attempts.chain(payment.reference) {
             self.references.insert(reference, payment.id);
         }
+        if let (Direction::Out, Some(hash)) = (payment.direction, payment.hash) {
+            self.hashes.insert((hash, payment.id));
+        }
+    }
+
+    /// Payments of ours with a lock hash.
+    pub(super) fn with_hash(&self, hash: Hash) -> impl Iterator<Item = &Payment> {
+        let all = self.hashes.range((hash, [0; 16])..=(hash, [0xff; 16]));
+        all.filter_map(|(_, id)| self.payments.get(id))
     }
 
     /// Stores a payment that is new or has changed.
