@@ -2,6 +2,8 @@
 //! chain and are not part of the state; hosts store them beside each block for people to look at.
 
 use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, PublicKey, UsableHeight};
+use borsh::de::EnumExt as _;
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
@@ -95,6 +97,15 @@ pub enum Purpose {
     StandaloneBalance,
 }
 
+/// Reads the reason inside a group's, which is none of a group: so bytes cannot nest without end.
+fn not_a_group<R: Read>(reader: &mut R) -> io::Result<Box<SkipReason>> {
+    const GROUP: u8 = 0;
+    match u8::deserialize_reader(reader)? {
+        GROUP => Err(io::Error::new(io::ErrorKind::InvalidData, "a group within a group")),
+        variant => SkipReason::deserialize_variant(reader, variant).map(Box::new),
+    }
+}
+
 /// Why an operation changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, thiserror::Error)]
 #[serde(tag = "code", rename_all = "snake_case")]
@@ -104,7 +115,8 @@ pub enum SkipReason {
     Group {
         /// Place of the other in the batch, from 0.
         failed: u32,
-        /// Why the other was.
+        /// Why the other was; never a group again.
+        #[borsh(deserialize_with = "not_a_group")]
         because: Box<Self>,
     },
     /// Nothing to move.
@@ -228,3 +240,6 @@ pub enum SkipReason {
         amount: Amount,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-use super::{Execution, Room};
+use super::{Excluded, Execution, Room};
 use crate::chain::params::Parameters;
 use crate::ledger::batch::{self, Batch, Entry};
 use crate::ledger::fixture::{START, World, deposit, genesis, key, parties, signed_withdraw, stranger};
@@ -176,12 +176,11 @@ fn ordinary_batches_leave_the_court_its_room() {
     let mut room = Room::new(&parameters);
     let batch = world.batch(&key(5), vec![]);
     let bytes = batch::signed_bytes(&batch);
-    let mut count = 0;
-    while let Ok(next) = room.with(&batch) {
-        room = next;
-        count += 1;
+    for _ in 0..1_200 / bytes {
+        room = room.with(&batch).unwrap();
     }
-    assert_eq!(count, 1_200 / bytes);
+    let got = (1_200 / bytes + 1) * bytes;
+    assert_eq!(room.with(&batch).err(), Some(Excluded::NoRoom { limit: 1_200, got }));
     assert!(room.is_usable());
 }
 
