@@ -39,19 +39,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 const FINDER: &str = include_str!("browser/find.js");
 
 /// Flags for a browser without a screen, also as root, that talks to nobody on its own.
-const ARGUMENTS: [&str; 11] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--lang=en-GB",
-];
+const FLAGS: &str = include_str!("browser/flags.txt");
 
 /// A person with an own profile: a browser whose storage nobody shares.
 pub struct Browser {
@@ -299,8 +287,8 @@ async fn start(folder: &Path, profile: &Path) -> Result<(Process, WebDriver)> {
     let mut capabilities = DesiredCapabilities::chrome();
     let browser = find_program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])?;
     capabilities.set_binary(&browser.to_string_lossy())?;
-    for argument in ARGUMENTS {
-        capabilities.add_arg(argument)?;
+    for flag in FLAGS.lines() {
+        capabilities.add_arg(flag)?;
     }
     capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
     capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;

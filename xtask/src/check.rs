@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::bundle::{self, Profile};
 use crate::process;
-use crate::setup::{self, CHROMEDRIVER, CHROMIUM_ARGUMENTS, WasmToolchain};
+use crate::setup::{self, CHROMEDRIVER, WasmToolchain};
 use crate::steps::Steps;
 use crate::types;
 use crate::words;
@@ -17,6 +17,9 @@ use crate::workspace;
 /// itself is apart: `cargo xtask` has compiled it alone.
 const PRODUCT: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "fair-tests/browser"];
 const XTASK: [&str; 2] = ["--package", "xtask"];
+
+/// How long one file of the client's tests may take in Chromium.
+const CLIENT_TESTS_SECONDS: &str = "180";
 
 /// All that needs no browser.
 pub(crate) fn quick(steps: &mut Steps) -> Result<()> {
@@ -71,10 +74,8 @@ fn wasm_lints(toolchain: &WasmToolchain) -> Result<()> {
 fn client_tests(toolchain: &WasmToolchain) -> Result<()> {
     let browser = setup::chromium().context("Chromium is not installed")?;
     let driver = process::find_program(CHROMEDRIVER).context("chromedriver is not installed")?;
-    let arguments: Vec<&str> = CHROMIUM_ARGUMENTS.iter().map(|flag| flag.trim_start_matches('-')).collect();
-    let options = format!("{{\"goog:chromeOptions\":{{\"args\":{arguments:?},\"binary\":{browser:?}}}}}");
-    let options_file = workspace::target().join("webdriver.json");
-    fs::write(&options_file, options)?;
+    let capabilities = workspace::target().join("webdriver.json");
+    fs::write(&capabilities, setup::capabilities(&browser))?;
 
     let runner = std::env::current_exe()?;
     let mut cargo = toolchain.cargo("test");
@@ -83,8 +84,9 @@ fn client_tests(toolchain: &WasmToolchain) -> Result<()> {
         .arg("--config")
         .arg(format!("target.wasm32-unknown-unknown.runner=[{runner:?},\"wasm-test-runner\"]"))
         .env("CHROMEDRIVER", driver)
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", options_file)
-        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1");
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
+        .env("WASM_BINDGEN_USE_BROWSER", "1")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", CLIENT_TESTS_SECONDS);
     process::run(&mut cargo)
 }
 

@@ -8,7 +8,7 @@ mod apt;
 mod browser;
 mod wasm;
 
-pub(crate) use browser::{CHROMEDRIVER, CHROMIUM_ARGUMENTS, chromium};
+pub(crate) use browser::{CHROMEDRIVER, capabilities, chromium};
 pub(crate) use wasm::WasmToolchain;
 
 /// A compiler for wasm32-unknown-unknown.

@@ -13,22 +13,18 @@ pub(crate) const CHROMEDRIVER: &str = "chromedriver";
 /// Names under which systems install the browser.
 const CHROMIUM_NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// Flags for a browser without a screen, also as root, that talks to nobody on its own.
-pub(crate) const CHROMIUM_ARGUMENTS: [&str; 9] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-];
+/// Flags for a browser without a screen, one a line; the end-to-end tests use the same.
+const FLAGS: &str = include_str!("../../../tests/src/browser/flags.txt");
 
 /// The installed browser.
 pub(crate) fn chromium() -> Option<PathBuf> {
     CHROMIUM_NAMES.iter().find_map(|name| process::find_program(name))
+}
+
+/// The capabilities with which a WebDriver client starts the browser, as JSON.
+pub(crate) fn capabilities(browser: &Path) -> String {
+    let flags: Vec<&str> = FLAGS.lines().map(|flag| flag.trim_start_matches('-')).collect();
+    format!(r#"{{"goog:chromeOptions":{{"args":{flags:?},"binary":{browser:?}}}}}"#)
 }
 
 pub(super) fn set_up() -> Result<()> {
