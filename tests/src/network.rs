@@ -5,10 +5,11 @@
 //! node run --home FOLDER/v1 …                 the validators
 //! node run --home FOLDER/bank                 the bank `@main`
 //! relay run --genesis FOLDER/genesis.bin …    serves the pages and the chain
+//! node run --home FOLDER/counterpart …        if wished: somebody to pay and to be paid by
 //! ```
 //!
 //! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN`,
-//! `bank` and `relay`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
+//! `bank`, `relay` and `counterpart`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,6 +30,9 @@ pub const RELAY: &str = "relay";
 /// The bank `@main`.
 pub const BANK: &str = "bank";
 
+/// The wallet without a person.
+pub const COUNTERPART: &str = "counterpart";
+
 /// The network's name in its genesis.
 const NAME: &str = "local";
 
@@ -39,6 +43,8 @@ pub enum Members {
     All,
     /// Validators alone: the chain without anybody who uses it.
     Validators,
+    /// All of these, and a wallet without a person, which sells and pays.
+    AllAndCounterpart,
 }
 
 /// What kind of network to start.
@@ -137,17 +143,36 @@ impl Network {
             _ports: ports,
         };
         let validators = network.start_nodes(plan).await?;
-        if plan.members == Members::All {
+        if plan.members != Members::Validators {
             network.start_relay(plan, &validators).await?;
         }
+        if plan.members == Members::AllAndCounterpart {
+            network.start_counterpart().await?;
+        }
         Ok(network)
+    }
+
+    async fn start_counterpart(&mut self) -> Result<()> {
+        let home = self.folder.join(COUNTERPART);
+        let relay = self.url()?.to_owned();
+        if !home.exists() {
+            let mut command = Command::new(self.programs.join("node"));
+            command.args(["init", "--kind", "wallet", "--relay", &relay]);
+            command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
+            command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
+            run_to_end(command).await?;
+        }
+        // A network that is continued may have its relay at another port.
+        let arguments = vec!["run".into(), "--home".into(), home.into(), "--relay".into(), relay.into()];
+        self.spawn(COUNTERPART, "node", arguments)?;
+        self.wait_until_ready(COUNTERPART).await
     }
 
     /// Starts all, then waits for all: none is ready before the others answer.
     async fn start_nodes(&mut self, plan: &Plan) -> Result<Vec<String>> {
         let validators: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
         let mut names = validators.clone();
-        if plan.members == Members::All {
+        if plan.members != Members::Validators {
             names.push(BANK.to_owned());
         }
         for name in &names {

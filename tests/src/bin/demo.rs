@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use fair_tests::network::{Network, Plan};
+use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where the demo is found unless another port is asked for.
@@ -15,7 +15,7 @@ const USUAL_PORT: u16 = 8080;
 /// How often the processes are looked after.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A fresh local network: 4 validators, a bank, a relay.
+/// A fresh local network: 4 validators, a bank, a relay, a counterpart to pay and to be paid by.
 #[derive(Parser)]
 #[command(name = "demo")]
 struct Arguments {
@@ -39,10 +39,11 @@ async fn main() -> Result<()> {
         folder: arguments.keep,
         block_time_ms: arguments.blocktime,
         relay_port: arguments.port.or_else(usual_port),
+        members: Members::AllAndCounterpart,
         ..Plan::new()?
     };
     let started = Instant::now();
-    println!("starting {} validators, a bank and a relay", plan.validators);
+    println!("starting {} validators, a bank, a relay and a counterpart", plan.validators);
     let mut network = tokio::select! {
         network = Network::start(&plan) => network?,
         _ = interrupt.recv() => return Ok(()),
@@ -54,6 +55,7 @@ async fn main() -> Result<()> {
         network.folder().display()
     );
     println!("\n    {}/\n", network.url()?);
+    println!("Somebody to pay and to be paid by: {}/", network.url_of(COUNTERPART)?);
     println!("Ctrl-C stops everything.");
     let failure = tokio::select! {
         failure = watch(&mut network) => Some(failure),
