@@ -193,6 +193,9 @@ fn times_are_held_against_the_predecessor_and_the_clock() {
     let built = world.client.build(&[], key(1).public(), 0);
     assert_eq!(built.block.header.time_ms, verify::earliest_time(&world.client.expected()));
     assert!(world.client.execute(&built.block).is_ok());
+    let mut hasty = built.block;
+    hasty.header.time_ms -= 1;
+    assert_eq!(code(&world.client.execute(&hasty).unwrap_err()), "too_early");
 }
 
 #[test]
