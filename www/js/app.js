@@ -46,7 +46,7 @@ import { localeOf, readSettings, writeSettings, applyTheme } from './settings.js
  * @type {Partial<Record<Method, (keyof import('./api').Events)[]>>}
  */
 const CHANGED_BY = {
-  blocks: ['head'], account: ['head', 'channel', 'batch'], accounts: ['head'], channelOnChain: ['head', 'channel'],
+  status: ['head'], blocks: ['head'], account: ['head', 'channel', 'batch'], accounts: ['head'], channelOnChain: ['head', 'channel'],
   validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'],
   draft: ['head', 'batch', 'channel'], batches: ['batch'],
   balances: ['channel', 'payment', 'batch', 'head', 'status'], channels: ['channel', 'payment', 'head', 'status'],

@@ -110,12 +110,13 @@ function ownBalances(app) {
 /** @param {App} app */
 function accountCard(app) {
   const status = app.use('status').value;
+  const id = (status?.account && app.use('account', { account: status.account.key }).value?.account.id) ?? status?.account?.id ?? null;
   return h('section', { class: 'card', key: 'account' }, h('header', null, h('h2', null, 'Your account'), status?.network?.faucet && faucetButton(app)),
     app.problem('faucet') && errorNote(/** @type {any} */ (app.problem('faucet'))),
     answered(ownBalances(app), (balances) => sums(...balances.filter(({ asset, amount: held }) => asset === 1 || held > 0n)
       .map(({ asset, amount: held }) => /** @type {[string, any]} */ ([app.asset(asset).name || app.asset(asset).ticker, amount(app, asset, held)]))), () => bones(2)),
     status?.account && facts(
-      ['Account', status.account.id === null ? 'not on the chain yet; the first deposit to it registers it' : h('a', { href: to('explorer', 'account', status.account.id) }, String(status.account.id))],
+      ['Account', id === null ? 'not on the chain yet; the first deposit to it registers it' : h('a', { href: to('explorer', 'account', id) }, String(id))],
       ['Key', copyable(app, status.account.key, 'key')]));
 }
 
