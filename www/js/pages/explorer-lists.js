@@ -86,6 +86,9 @@ export function parametersPage(app) {
  */
 function parameterText(app, { value, unit }) {
   if (unit === 'ms') return value < 1000n ? `${value} ms` : durationText(Number(value) / 1000);
-  if (app.use('assets').value?.some(({ ticker }) => ticker === unit)) return amountLine(value, /** @type {any} */ (app.use('assets').value?.find(({ ticker }) => ticker === unit)), app.locale);
+  // `FRD` or `FRD per 1,000 bytes`: the value is in the asset's smallest unit.
+  const [first, ...rest] = unit.split(' ');
+  const asset = app.use('assets').value?.find(({ ticker }) => ticker === first);
+  if (asset) return [amountLine(value, asset, app.locale), ...rest].join(' ');
   return `${countText(value, app.locale)} ${unit}`;
 }
