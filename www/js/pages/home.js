@@ -72,7 +72,7 @@ export function connectionTag(connection) {
   switch (connection) {
     case 'online': return tag('good', icon('check', { size: 14 }), 'connected');
     case 'connecting': return tag('move', icon('clock', { size: 14 }), 'connecting');
-    case 'offline': return tag('warn', icon('offline', { size: 14 }), 'not connected');
+    case 'offline': return tag('warn', icon('offline', { size: 14 }), 'offline');
     default: return tag('bad', icon('alert', { size: 14 }), 'suspended');
   }
 }
