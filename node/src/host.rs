@@ -14,6 +14,8 @@
 //! **Invariant**: an error of the disk ends the process: what the machine holds in memory is then ahead of
 //! what is stored and must not be used.
 
+#[cfg(test)]
+mod crash;
 pub(crate) mod follow;
 pub(crate) mod line;
 mod records;
@@ -36,6 +38,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+#[cfg(test)]
+pub(crate) use crash::Crash;
 pub(crate) use records::open as open_records;
 pub(crate) use submit::{Submitter, Through};
 
@@ -176,6 +180,8 @@ pub(crate) struct Host<M: Machine> {
     timers: BTreeSet<TimeMs>,
     writes: Vec<Write>,
     after: Vec<After<M::Event>>,
+    #[cfg(test)]
+    crash: Crash,
 }
 
 impl<M: Machine> Host<M> {
@@ -190,6 +196,8 @@ impl<M: Machine> Host<M> {
             timers: BTreeSet::new(),
             writes: Vec::new(),
             after: Vec::new(),
+            #[cfg(test)]
+            crash: Crash::default(),
         };
         (host, Handle { told: send, heights: seen })
     }
@@ -317,10 +325,18 @@ impl<M: Machine> Host<M> {
 
     /// Makes everything durable, then performs what follows.
     async fn flush(&mut self) -> Result<(), NodeError> {
-        self.parts.offchain.commit(std::mem::take(&mut self.writes)).await?;
+        let writes = std::mem::take(&mut self.writes);
+        if !writes.is_empty() {
+            self.crash_point().await;
+            self.parts.offchain.commit(writes).await?;
+            self.crash_point().await;
+        }
         for after in std::mem::take(&mut self.after) {
             match after {
-                After::Send { to, line, bytes } => self.send(to, line, bytes),
+                After::Send { to, line, bytes } => {
+                    self.send(to, line, bytes);
+                    self.crash_point().await;
+                }
                 After::Answer(answer) => answer(),
                 After::Effect(Effect::Disconnect { peer }) => {
                     // The line ends when its sender is gone; it then says so and nothing is left to do.
@@ -338,6 +354,16 @@ impl<M: Machine> Host<M> {
         if self.writes.is_empty() && self.after.is_empty() { Ok(()) } else { Box::pin(self.flush()).await }
     }
 
+    /// Where a test may end this host.
+    #[cfg(test)]
+    async fn crash_point(&mut self) {
+        self.crash.pass().await;
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_async, reason = "tests end a host here")]
+    async fn crash_point(&mut self) {}
+
     fn send(&mut self, to: PublicKey, line: LineId, bytes: Vec<u8>) {
         let Some(current) = self.lines.get(&to).filter(|current| current.id == line) else { return };
         if current.out.try_send(bytes).is_err() {
@@ -354,3 +380,6 @@ async fn until(at_ms: Option<TimeMs>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
