@@ -54,6 +54,8 @@ const CHANGED_BY = {
 };
 /** Events that carry the whole answer of a method without parameters. */
 const CARRIED = /** @type {const} */ ({ status: 'status', sync: 'syncState', head: 'head', draft: 'draft' });
+/** Answers that only an open wallet has. @type {Set<Method>} */
+const OF_WALLET = new Set(['draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address']);
 /** Answers that a view asked for within this many visits stay known. */
 const KEPT_VISITS = 6;
 
@@ -197,7 +199,7 @@ export class App {
     const carried = /** @type {Record<string, Method>} */ (CARRIED)[event];
     if (carried) this.put(carried, detail);
     this.#askAll((entry) => entry.method !== carried && (CHANGED_BY[entry.method]?.includes(event)
-      || (entry.answer.error !== null && event === 'head')));
+      || (entry.answer.error !== null && (event === 'head' || event === 'status'))));
     this.refresh();
   }
 
@@ -209,6 +211,7 @@ export class App {
    * @param {Params<M>} [params]
    */
   put(method, value, params) {
+    if (method === 'status' && /** @type {any} */ (value).wallet !== 'unlocked') this.#forgetWallet();
     const key = cacheKey(method, params);
     const entry = this.#cache.get(key);
     if (entry) Object.assign(entry.answer, { value, error: null });
@@ -249,6 +252,11 @@ export class App {
   clearProblem(name) {
     const action = this.#actions.get(name);
     if (action && !action.busy) this.#actions.delete(name);
+  }
+
+  /** A locked or wiped wallet leaves nothing in the page, and a new one begins with nothing of it. */
+  #forgetWallet() {
+    for (const [key, { method }] of this.#cache) if (OF_WALLET.has(method)) this.#cache.delete(key);
   }
 
   /** @param {number} id */
