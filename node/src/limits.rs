@@ -12,6 +12,9 @@ pub(crate) const MEMPOOL_BYTES: usize = 64 << 20;
 pub(crate) const REPLACEMENT_PERCENT: u128 = 10;
 /// Included batches that are remembered, so that who submits one again gets the same answer.
 pub(crate) const REMEMBERED_BATCHES: usize = 20_000;
+/// Rounds of a height in which blocks include batches. Later ones are empty: what keeps validators from
+/// agreeing may be the size of blocks, and every block of a height is kept until it ends.
+pub(crate) const ROUNDS_WITH_BATCHES: u32 = 20;
 /// Events that wait for the validator's loop; who brings more waits.
 pub(crate) const ENGINE_QUEUE: usize = 1024;
 /// Frames that wait for one peer; beyond it the oldest are dropped.

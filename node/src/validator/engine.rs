@@ -317,7 +317,8 @@ impl Engine {
             return None;
         }
         let account = self.parts.identity.signer.account;
-        let candidates: Vec<&Signed<Batch>> = self.mempool.candidates().collect();
+        let candidates: Vec<&Signed<Batch>> =
+            if round < limits::ROUNDS_WITH_BATCHES { self.mempool.candidates().collect() } else { Vec::new() };
         let built = self.follower.build(candidates.iter().copied(), account, clock::now_ms());
         let refused: Vec<Hash> = built
             .left_out

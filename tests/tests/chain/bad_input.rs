@@ -116,3 +116,34 @@ async fn a_start_that_cannot_be_says_why_and_spoils_nothing() -> Result<()> {
     reaches(&client(&network, "v2")?, one.height().await?).await?;
     network.shut_down().await
 }
+
+/// A file-size limit stands for a disk that is full: writes fail, nothing else changes.
+#[tokio::test]
+async fn a_full_disk_stops_one_validator_and_loses_nothing() -> Result<()> {
+    let mut network = start().await?;
+    let (one, four) = (client(&network, "v1")?, client(&network, "v4")?);
+    let mut payer = Payer::new(&network)?;
+    payer.pay(&one, AssetId::FRD, 700, PATIENCE).await?;
+    network.kill("v4").await?;
+    let home = network.folder().join("v4");
+    let program = std::env::current_exe()?.ancestors().nth(2).map(|folder| folder.join("node"));
+    let mut limited = tokio::process::Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" run --home \"$1\""]);
+    limited.arg(program.unwrap_or_default()).arg(&home).kill_on_drop(true);
+    let running = tokio::spawn(async move { limited.output().await });
+    // Blocks fill the disk of one; the others go on.
+    for _ in 0..400 {
+        if running.is_finished() {
+            break;
+        }
+        payer.pay(&one, AssetId::FRD, 700, PATIENCE).await?;
+    }
+    refused(&running.await??, 5, "db.sqlite")?;
+    let head = one.height().await?;
+    network.restart("v4").await?;
+    reaches(&four, head).await?;
+    let status = one.status().await?;
+    ensure!(status["deciding"]["misbehaved"] == serde_json::json!({}), "{status}");
+    ensure!(one.hash(head).await? == four.hash(head).await?);
+    network.shut_down().await
+}

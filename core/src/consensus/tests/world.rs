@@ -23,12 +23,14 @@ pub(super) struct Weather {
 pub(super) const FAIR: Weather = Weather { loss_percent: 0, longest_delay_ms: 1 };
 pub(super) const STORMY: Weather = Weather { loss_percent: 15, longest_delay_ms: 400 };
 
-/// Where in its n-th durable transaction a node dies.
+/// Where a node dies: at its n-th durable transaction, or at its n-th commit of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Crash {
     BeforeWrite(u64),
     AfterWrite(u64),
     AfterFirstSend(u64),
+    BeforeCommit(u64),
+    AfterCommit(u64),
 }
 
 /// What misbehaves, if anything.
@@ -382,7 +384,12 @@ impl World {
         block
     }
 
+    /// Block, head and the end of the log are one transaction.
     fn commit(&mut self, node: usize, block: Block, certificate: Certificate) {
+        let number = self.nodes[node].head();
+        if self.nodes[node].crash == Some(Crash::BeforeCommit(number)) {
+            return self.crash(node);
+        }
         verify::certificate(&block.header, &certificate, &self.set).expect("2/3+ certify what is decided");
         let (height, hash) = (block.header.height, block.header.hash());
         assert_eq!(*self.decided.entry(height).or_insert(hash), hash, "two decisions at height {height}");
@@ -392,6 +399,9 @@ impl World {
         assert_eq!(height, it.head() + 1);
         it.chain.push((block, certificate));
         it.log.retain(|(logged, _), _| *logged > height);
+        if it.crash == Some(Crash::AfterCommit(number)) {
+            return self.crash(node);
+        }
         let validators = self.set.clone();
         self.input(node, Input::NewHead { height, validators });
         self.after(INTERVAL_MS, Event::Begin { node, height: height + 1 });
