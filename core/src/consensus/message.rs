@@ -188,7 +188,8 @@ impl Message {
     }
 
     /// Whether it was signed by whom it should be: a validator of the set, for a proposal the proposer
-    /// of its round, with the block that it names. Certificates are checked when they are used.
+    /// of its round, with the block that it names; a fresh one is the proposer's own work, so that fees go
+    /// to who built it. Certificates are checked when they are used.
     pub fn is_authentic(&self, chain_id: &Hash, validators: &ValidatorSet) -> bool {
         match self {
             Self::Vote(vote) => validators
@@ -196,7 +197,9 @@ impl Message {
                 .is_some_and(|from| vote.ballot.is_signed_by(chain_id, &from.signing_key, &vote.signature)),
             Self::Proposal(proposal, block) => {
                 let body = &proposal.body;
+                let is_fresh = body.polka_round.is_none();
                 block.header.height == body.height
+                    && (!is_fresh || block.header.proposer == proposal.proposer)
                     && body.polka_round.is_none_or(|polka_round| polka_round < body.round)
                     && validators.proposer(body.height, body.round).is_some_and(|from| {
                         from.account == proposal.proposer

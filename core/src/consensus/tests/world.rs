@@ -41,6 +41,8 @@ pub(super) enum Nature {
     Equivocator,
     /// Proposes blocks that do not execute.
     Liar,
+    /// Proposes blocks that name another validator as their builder.
+    Usurper,
 }
 
 pub(super) struct Node {
@@ -378,8 +380,10 @@ impl World {
             },
             batches: Vec::new(),
         };
-        if it.nature == Nature::Liar {
-            block.header.state_root = Hash([0xEE; 32]);
+        match it.nature {
+            Nature::Liar => block.header.state_root = Hash([0xEE; 32]),
+            Nature::Usurper => block.header.proposer = self.nodes[(node + 1) % self.nodes.len()].account,
+            Nature::Honest | Nature::Equivocator => {}
         }
         block
     }
