@@ -88,19 +88,41 @@ impl Chain {
         Ok(Some(Self::new(genesis, follower, store)))
     }
 
-    /// Begins a chain at a genesis document that was looked at and is to be trusted from now on.
+    /// Begins a chain at a genesis document that was looked at and is to be trusted from now on. What was
+    /// stored of a chain before goes.
     ///
     /// # Errors
     /// `storage.…`.
     pub async fn begin(genesis: Genesis, store: Rc<Store>) -> Result<Self, Error> {
         let follower = Follower::new(&genesis);
-        let mut changes = Changes::default();
+        let mut changes = Self::forget(&store).await?;
         changes.put(record::genesis(), codec::encode(&genesis));
         for (key, value) in follower.state().encoded() {
             changes.put(record::state(&key), value);
         }
         store.commit(changes).await?;
         Ok(Self::new(genesis, follower, store))
+    }
+
+    /// What deletes everything stored of a chain, evidence of forks apart.
+    ///
+    /// # Errors
+    /// `storage.…`.
+    pub async fn forget(store: &Store) -> Result<Changes, Error> {
+        let mut changes = Changes::default();
+        for (key, _) in store.range(&record::genesis(), &record::relays(), u32::MAX).await? {
+            changes.delete(key);
+        }
+        Ok(changes)
+    }
+
+    /// Id of the stored chain, also when its state is damaged.
+    ///
+    /// # Errors
+    /// `storage.…`.
+    pub async fn stored_id(store: &Store) -> Result<Option<Hash>, Error> {
+        let document = store.get(&record::genesis()).await?;
+        Ok(document.and_then(|document| Genesis::decode(&document).ok()).map(|genesis| genesis.chain_id()))
     }
 
     fn new(genesis: Genesis, follower: Follower, store: Rc<Store>) -> Self {

@@ -76,14 +76,17 @@ impl Core {
     ///
     /// # Errors
     /// `storage.…` when a database cannot be opened or was written by a newer version.
-    pub async fn open(config: Config, events: Events) -> Result<Rc<Self>, Error> {
+    pub async fn open(mut config: Config, events: Events) -> Result<Rc<Self>, Error> {
         let wallet_store = Rc::new(Store::open(&format!("fair-{}", config.name)).await?);
         let chain_store = Rc::new(Store::open(&format!("fair-{}-chain", config.name)).await?);
         let wallet = Wallet::load(&wallet_store).await?;
         let (chain, unusable) = match Chain::load(chain_store.clone()).await {
             Ok(chain) => (chain.map(Rc::new), None),
-            // What relays serve can be had again; it is only never trusted less than before.
-            Err(error) if error.code == "storage.damaged" => (None, Some(error)),
+            // Blocks can be had again from any relay, if only of the chain that was trusted before.
+            Err(error) if error.code == "storage.damaged" => {
+                config.chain_id = config.chain_id.or(Chain::stored_id(&chain_store).await?);
+                (None, Some(error))
+            }
             Err(error) => return Err(error),
         };
         let sync = Sync::load(&config, &chain_store, chain.as_deref()).await?;
@@ -215,23 +218,13 @@ impl Core {
         }
     }
 
+    /// Whether the browser keeps the databases when room gets scarce. Only a page can ask for it.
     async fn read_persisted(&self) {
         if let Some(storage) = storage_manager()
             && let Ok(promise) = storage.persisted()
             && let Ok(answer) = wasm_bindgen_futures::JsFuture::from(promise).await
         {
             self.persisted.set(Some(answer.is_truthy()));
-        }
-    }
-
-    /// Asks the browser to keep the databases when room gets scarce.
-    async fn ask_to_persist(&self) {
-        if let Some(storage) = storage_manager()
-            && let Ok(promise) = storage.persist()
-            && let Ok(answer) = wasm_bindgen_futures::JsFuture::from(promise).await
-        {
-            self.persisted.set(Some(answer.is_truthy()));
-            self.emit_status();
         }
     }
 }

@@ -105,4 +105,21 @@ async fn what_does_not_fit_is_refused() {
     ]);
     assert_eq!(refused(&engine, "restore", bad).await, "wallet.bad_words");
     assert!(call(&engine, "head", JsValue::NULL).await.unwrap().is_null());
+    assert_eq!(refused(&engine, "block", object(&[("height", 3.into())])).await, "chain.unknown");
+    let amount: JsValue = js_sys::BigInt::from(12_345_u64).into();
+    let deposit = object(&[
+        ("kind", "deposit".into()),
+        ("asset", 1.into()),
+        ("amount", amount.clone()),
+        ("to", "2".into()),
+        ("partner", JsValue::NULL),
+    ]);
+    assert_eq!(refused(&engine, "draftAdd", object(&[("operation", deposit)])).await, "wallet.none");
+    let pay = object(&[
+        ("key", "k".into()),
+        ("text", "x".into()),
+        ("amount", amount),
+        ("maxFee", js_sys::BigInt::from(0).into()),
+    ]);
+    assert_eq!(refused(&engine, "pay", pay).await, "chain.unknown");
 }

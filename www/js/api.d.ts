@@ -491,7 +491,7 @@ export interface Fair {
   // chain, also without a wallet
   syncState(p?: null, o?: CallOptions): Promise<SyncState>;
   setRelays(p: { urls: string[] }, o?: CallOptions): Promise<SyncState>;
-  /** Forgets the failure shown and tries dropped relays again. */
+  /** Forgets the failure shown and tries dropped relays again. Without a wallet, when every relay shows another network than before, turns to that one. */
   dismissFailure(p?: null, o?: CallOptions): Promise<SyncState>;
   /** null before the first verified block. */
   head(p?: null, o?: CallOptions): Promise<BlockSummary | null>;
@@ -589,6 +589,8 @@ export interface EngineConfig {
   name: string;
   /** Relay origins to use when none were set; the first served the page. */
   relays: string[];
+  /** Chain to follow and no other; absent: the one seen first, from then on. */
+  chainId?: Hex;
   /** Called with `{type, detail}` for each of `Events`. */
   onEvent: (event: { type: keyof Events; detail: unknown }) => void;
 }

@@ -63,7 +63,6 @@ impl Core {
         let named: Vec<AssetId> = credit.iter().map(|credit| credit.asset).collect();
         self.handle(Input::AddBank { bank, credit }).await?;
         self.keep_session(bank);
-        self.ask_to_persist().await;
         self.channel_with(&bank, &named)
     }
 

@@ -24,7 +24,10 @@ impl Core {
             self.last_act_ms.set(now_ms());
         }
         match method {
-            Method::Status => Ok(to_js(&self.status())),
+            Method::Status => {
+                self.read_persisted().await;
+                Ok(to_js(&self.status()))
+            }
             Method::Create(p) => Ok(to_js(&self.create(p.words, &p.password).await?)),
             Method::ConfirmWords(p) => {
                 let answers: Vec<_> = p.answers.into_iter().map(|answer| (answer.index, answer.word)).collect();

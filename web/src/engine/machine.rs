@@ -173,7 +173,7 @@ impl Core {
 
     /// An input that no caller waits for: what goes wrong is an event.
     pub(super) async fn tell(self: &Rc<Self>, input: Input<'_>) {
-        if self.machine.borrow().is_none() {
+        if self.machine.borrow().is_none() || self.may_sign().is_err() {
             return;
         }
         if let Err(error) = self.handle(input).await {

@@ -595,12 +595,9 @@ impl Core {
 
     async fn forget_chain(self: &Rc<Self>) -> Result<(), Error> {
         *self.chain.borrow_mut() = None;
-        let mut changes = Changes::default();
-        let relays = record::relays();
-        for (key, _) in self.chain_store.range(&[0x01], &[0xff], u32::MAX).await? {
-            if key != relays {
-                changes.delete(key);
-            }
+        let mut changes = Chain::forget(&self.chain_store).await?;
+        for (key, _) in self.chain_store.all(&record::forks()).await? {
+            changes.delete(key);
         }
         self.chain_store.commit(changes).await?;
         self.sync.borrow_mut().forked = false;

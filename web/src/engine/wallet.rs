@@ -101,7 +101,6 @@ impl Core {
             wallet.open = Some((words.clone(), words.account_key()));
         }
         self.emit_status();
-        self.ask_to_persist().await;
         self.unlocked().await
     }
 
