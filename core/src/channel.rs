@@ -333,6 +333,16 @@ impl Channel {
         &self.record.misbehaviours
     }
 
+    /// Whether a frame of the partner waits for a block.
+    pub fn awaits_block(&self) -> bool {
+        self.record.waiting.is_some()
+    }
+
+    /// Whether the answer to the partner's newest frame is a refusal.
+    pub fn refuses(&self) -> bool {
+        matches!(self.record.reply, Some(wire::Reply::Refuse { .. }))
+    }
+
     /// Wishes that no frame has taken up.
     pub fn waiting_wishes(&self) -> usize {
         self.record.queue.len()

@@ -3,6 +3,7 @@
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
 //! - [`wait`]: waiting for a condition with a deadline. Nothing here waits for a time.
+//! - [`world`]: channels in a deterministic world, with faults and liars.
 //! - `browser` (feature `browser`): Chromium, operated by what a person sees.
 
 #[cfg(feature = "browser")]
@@ -11,3 +12,4 @@ pub mod network;
 pub mod ports;
 pub mod process;
 pub mod wait;
+pub mod world;

@@ -238,14 +238,14 @@ impl Agreement {
 
     /// After a restore declared by `restorer`: the other side's whole insured part is held as long as a
     /// consent that the restorer forgot could be executed (rule 8).
-    pub(crate) fn guard_after_restore(&mut self, parameters: &Parameters, restorer: Side) {
+    pub fn guard_after_restore(&mut self, parameters: &Parameters, restorer: Side) {
         let longest = UsableHeight::from(parameters.max_consent_blocks).saturating_add(parameters.margin_blocks.into());
         let until = self.shared.usable_height.saturating_add(longest).saturating_add(1);
         *self.shared.held_until.get_mut(restorer.other()) = until;
     }
 
     /// Numbers and hashes the result of a frame.
-    pub(crate) fn seal(&mut self, order: StateOrder) {
+    pub fn seal(&mut self, order: StateOrder) {
         self.state.frame = order.frame;
         self.state.proposer = order.proposer;
         self.tidy();

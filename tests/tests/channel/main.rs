@@ -1,0 +1,5 @@
+//! Channels in the deterministic world: faults, all small interleavings, and the attacks of
+//! docs/protocol.md's channel rules by name.
+
+mod explore;
+mod simulation;
