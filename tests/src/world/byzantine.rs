@@ -36,6 +36,13 @@ pub fn next_number(honest: &Party) -> u64 {
     honest.channel.outcomes().map(|state| state.frame).max().unwrap_or(0) + 1
 }
 
+/// The number that an honest partner would give its next frame; noted as used.
+pub fn use_number(pair: &mut Pair, honest: usize) -> u64 {
+    let number = next_number(&pair.parties[honest]).max(pair.forged + 1);
+    pair.forged = number;
+    number
+}
+
 /// Signs a frame over the honest party's base in the liar's name.
 pub fn forge(pair: &Pair, liar: usize, forgery: Forgery) -> Frame {
     let honest = &pair.parties[1 - liar];
@@ -210,7 +217,7 @@ fn replay(pair: &mut Pair, honest: usize, memory: &Memory, random: &mut Random) 
 
 fn forged_frame(pair: &mut Pair, liar: usize, memory: &mut Memory, random: &mut Random) {
     let honest = 1 - liar;
-    let next = next_number(&pair.parties[honest]);
+    let next = use_number(pair, honest);
     let number = match random.below(6) {
         0 => next.saturating_sub(1),
         1 => next + 1,

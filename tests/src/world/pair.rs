@@ -25,6 +25,8 @@ pub struct Pair {
     pub now_ms: TimeMs,
     /// References and secrets given out.
     pub counter: u64,
+    /// Highest number of a forged frame that was in order.
+    pub forged: u64,
 }
 
 /// Parameters with a short margin, so that deadlines can be reached in a few blocks. The inequalities
@@ -79,6 +81,7 @@ impl Pair {
             connected: false,
             now_ms: 0,
             counter: 0,
+            forged: 0,
         };
         pair.both_heads();
         pair

@@ -25,7 +25,7 @@ pub enum Crash {
 }
 
 /// What left a party because of one input.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Messages to the partner, in order.
     pub sent: Vec<Vec<u8>>,

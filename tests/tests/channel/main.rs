@@ -1,5 +1,6 @@
 //! Channels in the deterministic world: faults, all small interleavings, and the attacks of
 //! docs/protocol.md's channel rules by name.
 
+mod attacks;
 mod explore;
 mod simulation;
