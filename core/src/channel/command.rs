@@ -66,8 +66,12 @@ impl Channel {
             }
             Command::GrantWithdrawal { asset } => self.open_hold(*asset).map(|_| ()),
             Command::RefuseWithdrawal { asset } => {
-                let nonce = self.open_hold(*asset)?;
-                if self.record.consented.contains(&(*asset, nonce)) { Err(Refusal::ConsentSent) } else { Ok(()) }
+                let (nonce, expires_at) = self.open_hold(*asset)?;
+                if self.record.consented.contains(&(*asset, nonce, expires_at)) {
+                    Err(Refusal::ConsentSent)
+                } else {
+                    Ok(())
+                }
             }
         }
     }
@@ -100,9 +104,9 @@ impl Channel {
         if self.is_closing(id) { Err(Refusal::AlreadyClosing) } else { Ok(lock) }
     }
 
-    fn open_hold(&self, asset: AssetId) -> Result<u64, Refusal> {
+    fn open_hold(&self, asset: AssetId) -> Result<(u64, UsableHeight), Refusal> {
         match self.record.base.shared.hold(asset, self.partner()) {
-            Some(hold) => Ok(hold.nonce),
+            Some(hold) => Ok((hold.nonce, hold.expires_at)),
             None => Err(Invalid::NoHold.into()),
         }
     }

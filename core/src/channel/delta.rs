@@ -67,3 +67,6 @@ impl NumberLine {
 fn amount(value: i128) -> Amount {
     Amount::try_from(value.max(0)).unwrap_or(Amount::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,8 @@ impl Channel {
                 self.record.secrets.entry(*lock).or_insert((*secret, false));
             }
             Transition::GrantWithdrawal { proof } => {
-                self.record.consented.insert((proof.body.asset, proof.body.nonce));
+                let consent = &proof.body;
+                self.record.consented.insert((consent.asset, consent.nonce, consent.expires_at));
             }
             _ => {}
         }
@@ -205,7 +206,7 @@ impl Channel {
             }
             Command::RefuseWithdrawal { asset } => {
                 let Some(consent) = transition::consent(result, side, *asset) else { return Prepared::Done };
-                if self.record.consented.contains(&(*asset, consent.nonce)) {
+                if self.record.consented.contains(&(*asset, consent.nonce, consent.expires_at)) {
                     return Prepared::Done;
                 }
                 Transition::RefuseWithdrawal { asset: *asset }

@@ -8,7 +8,7 @@ use super::wire::{Frame, Reply};
 use crate::codec::{self, DecodeError};
 use crate::crypto::Secret;
 use crate::limits;
-use crate::types::{AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs};
+use crate::types::{AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -56,8 +56,8 @@ pub(crate) struct Record {
     pub(crate) secrets: BTreeMap<LockId, (Secret, bool)>,
     /// Incoming locks that may have been forwarded before data was lost.
     pub(crate) maybe_forwarded: BTreeSet<LockId>,
-    /// Numbers of withdrawals of the partner whose consent was sent, or may have been.
-    pub(crate) consented: BTreeSet<(AssetId, u64)>,
+    /// Withdrawals of the partner under way (asset, number, expiry) whose consent was sent, or may have been.
+    pub(crate) consented: BTreeSet<(AssetId, u64, UsableHeight)>,
     /// What is to be reported once the head is fresh and shows no dispute.
     pub(crate) unreported: Vec<Event>,
     /// What the partner did wrong, the first ones.

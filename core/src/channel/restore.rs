@@ -105,11 +105,9 @@ impl Channel {
         self.record.highest = self.record.highest.max(order.frame);
         let partner = self.record.side.other();
         self.record.maybe_forwarded = base.state.locks_of(partner).map(|(id, _)| id).collect();
-        let holds = base
-            .shared
-            .assets
-            .iter()
-            .filter_map(|entry| entry.terms.get(partner).hold.as_ref().map(|hold| (entry.asset, hold.nonce)));
+        let holds = base.shared.assets.iter().filter_map(|entry| {
+            entry.terms.get(partner).hold.as_ref().map(|hold| (entry.asset, hold.nonce, hold.expires_at))
+        });
         self.record.consented.extend(holds);
         self.record.restore = Some(Restore::AwaitBlock(ctx.chain.head().height));
         step.dirty = true;

@@ -217,3 +217,6 @@ impl ChannelState {
         self.subs.retain(|sub| !sub.is_zero());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -322,6 +322,10 @@ impl Channel {
         let names = self.record.base.lock_names();
         self.record.secrets.retain(|id, _| names.contains(id) || id.giver == self.record.side);
         self.record.maybe_forwarded.retain(|id| names.contains(id));
+        let (shared, partner) = (&self.record.base.shared, self.record.side.other());
+        self.record.consented.retain(|(asset, nonce, expires_at)| {
+            shared.hold(*asset, partner).is_some_and(|hold| (hold.nonce, hold.expires_at) == (*nonce, *expires_at))
+        });
     }
 
     /// The secret of an own lock is worth knowing even in a frame that does not stand.
