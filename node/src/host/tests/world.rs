@@ -21,7 +21,7 @@ use fair_core::payment::invoice::{self, Description, InvoiceId};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, PublicKey, TimeMs};
 use fair_core::wallet::{self, Credit, InvoiceState, NewInvoice, Payable, PaymentState, Wallet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -457,7 +457,7 @@ impl World {
     }
 }
 
-async fn wallet_at(folder: &PathBuf, genesis: &Genesis, key: &SecretKey) -> Running<OfWallet> {
+async fn wallet_at(folder: &Path, genesis: &Genesis, key: &SecretKey) -> Running<OfWallet> {
     run(folder, genesis, key.public(), |records| {
         let config = wallet::Config { debug: Debug::States };
         let entropy = line::entropy().unwrap();
@@ -466,7 +466,7 @@ async fn wallet_at(folder: &PathBuf, genesis: &Genesis, key: &SecretKey) -> Runn
     .await
 }
 
-async fn bank_at(folder: &PathBuf, genesis: &Genesis, key: &SecretKey) -> Running<OfBank> {
+async fn bank_at(folder: &Path, genesis: &Genesis, key: &SecretKey) -> Running<OfBank> {
     run(folder, genesis, key.public(), |records| {
         let asset = AssetPolicy { asset: AssetId::FRD, credit_limit: 0, max_in_flight: 100_000, safety_balance: 0 };
         let config = bank::Config {
