@@ -148,7 +148,8 @@ async fn every_flipped_bit_has_its_own_code_and_changes_nothing() {
     let good = blocks(2);
     chain.verify(&good[..1], NOW_MS, || true).await.unwrap();
     let before = chain.verified_at();
-    let flips: Vec<(&str, fn(&mut CertifiedBlock))> = vec![
+    type Flip = fn(&mut CertifiedBlock);
+    let flips: Vec<(&str, Flip)> = vec![
         ("chain.unknown_version", |b| b.block.header.version ^= 1),
         ("chain.wrong_chain", |b| b.block.header.chain_id.0[0] ^= 1),
         ("chain.wrong_height", |b| b.block.header.height ^= 1),

@@ -96,10 +96,8 @@ impl Book {
                 self.prices += if *by == side { -i128::from(*price) } else { i128::from(*price) };
             }
             Event::WithdrawalRequested { .. } => self.asked += 1,
-            Event::WithdrawalGranted { proof } => {
-                if !self.consents.contains(proof) {
-                    self.consents.push((**proof).clone());
-                }
+            Event::WithdrawalGranted { proof } if !self.consents.contains(proof) => {
+                self.consents.push((**proof).clone());
             }
             Event::RevealDue { id, .. } => self.reveals_due.push(*id),
             Event::Restoring { .. } => self.lost = true,

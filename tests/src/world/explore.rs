@@ -169,8 +169,8 @@ fn actions(node: &Node, wishes: &[Vec<Wish>; 2]) -> Vec<Action> {
     let mut actions = Vec::new();
     let budget = &node.budget;
     let faulty = budget.total > 0;
-    for index in 0..2 {
-        if let Some(wish) = wishes[index].get(node.done[index])
+    for (index, own) in wishes.iter().enumerate() {
+        if let Some(wish) = own.get(node.done[index])
             && is_possible(&node.pair, index, *wish)
         {
             actions.push(Action::Wish(index));

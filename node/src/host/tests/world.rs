@@ -334,6 +334,7 @@ impl World {
     /// Waits for the end of a payment; starts who ended. Says whether somebody did.
     pub(super) async fn settle(&mut self, role: Role, wish: Wish) -> bool {
         let until = Instant::now() + PATIENCE;
+        let mut looks = tokio::time::interval(POLL);
         let mut crashed = false;
         loop {
             if self.crash(role).has_happened() {
@@ -344,7 +345,7 @@ impl World {
                 break;
             }
             assert!(Instant::now() < until, "{role:?}: the payment does not end");
-            tokio::time::sleep(POLL).await;
+            looks.tick().await;
         }
         self.crash(role).disarm();
         crashed
@@ -390,9 +391,10 @@ impl World {
 
     async fn wait_until_quiet(&self) {
         let until = Instant::now() + PATIENCE;
+        let mut looks = tokio::time::interval(POLL);
         while !self.is_quiet(Role::Bank).await {
             assert!(Instant::now() < until, "the channels do not come to rest");
-            tokio::time::sleep(POLL).await;
+            looks.tick().await;
         }
     }
 
