@@ -8,7 +8,8 @@ mod make;
 use fair_core::vectors::{FILES, Vector, check, check_all, read};
 use std::path::Path;
 
-/// One vector a line, so that a difference shows which changed.
+/// One vector a line, so that a difference shows which changed. The order of a line's fields is not part
+/// of a vector: it depends on how the JSON library was compiled.
 fn text(vectors: &[Vector]) -> String {
     let lines: Vec<_> = vectors.iter().map(|vector| serde_json::to_string(vector).unwrap()).collect();
     format!("[\n{}\n]\n", lines.join(",\n"))
@@ -31,9 +32,10 @@ fn the_vectors_hold() {
     assert!(count > 100, "{count} vectors");
     for ((file, vectors), (name, stored)) in made.iter().zip(FILES) {
         assert_eq!(file, name);
-        for (made, stored) in vectors.iter().zip(read(stored).unwrap()) {
-            assert_eq!(*made, stored, "{file}");
+        let stored = read(stored).unwrap();
+        for (made, stored) in vectors.iter().zip(&stored) {
+            assert_eq!(made, stored, "{file}");
         }
-        assert_eq!(text(vectors), *stored, "{file}");
+        assert_eq!(vectors.len(), stored.len(), "{file}");
     }
 }

@@ -25,7 +25,7 @@ use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -300,6 +300,7 @@ pub(crate) struct Running {
     pub(crate) client: reqwest::Client,
     shutdown: Shutdown,
     task: JoinHandle<anyhow::Result<()>>,
+    data: PathBuf,
     /// Its pages.
     _pages: TempDir,
 }
@@ -336,16 +337,27 @@ impl Running {
         std::fs::write(pages.path().join("app.js.br"), "compressed").unwrap();
         std::fs::write(pages.path().join("fair_web_bg.0123456789abcdef.wasm"), "\0asm").unwrap();
         settings.pages = Some(pages.path().to_owned());
+        let data = settings.data.clone();
         let relay = Relay::start(settings).await.unwrap();
         let address = relay.address().unwrap();
         let shutdown = Shutdown::default();
         let task = tokio::spawn(relay.run(shutdown.clone()));
-        Self { address, client: reqwest::Client::new(), shutdown, task, _pages: pages }
+        Self { address, client: reqwest::Client::new(), shutdown, task, data, _pages: pages }
     }
 
+    /// Stops it and waits until its data folder can be used by another: a process that ends lets go of it
+    /// at once, here the last connections and writes have to end first.
     pub(crate) async fn stop(self) {
         self.shutdown.stop();
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
+        let released = async {
+            let lock = std::fs::File::open(self.data.join("lock")).unwrap();
+            let mut looks = tokio::time::interval(Duration::from_millis(10));
+            while lock.try_lock().is_err() {
+                looks.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, released).await.expect("the last connections let go of the data folder");
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
