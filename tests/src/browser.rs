@@ -97,6 +97,9 @@ impl Browser {
     /// If there is none, or several, until the deadline.
     pub async fn click(&self, label: &str) -> Result<()> {
         let element = self.find("control", label).await?;
+        // Away from the edges, where bars that stay in place would be in the way.
+        let script = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});";
+        self.driver.execute(script, vec![element.to_json()?]).await?;
         element.click().await.with_context(|| format!("cannot click `{label}`"))
     }
 
