@@ -1,4 +1,5 @@
 //! Tests in a real browser; `cargo xtask test` runs them. One module per subject.
 
 mod harness;
+mod journey;
 mod pages;
