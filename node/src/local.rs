@@ -17,7 +17,7 @@ pub(crate) struct Refusal {
     code: String,
     message: String,
     retryable: bool,
-    data: serde_json::Value,
+    data: Box<serde_json::Value>,
     #[serde(skip)]
     wait_s: Option<u64>,
 }
@@ -25,13 +25,13 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         let retryable = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-        let data = serde_json::Value::Null;
+        let data = Box::default();
         Self { status, code: code.to_owned(), message: message.into(), retryable, data, wait_s: None }
     }
 
     /// Says when to come again.
     pub(crate) fn after(mut self, wait_s: u64) -> Self {
-        self.data = serde_json::json!({ "retryAfter": wait_s });
+        *self.data = serde_json::json!({ "retryAfter": wait_s });
         self.wait_s = Some(wait_s);
         self
     }

@@ -24,7 +24,7 @@ pub(crate) struct Problem {
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    problem: Problem,
+    problem: Box<Problem>,
     retry_after_s: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl ApiError {
             retryable: retryable == Retryable::Yes,
             data: Value::Null,
         };
-        Self { status, problem, retry_after_s: None }
+        Self { status, problem: Box::new(problem), retry_after_s: None }
     }
 
     /// The request itself is wrong.
@@ -94,7 +94,7 @@ impl ApiError {
 
     /// Passes on what somebody else answered.
     pub(crate) fn passed_on(status: StatusCode, problem: Problem) -> Self {
-        Self { status, problem, retry_after_s: None }
+        Self { status, problem: Box::new(problem), retry_after_s: None }
     }
 
     /// Adds what was expected and what came.
