@@ -21,6 +21,8 @@
 //! **Invariant**: after an error a session is closed and does nothing more. Nothing here does I/O or draws
 //! randomness: bytes go in and come out, entropy is an argument.
 
+mod primitives;
+
 use crate::codec;
 use crate::crypto::SecretKey;
 use crate::entropy::Entropy;
@@ -28,7 +30,7 @@ use crate::limits;
 use crate::message::tags;
 use crate::types::{Hash, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
-use snow::resolvers::{CryptoResolver, DefaultResolver};
+use primitives::Primitives;
 use snow::{Builder, HandshakeState, TransportState};
 
 /// Version of the peer protocol; part of the prologue.
@@ -321,9 +323,8 @@ fn handshake(
     prologue.extend_from_slice(&chain_id.0);
     prologue.extend_from_slice(&VERSION.to_le_bytes());
     let private = own.x25519();
-    let resolver = HostEntropy { seed: entropy.bytes(), rest: DefaultResolver };
     let parameters = NOISE.parse().map_err(|_| unusable())?;
-    let builder = Builder::with_resolver(parameters, Box::new(resolver))
+    let builder = Builder::with_resolver(parameters, Box::new(Primitives::new(entropy)))
         .prologue(&prologue)
         .and_then(|builder| builder.local_private_key(&*private))
         .map_err(|_| unusable())?;
@@ -354,39 +355,6 @@ fn read(noise: &mut HandshakeState, message: &[u8]) -> Result<Vec<u8>, SessionEr
 fn read_greeting(noise: &mut HandshakeState, message: &[u8]) -> Result<Greeting, SessionError> {
     let payload = read(noise, message)?;
     codec::decode(&payload, MAX_HANDSHAKE_BYTES).map_err(|_| SessionError::Malformed)
-}
-
-/// Snow's own primitives, with the host's entropy in place of an operating system.
-struct HostEntropy {
-    seed: [u8; 32],
-    rest: DefaultResolver,
-}
-
-impl CryptoResolver for HostEntropy {
-    fn resolve_rng(&self) -> Option<Box<dyn snow::types::Random>> {
-        Some(Box::new(Stream(Entropy::from_seed(self.seed))))
-    }
-
-    fn resolve_dh(&self, choice: &snow::params::DHChoice) -> Option<Box<dyn snow::types::Dh>> {
-        self.rest.resolve_dh(choice)
-    }
-
-    fn resolve_hash(&self, choice: &snow::params::HashChoice) -> Option<Box<dyn snow::types::Hash>> {
-        self.rest.resolve_hash(choice)
-    }
-
-    fn resolve_cipher(&self, choice: &snow::params::CipherChoice) -> Option<Box<dyn snow::types::Cipher>> {
-        self.rest.resolve_cipher(choice)
-    }
-}
-
-struct Stream(Entropy);
-
-impl snow::types::Random for Stream {
-    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), snow::Error> {
-        self.0.fill(buffer);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -353,7 +353,8 @@ impl Wallet {
             }
             Input::PayDirect { request, bank, asset, amount, note } => {
                 self.bank(&bank)?;
-                self.pay_direct(request, bank, asset, amount, note, chain, now_ms, out)
+                let description = String::from_utf8_lossy(&note).into_owned();
+                self.pay_direct(pay::Direct { request, bank, asset, amount, note, description }, chain, now_ms, out)
             }
             Input::DraftAdd { operations } => {
                 self.on_chain.add(operations, &mut out.write)?;

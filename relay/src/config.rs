@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
-use fair_core::chain::genesis::Genesis;
+use fair_core::chain::genesis::{Genesis, Purpose};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -31,6 +31,9 @@ pub struct Config {
     /// Terms of use, shown in /v1/info
     #[arg(long, env = "RELAY_TERMS", value_name = "TEXT", default_value = "")]
     pub terms: String,
+    /// A shop to try paying and being paid with, named in /v1/info; test networks only
+    #[arg(long, env = "RELAY_SHOP", value_name = "URL")]
+    pub shop: Option<String>,
     /// Form of the log
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -82,6 +85,8 @@ pub struct Checked {
     pub trusted_proxies: Vec<IpAddr>,
     /// Terms of use.
     pub terms: String,
+    /// A shop to try with, without a slash at its end.
+    pub shop: Option<String>,
     /// Limits per address.
     pub rates: Rates,
 }
@@ -111,6 +116,11 @@ impl Config {
         };
         let validators = given.iter().map(|url| checked_url(url)).collect::<anyhow::Result<Vec<_>>>()?;
         ensure!(!validators.is_empty(), "no validators to follow (--validators)");
+        let shop = self.shop.map(|url| checked_shop(&url)).transpose()?;
+        ensure!(
+            shop.is_none() || genesis.purpose == Purpose::Test,
+            "a shop to try with is for test networks only (--shop)"
+        );
         Ok(Checked {
             genesis,
             listen: self.listen,
@@ -119,6 +129,7 @@ impl Config {
             validators,
             trusted_proxies: self.trusted_proxies,
             terms: self.terms,
+            shop,
             rates: self.rates,
         })
     }
@@ -132,6 +143,16 @@ fn checked_url(text: &str) -> anyhow::Result<String> {
     ensure!(
         url.scheme() == "http" && url.has_host(),
         "{text:?} is not a URL of the form http://host:port (--validators)"
+    );
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Pages link to it, so it must be a web address and nothing else.
+fn checked_shop(text: &str) -> anyhow::Result<String> {
+    let url = reqwest::Url::parse(text.trim()).with_context(|| format!("{text:?} is not a URL (--shop)"))?;
+    ensure!(
+        matches!(url.scheme(), "http" | "https") && url.has_host(),
+        "{text:?} is not a URL of the form https://host (--shop)"
     );
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

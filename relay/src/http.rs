@@ -47,6 +47,7 @@ pub(crate) struct App {
     validators: Vec<String>,
     trusted_proxies: Vec<IpAddr>,
     terms: String,
+    shop: Option<String>,
     requests_per_minute: u32,
     batches_per_minute: u32,
 }
@@ -67,6 +68,7 @@ impl App {
             validators: config.validators,
             trusted_proxies: config.trusted_proxies,
             terms: config.terms,
+            shop: config.shop,
             requests_per_minute: config.rates.requests_per_minute.get(),
             batches_per_minute: config.rates.batches_per_minute.get(),
         })

@@ -103,6 +103,30 @@ impl Browser {
         element.click().await.with_context(|| format!("cannot click `{label}`"))
     }
 
+    /// Clicks what opens a new tab, and goes on in that tab.
+    ///
+    /// # Errors
+    /// If there is no such control, or no tab opens until the deadline.
+    pub async fn click_to_new_tab(&self, label: &str) -> Result<()> {
+        let before = self.driver.windows().await?;
+        self.click(label).await?;
+        let opened = wait::until(format!("a tab opened by `{label}`"), DEADLINE, async || {
+            Ok(self.driver.windows().await?.into_iter().find(|tab| !before.contains(tab)))
+        });
+        let tab = self.explained(opened.await).await?;
+        Ok(self.driver.switch_to_window(tab).await?)
+    }
+
+    /// Goes on in the tab that was opened as the `index`-th, counted from 0.
+    ///
+    /// # Errors
+    /// If there are not so many.
+    pub async fn to_tab(&self, index: usize) -> Result<()> {
+        let tabs = self.driver.windows().await?;
+        let tab = tabs.get(index).with_context(|| format!("there are {} tabs", tabs.len()))?;
+        Ok(self.driver.switch_to_window(tab.clone()).await?)
+    }
+
     /// Replaces the content of the field with this label; chooses the option of a list.
     ///
     /// # Errors

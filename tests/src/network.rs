@@ -144,7 +144,12 @@ impl Network {
         };
         let validators = network.start_nodes(plan).await?;
         if plan.members != Members::Validators {
-            network.start_relay(plan, &validators).await?;
+            let port = plan.relay_port.map_or_else(free_port, Ok)?;
+            let counterpart = match plan.members {
+                Members::AllAndCounterpart => Some(network.make_counterpart(port).await?),
+                Members::All | Members::Validators => None,
+            };
+            network.start_relay(plan, port, &validators, counterpart.as_deref()).await?;
         }
         if plan.members == Members::AllAndCounterpart {
             network.start_counterpart().await?;
@@ -152,17 +157,26 @@ impl Network {
         Ok(network)
     }
 
-    async fn start_counterpart(&mut self) -> Result<()> {
+    /// Makes its home unless there is one, and returns the URL that it will serve.
+    async fn make_counterpart(&self, relay_port: u16) -> Result<String> {
         let home = self.folder.join(COUNTERPART);
-        let relay = self.url()?.to_owned();
         if !home.exists() {
             let mut command = Command::new(self.programs.join("node"));
-            command.args(["init", "--kind", "wallet", "--relay", &relay]);
+            command.args(["init", "--kind", "wallet", "--relay", &format!("http://127.0.0.1:{relay_port}")]);
             command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
             command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
             run_to_end(command).await?;
         }
+        let config = std::fs::read_to_string(home.join("config.toml"))?;
+        let listen = config.lines().find_map(|line| line.strip_prefix("listen = "));
+        let listen = listen.context("the counterpart's config.toml has no line `listen`")?;
+        Ok(format!("http://{}", listen.trim_matches('"')))
+    }
+
+    async fn start_counterpart(&mut self) -> Result<()> {
+        let home = self.folder.join(COUNTERPART);
         // A network that is continued may have its relay at another port.
+        let relay = self.url()?.to_owned();
         let arguments = vec!["run".into(), "--home".into(), home.into(), "--relay".into(), relay.into()];
         self.spawn(COUNTERPART, "node", arguments)?;
         self.wait_until_ready(COUNTERPART).await
@@ -185,12 +199,8 @@ impl Network {
         validators.iter().map(|name| Ok(self.url_of(name)?.to_owned())).collect()
     }
 
-    async fn start_relay(&mut self, plan: &Plan, validators: &[String]) -> Result<()> {
-        let port = match plan.relay_port {
-            Some(port) => port,
-            None => free_port()?,
-        };
-        let arguments: Vec<OsString> = vec![
+    async fn start_relay(&mut self, plan: &Plan, port: u16, validators: &[String], shop: Option<&str>) -> Result<()> {
+        let mut arguments: Vec<OsString> = vec![
             "run".into(),
             "--genesis".into(),
             self.folder.join("genesis.bin").into(),
@@ -203,6 +213,9 @@ impl Network {
             "--data".into(),
             self.folder.join("relay").into(),
         ];
+        if let Some(shop) = shop {
+            arguments.extend(["--shop".into(), shop.into()]);
+        }
         self.spawn(RELAY, "relay", arguments)?;
         self.wait_until_ready(RELAY).await
     }

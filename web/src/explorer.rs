@@ -51,7 +51,7 @@ impl Explorer<'_> {
         if let Some(handle) = text.strip_prefix('@') {
             return self.state.banks().find(|bank| bank.handle == handle).map(|bank| bank.key).ok_or_else(unknown);
         }
-        if let Ok(key) = text.to_lowercase().parse() {
+        if let Ok(key) = text.to_ascii_lowercase().parse() {
             return Ok(key);
         }
         let id = text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| unknown())?;
@@ -203,7 +203,7 @@ impl Explorer<'_> {
 
     /// Accounts by number, those that match.
     pub fn accounts(&self, search: Option<&str>, after: u64, limit: usize) -> Vec<AccountRow> {
-        let search = search.map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty());
+        let search = search.map(|text| text.trim().to_ascii_lowercase()).filter(|text| !text.is_empty());
         let matches = |id: u64, key: &PublicKey| {
             let Some(text) = &search else { return true };
             let name = text.strip_prefix('@').unwrap_or(text);

@@ -48,7 +48,7 @@ impl Words {
         let mut words: Vec<Zeroizing<String>> = text
             .split(|c: char| !c.is_alphabetic())
             .filter(|word| !word.is_empty())
-            .map(|word| Zeroizing::new(word.to_lowercase()))
+            .map(|word| Zeroizing::new(word.to_ascii_lowercase()))
             .collect();
         let list = Language::English.word_list();
         if let Some(index) = words.iter().position(|word| list.binary_search(&word.as_str()).is_err()) {
@@ -87,7 +87,7 @@ impl Words {
         let list = self.list();
         answers
             .iter()
-            .filter(|(index, word)| list.get(*index).is_none_or(|right| *right != word.trim().to_lowercase()))
+            .filter(|(index, word)| list.get(*index).is_none_or(|right| *right != word.trim().to_ascii_lowercase()))
             .map(|(index, _)| *index)
             .collect()
     }

@@ -69,6 +69,8 @@ export class App {
   page = null;
   /** The engine's trouble, if it does not run. @type {import('./api').FairErrorShape | null} */
   engineError = null;
+  /** Address of the shop to try with on a test network. @type {string | null} */
+  shop = null;
   /** Said to screen readers, and shown for a moment. */
   said = '';
   #saidTimer = 0;

@@ -9,6 +9,7 @@ import { everySecond } from './clock.js';
 import { parseHash } from './router.js';
 import { shell, unsupported } from './shell.js';
 import { openPage } from './pages.js';
+import { lookForShop } from './parts/shop.js';
 
 const root = /** @type {Element} */ (document.getElementById('app'));
 const name = new URLSearchParams(location.search).get('wallet') ?? 'default';
@@ -28,6 +29,7 @@ function start() {
   const app = new App(client, () => draw(app));
   window.addEventListener('hashchange', () => visit(app));
   watchIdle(app);
+  lookForShop(app);
   visit(app);
 }
 

@@ -124,3 +124,17 @@ fn hostile_handshakes_never_panic() {
         assert!(responder.handle(&bytes).is_err());
     }
 }
+
+/// What is on the line is a function of keys and entropy, whichever library computes it.
+#[test]
+fn a_session_of_fixed_seeds_is_the_same_on_the_line() {
+    let (mut initiator, mut responder, first) = start(&secret(1), &secret(2));
+    let second = sent(&responder.handle(&first).unwrap());
+    let third = sent(&initiator.handle(&second).unwrap());
+    responder.handle(&third).unwrap();
+    let there = initiator.seal(b"there").unwrap();
+    let back = responder.seal(&[9; CHUNK_BYTES + 1]).unwrap();
+    let line = [first, second, third, there, back].concat();
+    let digest = crate::crypto::hash(tags::SESSION, &[&line]);
+    assert_eq!(digest.to_string(), "68d1315ddd7699a9584aa6ce420fe76c5ab6e6ddf4d78eacec4aae2f8e2114b6");
+}

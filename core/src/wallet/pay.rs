@@ -52,6 +52,19 @@ pub(super) struct Order {
     pub(super) description: String,
 }
 
+/// A payment to a bank of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Direct {
+    pub(super) request: RequestId,
+    pub(super) bank: PublicKey,
+    pub(super) asset: AssetId,
+    pub(super) amount: Amount,
+    /// The bank sees it.
+    pub(super) note: Vec<u8>,
+    /// It stays here.
+    pub(super) description: String,
+}
+
 /// What a payment would cost and how it would go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
@@ -138,9 +151,21 @@ impl Wallet {
             }
             None => (0, 0),
         };
-        let expiry = route.expiries(chain.head.usable_height, chain.parameters()).first().copied().unwrap_or(0);
-        let latest_end = expiry.saturating_add(chain.parameters().margin_blocks.into());
+        let latest_end = if self.partner(to).is_some() {
+            chain.head.usable_height
+        } else {
+            let expiry = route.expiries(chain.head.usable_height, chain.parameters()).first().copied().unwrap_or(0);
+            expiry.saturating_add(chain.parameters().margin_blocks.into())
+        };
         Ok(Quote { route, insured, uninsured, latest_end, provable: matches!(to, Payable::Invoice(_)) })
+    }
+
+    /// The bank itself, when the address is that of one of our own: nobody is between, so nothing is locked.
+    fn partner(&self, to: &Payable) -> Option<PublicKey> {
+        match to {
+            Payable::Address(address) => self.channel(&address.key).map(|_| address.key),
+            Payable::Invoice(_) => None,
+        }
     }
 
     fn check_order(
@@ -189,6 +214,15 @@ impl Wallet {
             return Err(CannotPay::Description.into());
         }
         self.check_order(&order.to, order.asset, order.amount, chain, now_ms)?;
+        if let Some(bank) = self.partner(&order.to) {
+            let Order { request, asset, amount, description, .. } = order;
+            return self.pay_direct(
+                Direct { request, bank, asset, amount, note: Vec::new(), description },
+                chain,
+                now_ms,
+                out,
+            );
+        }
         let (payee, banks) = (order.to.payee(), order.to.banks().to_vec());
         let (kind, hash, preimage, invoice) = match order.to {
             Payable::Invoice(invoice) => (Kind::Invoice, invoice.body().lock_hash, None, Some(invoice.into_signed())),
@@ -351,24 +385,19 @@ impl Wallet {
         self.keep(payment, out);
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one input and the context of every handler")]
     pub(super) fn pay_direct(
         &mut self,
-        request: RequestId,
-        bank: PublicKey,
-        asset: AssetId,
-        amount: Amount,
-        note: Vec<u8>,
+        wish: Direct,
         chain: &Chain<'_>,
         now_ms: TimeMs,
         out: &mut Out,
     ) -> Result<(), Refusal> {
+        let Direct { request, bank, asset, amount, note, description } = wish;
         if let Some(payment) = self.payments.get(&request) {
-            let same = payment.kind == Kind::Direct && payment.amount == amount;
+            let same = payment.kind == Kind::Direct && payment.amount == amount && payment.asset == asset;
             return if same { Ok(()) } else { Err(CannotPay::RequestUsed.into()) };
         }
         let reference = reference_of(&request, 0);
-        let description = String::from_utf8_lossy(&note).into_owned();
         let command = Command::Pay { asset, amount, note, reference };
         self.peers.command(&bank, command, chain, now_ms, out)?;
         let payment = Payment {

@@ -3,10 +3,11 @@
 use crate::world::*;
 use fair_core::channel::event::OutgoingFailure;
 use fair_core::channel::transition::FailReason;
+use fair_core::payment::address::Address;
 use fair_core::payment::proof::ProofOfPayment;
 use fair_core::payment::route::NoRoute;
 use fair_core::types::{Amount, PublicKey, Side};
-use fair_core::wallet::{self, CannotPay, Failure, InvoiceState, Payable, PaymentState, Refusal};
+use fair_core::wallet::{self, CannotPay, Failure, InvoiceState, Kind, Payable, PaymentState, Refusal};
 
 /// Two users, the first with 1000 FRD in its channel; the second accepts 500 uninsured.
 pub(crate) fn pair(setup: Setup) -> (World, PublicKey, PublicKey) {
@@ -170,4 +171,31 @@ fn payments_flow_both_ways_at_once_and_nothing_is_left_over() {
         assert_eq!(world.bank().forwards().count(), 0);
         assert!(world.nodes[&world.bank].disk.keys().all(|key| key[0] != b'f'), "no forward is left on disk");
     }
+}
+
+/// A bank's own address is paid without a lock, the note for oneself stays with oneself, and asking again
+/// pays nothing more.
+#[test]
+fn the_address_of_an_own_bank_is_paid_directly() {
+    let (mut world, payer, _) = pair(Setup::new());
+    let (before, bank) = (world.balance(payer), world.bank);
+    let address = Address::new(&world.follower.state().chain_id(), bank, &[]);
+    let order = |amount| wallet::Input::Pay {
+        request: request(1),
+        to: Box::new(Payable::Address(address.clone())),
+        asset: FRD,
+        amount,
+        max_fee: 0,
+        description: "between us".to_owned(),
+    };
+    for _ in 0..2 {
+        world.wish(payer, order(700)).unwrap();
+        world.deliver();
+    }
+    let payment = world.payment(payer, &request(1));
+    assert_eq!((payment.state, payment.kind, payment.fee), (PaymentState::Paid, Kind::Direct, 0));
+    assert_eq!((payment.description.as_str(), payment.attempts.len()), ("between us", 0));
+    assert_eq!(world.balance(payer), before - 700);
+    let other = world.wish(payer, order(701)).unwrap_err();
+    assert_eq!(other, wallet::Refusal::Payment(CannotPay::RequestUsed));
 }

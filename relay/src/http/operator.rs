@@ -29,6 +29,7 @@ pub(super) async fn info(State(app): State<Arc<App>>) -> Response {
             "batches_per_minute": app.batches_per_minute,
         },
         "terms": app.terms,
+        "shop": app.shop,
     });
     let mut response = Json(body).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -316,6 +316,7 @@ pub(crate) fn settings(network: &Network, validators: &[&FakeValidator], data: &
         validators: validators.iter().map(|validator| validator.url.clone()).collect(),
         trusted_proxies: Vec::new(),
         terms: "Be kind.".into(),
+        shop: Some("http://shop.example".into()),
         rates: Rates {
             requests_per_minute: many,
             batches_per_minute: many,

@@ -1,80 +1,89 @@
 //! A newcomer at the demo's address, following what is written on the pages.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use fair_tests::browser::Browser;
-use fair_tests::network::{Network, Plan};
+use fair_tests::network::{Members, Network, Plan};
 
-const PASSWORD: &str = "correct horse battery staple";
+use crate::person::{self, BLOCKS, Pictures};
 
-/// Blocks come every few seconds; something that needs one or two of them takes longer than a click.
-const BLOCKS: Duration = Duration::from_secs(60);
-
-/// Makes a wallet as the pages ask for it: password, words, confirmation of some of them.
-async fn create_wallet(browser: &Browser) -> Result<()> {
-    browser.click("Create wallet").await?;
-    browser.fill("Password", PASSWORD).await?;
-    browser.fill("Password again", PASSWORD).await?;
-    browser.screenshot("create-password").await?;
-    browser.click("Create wallet").await?;
-    browser.see_within("Write down these words", BLOCKS).await?;
-    browser.screenshot("create-words").await?;
-    let words =
-        browser.run("return [...document.querySelectorAll('ol li')].map((item) => item.innerText.trim());").await?;
-    let words = words.as_array().context("a list of words")?;
-    anyhow::ensure!(words.len() == 12, "{} words are shown", words.len());
-    browser.click("I wrote them down").await?;
-    browser.see("Confirm your words").await?;
-    for label in browser.text().await?.lines().filter(|line| line.starts_with("Word ")) {
-        let number: usize = label.trim_start_matches("Word ").parse()?;
-        let word = words.get(number - 1).and_then(|word| word.as_str()).context("a word that was shown")?;
-        browser.fill(label, word).await?;
-    }
-    browser.screenshot("create-confirm").await?;
-    browser.click("Confirm words").await?;
-    browser.see("Next steps").await
+/// Buys in the shop beside the wallet: its invoice, its link back to the wallet, the payment.
+async fn buy(browser: &Browser) -> Result<()> {
+    browser.click_to_new_tab("Open the corner shop").await?;
+    browser.see_within("It is open", BLOCKS).await?;
+    browser.screenshot("shop").await?;
+    browser.fill("Amount in FRD", "5.00").await?;
+    browser.fill("What for", "A cup of coffee").await?;
+    browser.click("Make an invoice").await?;
+    browser.see("Your invoice").await?;
+    browser.screenshot("shop-invoice").await?;
+    browser.click("pay with the wallet").await?;
+    browser.see_within("A cup of coffee", BLOCKS).await?;
+    browser.see("Pay 5.00 FRD").await?;
+    browser.screenshot("pay-confirm").await?;
+    browser.click("Pay 5.00 FRD").await?;
+    browser.see("Final in").await?;
+    browser.screenshot("pay-paid").await?;
+    browser.click("Details and proof").await?;
+    browser.see("Proof of payment").await?;
+    browser.screenshot("payment-details").await
 }
 
-/// From nothing to money in a channel with a bank.
+/// Asks the shop for a payment by an invoice of its own.
+async fn be_paid(browser: &Browser) -> Result<()> {
+    let invoice = person::make_invoice(browser, "25.00", "My old bicycle").await?;
+    browser.screenshot("receive-invoice").await?;
+    browser.click_to_new_tab("Open the corner shop").await?;
+    browser.fill("Your invoice (at most 100.00 FRD)", &invoice).await?;
+    browser.click("Pay me").await?;
+    browser.see("Paid: 25.00 is yours").await?;
+    browser.screenshot("shop-pay-me").await?;
+    browser.to_tab(0).await?;
+    browser.see("25.00 FRD received").await?;
+    browser.screenshot("receive-paid").await
+}
+
+/// Has the promised part insured by the bank's next rebalance.
+async fn be_insured(browser: &Browser) -> Result<()> {
+    browser.click("Home").await?;
+    browser.see("270.00 FRD").await?;
+    browser.screenshot("home-promised").await?;
+    browser.click("More").await?;
+    browser.click("Banks").await?;
+    browser.click("Limits, insurance, withdrawal").await?;
+    browser.see("part is promised only").await?;
+    browser.screenshot("bank-promised").await?;
+    browser.click("Insure now").await?;
+    browser.see_within("all insured", BLOCKS).await?;
+    browser.screenshot("bank-insured").await?;
+    browser.click("Activity").await?;
+    browser.see("My old bicycle").await?;
+    browser.screenshot("activity").await?;
+    browser.click("Home").await?;
+    browser.see("270.00 FRD").await?;
+    browser.screenshot("home-insured").await
+}
+
+/// From nothing to money that was earned and is insured.
 #[tokio::test]
-async fn a_newcomer_creates_a_wallet_and_deposits() -> Result<()> {
-    let network = Network::start(&Plan::new()?).await?;
+async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured() -> Result<()> {
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::new()? }).await?;
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;
-    browser.see_within("Money you can check yourself", BLOCKS).await?;
-    browser.screenshot("welcome").await?;
-
-    create_wallet(&browser).await?;
-    browser.screenshot("home-empty").await?;
-    browser.click("Get test FRD").await?;
-    browser.see_within("Add a bank", BLOCKS).await?;
-    browser.click("Add bank").await?;
-    browser.see("Credit limit in FRD").await?;
-    browser.screenshot("add-bank").await?;
-    browser.click("Add bank").await?;
-    browser.see_within("connected", BLOCKS).await?;
-    browser.screenshot("bank").await?;
-
-    browser.click("Deposit").await?;
-    browser.see("Available on-chain").await?;
-    browser.fill("Amount", "250").await?;
-    browser.click("Add deposit").await?;
-    browser.see("Sign and send").await?;
-    browser.screenshot("onchain-batch").await?;
-    browser.click("Sign and send").await?;
-    browser.see_within("applied", BLOCKS).await?;
-    browser.screenshot("onchain-receipt").await?;
-    browser.click("Home").await?;
-    browser.see_within("Insured", BLOCKS).await?;
-    browser.screenshot("home-insured").await?;
+    person::create_wallet(&browser, Pictures::Kept).await?;
+    person::get_money(&browser).await?;
+    person::add_bank(&browser, Pictures::Kept).await?;
+    person::deposit(&browser, "250", Pictures::Kept).await?;
+    buy(&browser).await?;
+    browser.to_tab(0).await?;
+    be_paid(&browser).await?;
+    be_insured(&browser).await?;
 
     let browser = browser.reopen().await?;
     browser.go(network.url()?).await?;
-    browser.fill("Password", PASSWORD).await?;
+    browser.see("Password").await?;
     browser.screenshot("unlock").await?;
-    browser.click("Unlock").await?;
-    browser.see_within("Insured", BLOCKS).await?;
+    person::unlock(&browser).await?;
+    browser.see_within("270.00 FRD", BLOCKS).await?;
     browser.close().await?;
     network.shut_down().await
 }

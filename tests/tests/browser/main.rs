@@ -3,3 +3,5 @@
 mod harness;
 mod journey;
 mod pages;
+mod payments;
+mod person;

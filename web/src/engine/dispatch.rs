@@ -154,7 +154,7 @@ impl Core {
         let (height, text) = match id {
             BlockId::Height { height } => (height, height.to_string()),
             BlockId::Hash { hash } => {
-                let parsed: Hash = hash.to_lowercase().parse().map_err(|_| unknown(&hash))?;
+                let parsed: Hash = hash.to_ascii_lowercase().parse().map_err(|_| unknown(&hash))?;
                 let stored = chain.store().get(&record::block_hash(&parsed)).await?.ok_or_else(|| unknown(&hash))?;
                 (<[u8; 8]>::try_from(stored).map_or(0, Height::from_be_bytes), hash)
             }

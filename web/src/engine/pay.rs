@@ -107,8 +107,7 @@ impl Core {
     }
 
     pub(super) fn decode(&self, text: &str) -> Result<Decoded, Error> {
-        let chain_id = self.chain()?.chain_id();
-        let payable = read_payable(text, &chain_id)?;
+        let payable = self.explore(|explorer| read_payable(text, &explorer))??;
         self.explore(|explorer| match &payable {
             Payable::Invoice(invoice) => {
                 if Some(invoice.body().payee) == explorer.you {
@@ -161,7 +160,7 @@ impl Core {
     }
 
     fn read_order(&self, order: &Order<'_>) -> Result<(Payable, AssetId, u64), Error> {
-        let to = read_payable(order.text, &self.chain()?.chain_id())?;
+        let to = self.explore(|explorer| read_payable(order.text, &explorer))??;
         let (asset, amount) = match &to {
             Payable::Invoice(invoice) => {
                 (order.asset.or(Some(invoice.body().asset)), order.amount.or(invoice.body().amount))
@@ -244,9 +243,13 @@ fn unknown_payment() -> Error {
     Error::new("payment.unknown", "There is no such payment.")
 }
 
-/// An invoice or address out of what a person pasted, scanned or followed.
-fn read_payable(text: &str, chain_id: &fair_core::types::Hash) -> Result<Payable, Error> {
+/// An invoice or address out of what a person pasted, scanned or followed, or a bank's `@handle`.
+fn read_payable(text: &str, explorer: &Explorer<'_>) -> Result<Payable, Error> {
     let text = text.trim();
+    let chain_id = &explorer.state.chain_id();
+    if text.starts_with('@') {
+        return Ok(Payable::Address(CoreAddress::new(chain_id, explorer.resolve(text)?, &[])));
+    }
     let text = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
     let text = text.strip_prefix("web+").unwrap_or(text);
     let text = text.strip_prefix("fair:").or_else(|| text.strip_prefix("FAIR:")).unwrap_or(text);
@@ -260,7 +263,9 @@ fn read_payable(text: &str, chain_id: &fair_core::types::Hash) -> Result<Payable
             let invoice = invoice::from_text(text, chain_id).map_err(|error| bad_invoice(&error))?;
             Ok(Payable::Invoice(Box::new(invoice)))
         }
-        _ => Err(Error::new("payment.malformed", "This is neither an invoice nor an address.")),
+        _ => {
+            Err(Error::new("payment.malformed", "This is neither an invoice nor an address, nor the @name of a bank."))
+        }
     }
 }
 
@@ -310,13 +315,22 @@ fn view_payment(machine: &Machine, chain: &ChainView<'_>, payment: &CorePayment)
         amount: payment.amount,
         fee: payment.fee,
         counterparty: payment.counterparty.map(|key| explorer.reference(&key)),
-        description: Some(payment.description.clone()).filter(|text| !text.is_empty()),
+        description: described(payment),
         state: state_name(payment.state),
         error: payment.failure.as_ref().map(payment_failed),
         created_at: payment.created_ms.into(),
         ended_at: payment.ended_ms.map(Into::into),
         latest_end: end.map(|end| latest(chain, end).into()),
     }
+}
+
+/// The person's own words, or else those of the invoice.
+fn described(payment: &CorePayment) -> Option<String> {
+    let of_invoice = payment.invoice.as_ref().and_then(|invoice| match &invoice.body.description {
+        Description::Text(text) => Some(text.clone()),
+        Description::Hash(_) => None,
+    });
+    [Some(payment.description.clone()), of_invoice].into_iter().flatten().find(|text| !text.is_empty())
 }
 
 const fn state_name(state: PaymentState) -> &'static str {
@@ -406,7 +420,7 @@ fn sentence(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        Some(first) => format!("{}{}.", first.to_ascii_uppercase(), letters.as_str()),
         None => text,
     }
 }

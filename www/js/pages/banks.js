@@ -173,7 +173,8 @@ function assetCard(app, channel, one, forms, channels) {
   const asset = app.asset(one.asset);
   const name = accountName(channel.bank.account);
   return h('section', { class: 'card', key: `asset-${one.asset}`, 'aria-label': `${asset.ticker} with ${name}` },
-    h('div', { class: 'row apart' }, amount(app, asset, one.balance, { big: true }), linkButton('Deposit', to('onchain'), { slim: true })),
+    h('div', { class: 'row apart' }, amount(app, asset, one.balance, { big: true }), h('div', { class: 'row' },
+      linkButton('Deposit', to('onchain'), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
     balanceBar(app, asset, one.parts),
     balanceLegend(app, asset, one.parts, name),
     insuranceView(app, channel, one),

@@ -6,6 +6,7 @@ import { amount, answered, bones, button, errorNote, linkButton, note, tag } fro
 import { balanceBar, balanceLegend, ownBalance } from '../parts/balance-bar.js';
 import { accountName } from '../format.js';
 import { activityRows } from './activity.js';
+import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -96,7 +97,7 @@ function nextSteps(app, balances) {
     { done: hasMoney, title: 'Get money', says: faucet ? 'The faucet of this test network gives you some.' : 'Somebody sends it to your account on the chain.', action: faucet ? faucetButton(app) : linkButton('Show my account', to('onchain'), { slim: true }) },
     { done: hasBank, title: 'Add a bank', says: 'A bank forwards your payments. You choose how much you let it owe you.', action: linkButton('Add bank', to('banks', 'add'), { slim: true }) },
     { done: hasChannelMoney, title: 'Deposit', says: 'Collateral in a channel pays in an instant and stays insured.', action: linkButton('Deposit', to('onchain'), { slim: true }) },
-    { done: Boolean(paid), title: 'Pay somebody', says: 'Paste an invoice or an address.', action: linkButton('Pay', to('pay'), { slim: true }) },
+    { done: Boolean(paid), title: 'Pay somebody', says: app.shop === null ? 'Paste an invoice or an address.' : 'The corner shop of this test network sells, and pays you when you ask.', action: h('div', { class: 'row' }, shopLink(app), linkButton('Pay', to('pay'), { slim: true })) },
   ];
   const current = steps.findIndex(({ done }) => !done);
   return h('section', { class: 'card', key: 'steps' }, h('header', null, h('h2', null, 'Next steps')),

@@ -12,6 +12,7 @@ import { accountName, amountInput, amountLine, exactTime, keyWords } from '../fo
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
 import { canScan, scanner } from '../parts/scanner.js';
+import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -170,6 +171,7 @@ class PaySheet {
       h('div', { class: 'row' },
         button('Paste', { icon: 'paste', slim: true, onclick: () => this.#paste() }),
         canScan() && !this.#scanning && button('Scan QR', { icon: 'scan', slim: true, onclick: () => { this.#scanning = true; this.#app.refresh(); } }),
+        this.#text === '' && shopLink(this.#app),
         this.#text !== '' && button('Clear', { icon: 'cross', slim: true, onclick: () => this.#setText('') })));
   }
 

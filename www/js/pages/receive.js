@@ -5,6 +5,7 @@ import { icon } from '../icons.js';
 import { ago, amount, answered, bones, button, copyable, copyText, errorNote, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
+import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -104,7 +105,7 @@ function invoiceView(app, invoice, again) {
       h('div', { class: 'row apart' }, h('span', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '. Keep this wallet open to receive.'),
         button('Copy link', { slim: true, icon: 'copy', onclick: () => copyText(app, invoice.link, 'payment link') }))),
     invoice.state === 'expired' && note('warn', h('p', null, 'It has expired. Make a new one.')),
-    h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }), linkButton('Activity', to('activity'))));
+    h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }), linkButton('Activity', to('activity')), !paid && shopLink(app)));
 }
 
 /** @param {App} app */

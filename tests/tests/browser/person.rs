@@ -1,0 +1,103 @@
+//! What a person does on the pages, step by step, by what is written on them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use fair_tests::browser::Browser;
+
+/// The password of every wallet in these tests.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Blocks come every few seconds; something that needs one or two of them takes longer than a click.
+pub(crate) const BLOCKS: Duration = Duration::from_secs(60);
+
+/// Whether the pages on the way are kept as pictures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    Kept,
+    None,
+}
+
+impl Pictures {
+    async fn take(self, browser: &Browser, name: &str) -> Result<()> {
+        match self {
+            Pictures::Kept => browser.screenshot(name).await,
+            Pictures::None => Ok(()),
+        }
+    }
+}
+
+/// Makes a wallet as the pages ask for it: password, words, confirmation of some of them.
+pub(crate) async fn create_wallet(browser: &Browser, pictures: Pictures) -> Result<()> {
+    browser.see_within("Money you can check yourself", BLOCKS).await?;
+    pictures.take(browser, "welcome").await?;
+    browser.click("Create wallet").await?;
+    browser.fill("Password", PASSWORD).await?;
+    browser.fill("Password again", PASSWORD).await?;
+    pictures.take(browser, "create-password").await?;
+    browser.click("Create wallet").await?;
+    browser.see_within("Write down these words", BLOCKS).await?;
+    pictures.take(browser, "create-words").await?;
+    let words =
+        browser.run("return [...document.querySelectorAll('ol li')].map((item) => item.innerText.trim());").await?;
+    let words = words.as_array().context("a list of words")?;
+    anyhow::ensure!(words.len() == 12, "{} words are shown", words.len());
+    browser.click("I wrote them down").await?;
+    browser.see("Confirm your words").await?;
+    for label in browser.text().await?.lines().filter(|line| line.starts_with("Word ")) {
+        let number: usize = label.trim_start_matches("Word ").parse()?;
+        let word = words.get(number - 1).and_then(|word| word.as_str()).context("a word that was shown")?;
+        browser.fill(label, word).await?;
+    }
+    pictures.take(browser, "create-confirm").await?;
+    browser.click("Confirm words").await?;
+    browser.see("Next steps").await?;
+    pictures.take(browser, "home-empty").await
+}
+
+/// Asks the faucet, from the home page.
+pub(crate) async fn get_money(browser: &Browser) -> Result<()> {
+    browser.click("Get test FRD").await?;
+    browser.see_within("Add a bank", BLOCKS).await
+}
+
+/// Uses the only bank with the proposed limit, and waits until it is connected.
+pub(crate) async fn add_bank(browser: &Browser, pictures: Pictures) -> Result<()> {
+    browser.click("Add bank").await?;
+    browser.see("Credit limit in FRD").await?;
+    pictures.take(browser, "add-bank").await?;
+    browser.click("Add bank").await?;
+    browser.see_within("connected", BLOCKS).await?;
+    pictures.take(browser, "bank").await
+}
+
+/// Deposits into the channel with the bank, from the bank's page, and waits for the receipt.
+pub(crate) async fn deposit(browser: &Browser, amount: &str, pictures: Pictures) -> Result<()> {
+    browser.click("Deposit").await?;
+    browser.see("Available on-chain").await?;
+    browser.fill("Amount", amount).await?;
+    browser.click("Add deposit").await?;
+    browser.see("Sign and send").await?;
+    pictures.take(browser, "onchain-batch").await?;
+    browser.click("Sign and send").await?;
+    browser.see_within("applied", BLOCKS).await?;
+    pictures.take(browser, "onchain-receipt").await?;
+    browser.click("Home").await?;
+    browser.see_within("Insured", BLOCKS).await
+}
+
+/// Makes an invoice on the receiving page and returns its text as it is shown.
+pub(crate) async fn make_invoice(browser: &Browser, amount: &str, what_for: &str) -> Result<String> {
+    browser.click("Receive").await?;
+    browser.fill("Amount", amount).await?;
+    browser.fill("What for", what_for).await?;
+    browser.click("Create invoice").await?;
+    browser.see("Keep this wallet open to receive").await?;
+    browser.text_of(".copyable code").await
+}
+
+/// Opens the wallet with its password.
+pub(crate) async fn unlock(browser: &Browser) -> Result<()> {
+    browser.fill("Password", PASSWORD).await?;
+    browser.click("Unlock").await
+}
