@@ -3,11 +3,19 @@
 use crate::host::Stopping;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use axum::serve::{ListenerExt as _, TapIo};
 use serde::Serialize;
 use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Sent by this program when it asks a daemon to do something. No page of another origin can send it.
 pub(crate) const OPERATOR_HEADER: &str = "x-fair-operator";
+
+/// Accepts connections whose small frames do not wait for each other.
+pub(crate) fn at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
+    // A connection that refuses works as well, only slower.
+    listener.tap_io(|stream| drop(stream.set_nodelay(true)))
+}
 
 /// An error: JSON `{code, message, retryable, data}`.
 #[derive(Debug, Serialize)]

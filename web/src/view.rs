@@ -234,7 +234,7 @@ shapes! {
         state: &'static str,
         received: u64,
         link: String,
-        qr: Qr,
+        qr: Option<Qr>,
     }
     Address { text: String, qr: Qr }
     Quote {

@@ -400,7 +400,8 @@ export interface OwnInvoice extends Invoice {
   received: Amount;
   /** `https` link that opens a wallet with this invoice. */
   link: string;
-  qr: Qr;
+  /** While it can be paid. */
+  qr: Qr | null;
 }
 
 /** What a pasted, scanned or linked text means. Rejects with `payment.malformed`, `payment.wrong_network`, `payment.expired`, `payment.own`, `payment.already_paid`. */

@@ -79,7 +79,7 @@ pub(crate) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
         .layer(DefaultBodyLimit::max(fair_core::limits::MAX_BATCH_BYTES))
         .with_state(served);
-    axum::serve(listener, router).await
+    axum::serve(crate::local::at_once(listener), router).await
 }
 
 /// An error as clients see it.

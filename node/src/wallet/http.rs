@@ -88,7 +88,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
         .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, router).await
+    axum::serve(local::at_once(listener), router).await
 }
 
 fn bad(code: &str, message: impl Into<String>) -> Refusal {

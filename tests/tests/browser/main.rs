@@ -5,3 +5,4 @@ mod journey;
 mod pages;
 mod payments;
 mod person;
+mod story;

@@ -21,13 +21,13 @@ const PORTION_DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT: &str = "window.fair ??= (await import('/js/client.js')).connect(
     { name: 'default', relays: [location.origin] });";
 
-const MAKE_INVOICES: &str = "const texts = [];
+const MAKE_INVOICES: &str = "const made = [];
     for (let index = 0; index < amount; index += 1) {
         const invoice = await window.fair.createInvoice({ key: crypto.randomUUID(), asset: 1, amount: 1n,
             description: null, expiresInSeconds: 3600 });
-        texts.push(invoice.text);
+        made.push(invoice.text);
     }
-    return texts;";
+    return made;";
 
 /// Pays one after another. A payment's time ends when it is final: in every possible outcome of the payer's
 /// channel, which the bank's acknowledgement makes it after the payee's.

@@ -89,19 +89,21 @@ impl Core {
         let view = view_invoice(explorer, &verified);
         let expired = verified.body().is_expired(now_ms());
         let origin = self.config.relays.first().map(String::as_str).unwrap_or_default();
+        let state = match own.state {
+            InvoiceState::Open if expired => "expired",
+            // Its secret is out, so it takes no payment any more.
+            InvoiceState::Void => "expired",
+            InvoiceState::Open => "open",
+            InvoiceState::Pending => "pending",
+            InvoiceState::Paid => "paid",
+        };
         Ok(OwnInvoice {
             key: request::text(&verified.body().id.0),
-            state: match own.state {
-                InvoiceState::Open if expired => "expired",
-                // Its secret is out, so it takes no payment any more.
-                InvoiceState::Void => "expired",
-                InvoiceState::Open => "open",
-                InvoiceState::Pending => "pending",
-                InvoiceState::Paid => "paid",
-            },
+            state,
             received: own.received,
             link: format!("{origin}/pay#{}", view.text),
-            qr: qr::draw(&invoice::to_text(&verified, Case::Upper))?,
+            // Drawing takes longer than everything else that a payment needs here.
+            qr: (state == "open").then(|| qr::draw(&invoice::to_text(&verified, Case::Upper))).transpose()?,
             invoice: view,
         })
     }

@@ -99,7 +99,7 @@ function invoiceView(app, invoice, again) {
     h('div', { class: 'row apart' }, invoice.amount === null && !paid ? h('h2', null, 'The payer decides the amount') : amount(app, invoice.asset, paid ? invoice.received : invoice.amount ?? 0n, { big: true }), invoiceTag(invoice)),
     invoice.description && h('p', null, invoice.description),
     h('div', { role: 'status', 'aria-live': 'polite' }, paid && note('good', h('strong', null, 'Paid'), h('p', null, amount(app, invoice.asset, invoice.received), ' received.'))),
-    !paid && invoice.state !== 'expired' && qrCode(invoice.qr, `QR code of the invoice${invoice.description ? ` for ${invoice.description}` : ''}`),
+    invoice.qr && qrCode(invoice.qr, `QR code of the invoice${invoice.description ? ` for ${invoice.description}` : ''}`),
     !paid && invoice.state !== 'expired' && h('div', { class: 'stack' },
       copyable(app, invoice.text, 'invoice'),
       h('div', { class: 'row apart' }, h('span', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '. Keep this wallet open to receive.'),

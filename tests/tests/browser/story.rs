@@ -1,0 +1,199 @@
+//! The worked example of docs/protocol.md, section 8 (all but the bad bank), by two people in browsers of
+//! their own, in all four orientations: every number is read off their screens.
+
+use anyhow::{Context, Result};
+use fair_core::chain::genesis::Genesis;
+use fair_core::types::PublicKey;
+use fair_tests::browser::Browser;
+use fair_tests::network::{BANK, Network, Plan};
+use fair_tests::wait;
+
+use crate::person::{self, BLOCKS, Pictures};
+
+/// Which side of the channel with the bank somebody is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// A person with a wallet open.
+struct Person {
+    browser: Browser,
+    /// Of the wallet in use.
+    key: PublicKey,
+    side: Side,
+}
+
+/// A row of the bank page's exact numbers, by its name.
+const ROW: &str = "const rows = [...document.querySelectorAll('dt')];
+    const row = rows.find((row) => row.innerText.trim() === arguments[0]);
+    return row?.nextElementSibling?.innerText.replace(/\\s+/g, ' ').trim() ?? null;";
+
+/// Whole FRD as the pages write them.
+fn shown(frd: i64) -> String {
+    let digits = frd.abs().to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let grouped: String =
+        rest.as_bytes().chunks(3).map(|three| format!(",{}", String::from_utf8_lossy(three))).collect();
+    format!("{}{first}{grouped}.00 FRD", if frd < 0 { "−" } else { "" })
+}
+
+impl Person {
+    /// Makes wallets until one has its key on this side of the bank's: half of them do.
+    async fn on(browser: Browser, network: &Network, bank: PublicKey, side: Side, name: &str) -> Result<Self> {
+        for attempt in 0..32 {
+            let url = format!("{}/?wallet={name}-{attempt}", network.url()?);
+            browser.go(&url).await?;
+            person::create_wallet(&browser, Pictures::None).await?;
+            browser.click("More").await?;
+            browser.click("On-chain").await?;
+            browser.see("Your account").await?;
+            let key = browser.driver().execute(ROW, vec!["Key".into()]).await?;
+            let key: PublicKey = key.json().as_str().context("the wallet's key")?.parse()?;
+            if (if key < bank { Side::Left } else { Side::Right }) == side {
+                browser.click("Home").await?;
+                return Ok(Self { browser, key, side });
+            }
+        }
+        anyhow::bail!("32 keys on one side of the bank's")
+    }
+
+    /// Goes to the page of its bank and opens the exact numbers.
+    async fn look_at_bank(&self) -> Result<()> {
+        self.browser.click("More").await?;
+        self.browser.click("Banks").await?;
+        self.browser.click("Limits, insurance, withdrawal").await?;
+        self.browser.click("Exact state").await
+    }
+
+    /// Waits until the bank's page says so.
+    async fn reads(&self, row: &str, expected: &str) -> Result<()> {
+        let reading = wait::until(format!("`{row}` to be {expected}"), BLOCKS, async || {
+            let value = self.browser.driver().execute(ROW, vec![row.into()]).await?;
+            Ok((value.json().as_str() == Some(expected)).then_some(()))
+        });
+        match reading.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(self.browser.text().await?)),
+        }
+    }
+
+    /// Insurance, on-chain part, off-chain part and delta in whole FRD, as the bank's page shows them.
+    async fn reads_numbers(&self, numbers: [i64; 4]) -> Result<()> {
+        self.look_at_bank().await?;
+        for (row, frd) in ["Insurance", "On-chain part", "Off-chain part", "Delta"].into_iter().zip(numbers) {
+            self.reads(row, &shown(frd)).await?;
+        }
+        Ok(())
+    }
+
+    async fn pay(&self, invoice: &str, button: &str) -> Result<()> {
+        self.browser.click("Pay").await?;
+        self.browser.fill("Invoice or address", invoice).await?;
+        self.browser.click(button).await?;
+        self.browser.see("Final in").await
+    }
+}
+
+/// 2 with 5000 in its channel, and 123, whom the chain has never seen.
+async fn open(network: &Network, sides: [Side; 2], browsers: [Browser; 2]) -> Result<[Person; 2]> {
+    let genesis = Genesis::decode(&std::fs::read(network.folder().join("genesis.bin"))?)?;
+    let bank = genesis.banks.first().context("a bank")?.key;
+    let [first, second] = browsers;
+    let name = |who: &str| {
+        format!("{who}-{sides:?}").to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "")
+    };
+    let two = Person::on(first, network, bank, sides[0], &name("two")).await?;
+    person::get_money(&two.browser).await?;
+    person::add_bank(&two.browser, Pictures::None).await?;
+    person::deposit(&two.browser, "5000", Pictures::None).await?;
+    two.browser.see("On-chain 4,999.97 FRD").await?;
+    let newcomer = Person::on(second, network, bank, sides[1], &name("newcomer")).await?;
+    newcomer.browser.click("More").await?;
+    newcomer.browser.click("Banks").await?;
+    newcomer.browser.see("No bank yet").await?;
+    person::add_bank(&newcomer.browser, Pictures::None).await?;
+    Ok([two, newcomer])
+}
+
+/// One orientation, from the deposit to the splice.
+async fn example(
+    network: &Network,
+    sides: [Side; 2],
+    browsers: [Browser; 2],
+    pictures: Pictures,
+) -> Result<[Browser; 2]> {
+    let [two, newcomer] = open(network, sides, browsers).await?;
+    let (deposited, lost) = if two.side == Side::Left { (5_000, -1) } else { (0, 1) };
+    two.reads_numbers([5_000, deposited, 0, deposited]).await?;
+
+    // 2 pays 10 to 1 directly, 1 pays the 10 back.
+    two.browser.click("Pay this bank").await?;
+    two.browser.fill("Amount", "10").await?;
+    two.browser.click("Pay 10.00 FRD").await?;
+    two.browser.see("Final in").await?;
+    two.reads_numbers([5_000, deposited, lost * 10, deposited + lost * 10]).await?;
+    network.node(BANK, "pay-direct", &["--peer", &two.key.to_string(), "--amount", "10.00"]).await?;
+    two.reads_numbers([5_000, deposited, 0, deposited]).await?;
+
+    // 2 pays 123 through 1 in many payments, 1000 in sum.
+    for _ in 0..5 {
+        let invoice = person::make_invoice(&newcomer.browser, "200", "A part of it").await?;
+        two.pay(&invoice, "Pay 200.00 FRD").await?;
+        newcomer.browser.see("200.00 FRD received").await?;
+        newcomer.browser.click("New invoice").await?;
+    }
+    two.reads_numbers([5_000, deposited, lost * 1_000, deposited + lost * 1_000]).await?;
+    let promised = if newcomer.side == Side::Left { 1_000 } else { -1_000 };
+    newcomer.reads_numbers([0, 0, promised, promised]).await?;
+    newcomer.browser.see("part is promised only").await?;
+
+    // Good bank: rebalance.
+    newcomer.browser.click("Insure now").await?;
+    newcomer.browser.see_within("all insured", BLOCKS).await?;
+    let left = two.side == Side::Left;
+    two.reads_numbers([4_000, if left { 5_000 } else { -1_000 }, lost * 1_000, if left { 4_000 } else { 0 }]).await?;
+    let after = if newcomer.side == Side::Left { [995, -5, 1_000, 995] } else { [995, 1_000, -1_000, 0] };
+    newcomer.reads_numbers(after).await?;
+    if pictures == Pictures::Kept {
+        two.browser.screenshot("story-two-rebalanced").await?;
+        newcomer.browser.screenshot("story-newcomer-rebalanced").await?;
+    }
+    newcomer.browser.click("Home").await?;
+    newcomer.browser.see("On-chain 5.00 FRD").await?;
+
+    // Splice: 2 takes 3000 from 2@1 and deposits 3000 to 123@1 in one batch.
+    two.browser.click("Withdraw FRD").await?;
+    two.browser.fill("Amount to withdraw", "3000").await?;
+    two.browser.fill("Where to", "Another account").await?;
+    two.browser.fill("Account", &newcomer.key.to_string()).await?;
+    two.browser.click("Continue").await?;
+    two.browser.click("Ask for withdrawal").await?;
+    two.browser.see_within("bank agreed", BLOCKS).await?;
+    two.browser.click("Sign and send").await?;
+    newcomer.browser.see_within("Insured 3,995.00 FRD", BLOCKS).await?;
+    if pictures == Pictures::Kept {
+        newcomer.browser.screenshot("story-newcomer-spliced").await?;
+    }
+    Ok([two.browser, newcomer.browser])
+}
+
+#[tokio::test]
+async fn the_worked_example_on_two_screens() -> Result<()> {
+    let network = Network::start(&Plan::new()?).await?;
+    let mut browsers = [Browser::open().await?, Browser::open().await?];
+    let mut pictures = Pictures::Kept;
+    for two in [Side::Left, Side::Right] {
+        for newcomer in [Side::Left, Side::Right] {
+            browsers = example(&network, [two, newcomer], browsers, pictures)
+                .await
+                .with_context(|| format!("2 is {two:?}, 123 is {newcomer:?}"))?;
+            pictures = Pictures::None;
+        }
+    }
+    for browser in browsers {
+        browser.close().await?;
+    }
+    network.shut_down().await
+}
