@@ -268,7 +268,8 @@ impl<M: Machine> Host<M> {
                 Ok(step) => step,
                 Err(bad) => return Ok(Err(bad)),
             };
-            self.parts.onchain.commit(onchain::block_writes(certified, &step)).await?;
+            let writes = onchain::block_writes(certified, &step, &self.parts.follower);
+            self.parts.onchain.commit(writes).await?;
             let outcomes = step.outcomes().to_vec();
             self.parts.follower.commit(step);
             self.heights.send_replace(self.parts.follower.height());

@@ -8,9 +8,11 @@
 //! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
 //! signed    height u64 be │ round u32 be │ step  digest of what was signed, 32 bytes
 //! evidence  height u64 be │ block hash           a CertifiedBlock that contradicts ours
+//! undo      height u64 be                        what leads back to the state before that block
 //! ```
 //!
-//! The head is the last block. Block, state changes and the end of that height's log are one commit.
+//! The head is the last block. Block, state changes, undo and the end of that height's log are one commit.
+//! Undos are kept for K.proof_window_heights, so that a restarted process still answers for those heights.
 
 use super::{Reader, Store, StoreError, Table, Write};
 use crate::error::NodeError;
@@ -18,22 +20,29 @@ use crate::limits;
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::follow::{Follower, Step as WorkedOut};
 use fair_core::chain::genesis::Genesis;
+use fair_core::chain::header::Header;
 use fair_core::codec;
 use fair_core::consensus::{LogEntry, Slot, Step};
 use fair_core::types::{Hash, Height};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Layouts of the file, oldest first.
-pub(crate) const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE meta (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE blocks (key BLOB PRIMARY KEY, value BLOB NOT NULL);
     CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE log (key BLOB PRIMARY KEY, value BLOB NOT NULL);
     CREATE TABLE signed (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE evidence (key BLOB PRIMARY KEY, value BLOB NOT NULL);
-"];
+",
+    "
+    CREATE TABLE undo (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+",
+];
 
 const META: Table = Table("meta");
 const BLOCKS: Table = Table("blocks");
@@ -41,6 +50,7 @@ const STATE: Table = Table("state");
 const LOG: Table = Table("log");
 const SIGNED: Table = Table("signed");
 const EVIDENCE: Table = Table("evidence");
+const UNDO: Table = Table("undo");
 const CHAIN_ID: &[u8] = b"chain_id";
 /// Longest log line: a block and what comes with it.
 const MAX_LOG_BYTES: usize = fair_core::limits::MAX_CONSENSUS_MESSAGE_BYTES;
@@ -87,7 +97,11 @@ fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeEr
         Some(head) => {
             let stored = reader.range(STATE, &[], &[0xFF; 64])?;
             let pairs = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-            Follower::restore(genesis, head.block.header.clone(), pairs).map_err(|error| damaged(error.to_string()))?
+            let mut follower = Follower::restore(genesis, head.block.header.clone(), pairs)
+                .map_err(|error| damaged(error.to_string()))?;
+            let recent = recent(reader, &follower)?;
+            follower.recall(recent).map_err(|error| damaged(error.to_string()))?;
+            follower
         }
     };
     let next = follower.height().saturating_add(1);
@@ -104,6 +118,42 @@ fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeEr
     Ok(Found { follower, head, log, signed })
 }
 
+/// Stored headers with their undos, newest first, as far back as undos lead: a file of an older layout
+/// has none for its old blocks. The oldest header needs no undo.
+fn recent(reader: &Reader, follower: &Follower) -> Result<Vec<(Header, Vec<u8>)>, StoreError> {
+    let head = follower.height();
+    let oldest = head.saturating_sub(proof_window(follower));
+    let (from, until) = (height_key(oldest), height_key(head.saturating_add(1)));
+    let mut undos: BTreeMap<Vec<u8>, Vec<u8>> = reader.range(UNDO, &from, &until)?.into_iter().collect();
+    let mut headers = Vec::new();
+    let mut failed = None;
+    reader.walk(BLOCKS, &from, &until, |_, bytes| match decode_block(bytes) {
+        Ok(certified) => {
+            headers.push(certified.block.header);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(()), Err)?;
+    let mut recent = Vec::new();
+    for header in headers.into_iter().rev() {
+        let undo = undos.remove(height_key(header.height).as_slice());
+        let is_oldest = undo.is_none();
+        recent.push((header, undo.unwrap_or_default()));
+        if is_oldest {
+            break;
+        }
+    }
+    Ok(recent)
+}
+
+fn proof_window(follower: &Follower) -> u64 {
+    u64::from(follower.state().parameters().proof_window_heights)
+}
+
 fn newest_block(reader: &Reader) -> Result<Option<CertifiedBlock>, NodeError> {
     let newest = reader.last(BLOCKS)?;
     newest.map(|(_, bytes)| decode_block(&bytes)).transpose().map_err(NodeError::Store)
@@ -114,11 +164,14 @@ fn decode_block(bytes: &[u8]) -> Result<CertifiedBlock, StoreError> {
         .map_err(|error| StoreError::Database { path: "blocks".into(), reason: error.to_string() })
 }
 
-/// Block, state, and the end of its height's log: one commit.
-pub(crate) fn block_writes(certified: &CertifiedBlock, worked_out: &WorkedOut) -> Vec<Write> {
+/// Block, undo, state, and the end of its height's log: one commit. The block was worked out by `follower`.
+pub(crate) fn block_writes(certified: &CertifiedBlock, worked_out: &WorkedOut, follower: &Follower) -> Vec<Write> {
     let height = certified.block.header.height;
-    let mut writes =
-        vec![Write::Keep { table: BLOCKS, key: height_key(height).to_vec(), value: codec::encode(certified) }];
+    let key = height_key(height).to_vec();
+    let mut writes = vec![
+        Write::Keep { table: BLOCKS, key: key.clone(), value: codec::encode(certified) },
+        Write::Keep { table: UNDO, key, value: worked_out.encoded_undo() },
+    ];
     writes.extend(worked_out.encoded_changes().map(|(key, value)| match value {
         Some(value) => Write::Put { table: STATE, key, value },
         None => Write::Delete { table: STATE, key },
@@ -127,6 +180,8 @@ pub(crate) fn block_writes(certified: &CertifiedBlock, worked_out: &WorkedOut) -
     writes.push(Write::DeleteRange { table: LOG, from: Vec::new(), until });
     let old = height_key(height.saturating_sub(limits::SIGNED_HEIGHTS)).to_vec();
     writes.push(Write::DeleteRange { table: SIGNED, from: Vec::new(), until: old });
+    let forgotten = height_key(height.saturating_sub(proof_window(follower))).to_vec();
+    writes.push(Write::DeleteRange { table: UNDO, from: Vec::new(), until: forgotten });
     writes
 }
 

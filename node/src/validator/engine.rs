@@ -342,7 +342,7 @@ impl Engine {
             // After a restart the log says that the block was found right; its outcome is worked out anew.
             None => self.follower.execute(&certified.block).map_err(|reason| self.damaged(&reason))?,
         };
-        self.parts.store.commit(onchain::block_writes(&certified, &step)).await?;
+        self.parts.store.commit(onchain::block_writes(&certified, &step, &self.follower)).await?;
         self.follower.commit(step);
         self.worked_out.clear();
         self.mempool.after_block(self.follower.state(), &certified.block.batches);
