@@ -269,7 +269,9 @@ impl<M: Machine> Host<M> {
                 Err(bad) => return Ok(Err(bad)),
             };
             let writes = onchain::block_writes(certified, &step, &self.parts.follower);
+            self.crash_point().await;
             self.parts.onchain.commit(writes).await?;
+            self.crash_point().await;
             let outcomes = step.outcomes().to_vec();
             self.parts.follower.commit(step);
             self.heights.send_replace(self.parts.follower.height());
@@ -336,6 +338,8 @@ impl<M: Machine> Host<M> {
             match after {
                 After::Send { to, line, bytes } => {
                     self.send(to, line, bytes);
+                    // In a process the line to the peer passes one when the bytes have left.
+                    #[cfg(test)]
                     self.crash_point().await;
                 }
                 After::Answer(answer) => answer(),
@@ -361,9 +365,12 @@ impl<M: Machine> Host<M> {
         self.crash.pass().await;
     }
 
+    /// Where a test may end this process.
     #[cfg(not(test))]
-    #[allow(clippy::unused_async, reason = "tests end a host here")]
-    async fn crash_point(&mut self) {}
+    #[allow(clippy::unused_async, reason = "tests of a host wait here")]
+    async fn crash_point(&mut self) {
+        crate::crash::pass();
+    }
 
     fn send(&mut self, to: PublicKey, line: LineId, bytes: Vec<u8>) {
         let Some(current) = self.lines.get(&to).filter(|current| current.id == line) else { return };

@@ -6,8 +6,10 @@
 //! **Invariant**: what a process promises is durable ([`store`]) before it leaves.
 
 mod bank;
+mod channels;
 mod cli;
 mod clock;
+mod crash;
 mod error;
 mod genesis;
 mod home;

@@ -1,5 +1,6 @@
 //! The chain as far as this relay has verified it.
 
+use crate::crash;
 use crate::limits;
 use crate::store::Store;
 use anyhow::Context as _;
@@ -149,7 +150,9 @@ impl Chain {
             let step = follower.check(certified, now)?;
             let genesis_state: Vec<_> =
                 if follower.height() == 0 { follower.state().encoded().collect() } else { Vec::new() };
+            crash::pass();
             self.store.append(certified, genesis_state, step.encoded_changes())?;
+            crash::pass();
             step
         };
         self.follower.write().unwrap_or_else(PoisonError::into_inner).commit(step);

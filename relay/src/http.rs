@@ -14,6 +14,7 @@ mod peers;
 
 use crate::chain::Chain;
 use crate::config::Checked;
+use crate::crash;
 use crate::error::ApiError;
 use crate::limit::Limits;
 use crate::limits;
@@ -153,7 +154,7 @@ fn router(app: &Arc<App>, shutdown: &Shutdown) -> Router {
         .route("/healthz", get(operator::healthy))
         .route("/readyz", get(operator::ready))
         .route("/metrics", get(operator::metrics));
-    let router = api.merge(operator).with_state(app.clone());
+    let router = api.merge(operator).with_state(app.clone()).merge(crash::routes());
     let router = match &app.pages {
         Some(folder) => router.fallback_service(pages::service(folder, app.chain.genesis().purpose)),
         None => router.fallback(nothing_here),

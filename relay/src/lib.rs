@@ -11,6 +11,7 @@
 
 pub mod chain;
 pub mod config;
+mod crash;
 mod error;
 pub mod http;
 mod limit;

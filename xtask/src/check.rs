@@ -14,8 +14,14 @@ use crate::workspace;
 
 /// The product: the same selection of packages and features in every native call of cargo, because
 /// with another one it would compile shared dependencies again. For the same reason this program
-/// itself is apart: `cargo xtask` has compiled it alone.
-const PRODUCT: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "fair-tests/browser"];
+/// itself is apart: `cargo xtask` has compiled it alone. `crash-points` let tests end the programs.
+const PRODUCT: [&str; 5] = [
+    "--workspace",
+    "--exclude",
+    "xtask",
+    "--features",
+    "fair-tests/browser,fair-node/crash-points,fair-relay/crash-points",
+];
 const XTASK: [&str; 2] = ["--package", "xtask"];
 
 /// How long one file of the client's tests may take in Chromium.

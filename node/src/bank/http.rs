@@ -11,6 +11,7 @@
 use super::config::Settings;
 use super::faucet::{self, NoGift, Wish};
 use super::{Hosted, page, view};
+use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
 use crate::local::{self, Refusal};
@@ -60,6 +61,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
+        .merge(crash::routes())
         .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(local::at_once(listener), router).await
 }

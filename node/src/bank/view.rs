@@ -1,6 +1,7 @@
 //! What an operator sees: `GET /v1/status`, the page and `node status` all show this.
 
 use super::config::Settings;
+use crate::channels::ChannelView;
 use fair_core::bank::{Bank, Exposure};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs, UsableHeight};
@@ -21,6 +22,7 @@ pub(super) struct View {
     pub(super) rebalance_every_blocks: u64,
     pub(super) next_rebalance_at: Option<UsableHeight>,
     pub(super) exposure: Exposure,
+    pub(super) channels: Vec<ChannelView>,
 }
 
 /// On-chain money of the bank and how the asset is written.
@@ -52,5 +54,6 @@ pub(super) fn view(bank: &Bank, account: PublicKey, settings: &Settings, chain: 
         rebalance_every_blocks: settings.machine.rebalance_every_blocks,
         next_rebalance_at: bank.next_rebalance(),
         exposure: bank.exposure(chain),
+        channels: bank.partners().map(|(_, channel)| ChannelView::of(channel)).collect(),
     }
 }

@@ -1,4 +1,5 @@
-//! Points at which a test ends a host: before and after every durable write, after every send.
+//! Points at which a test ends a host in its own process: before and after every durable write, after every
+//! send. Whole processes are ended by `crate::crash`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

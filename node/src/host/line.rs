@@ -4,6 +4,7 @@
 use super::follow::web_socket;
 use super::{Handle, LineId, Machine, Told};
 use crate::clock;
+use crate::crash;
 use crate::limits;
 use axum::body::Bytes;
 use axum::extract::ws;
@@ -220,7 +221,10 @@ async fn carry<M: Machine>(
             }
             payload = to_send.recv() => {
                 let payload = payload.ok_or(Ended::HungUp)?;
-                socket.send(session.seal(&payload)?).await?;
+                let sealed = session.seal(&payload)?;
+                crash::pass();
+                socket.send(sealed).await?;
+                crash::pass();
             }
             _ = ping.tick() => socket.ping().await?,
             () = sleep_until(heard + SILENCE) => return Err(Ended::Slow),

@@ -6,10 +6,13 @@
 //! POST /v1/invoices        JSON {amount, asset?, description?} → {id, invoice}
 //! GET  /v1/invoices/{id}   JSON {id, state, received}
 //! POST /v1/pay-me          JSON {invoice} → {id, state, amount, failure}; test networks only, capped
+//! GET  /v1/pay-me/{id}     the same of a payment begun before; the id is the first half of the lock hash
 //! GET  /v1/status          JSON, to this machine alone
 //! ```
 
 use super::{Hosted, parts};
+use crate::channels::ChannelView;
+use crate::crash;
 use crate::host::Handle;
 use crate::limits;
 use crate::local::{self, Refusal};
@@ -83,10 +86,12 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/invoices", post(new_invoice))
         .route("/v1/invoices/{id}", get(look_at_invoice))
         .route("/v1/pay-me", post(pay_me))
+        .route("/v1/pay-me/{id}", get(look_at_handed))
         .route("/v1/status", get(status))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
+        .merge(crash::routes())
         .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(local::at_once(listener), router).await
 }
@@ -150,8 +155,7 @@ async fn make_invoice(served: &Served, wanted: Wanted) -> Result<Made, Refusal> 
 }
 
 async fn look_at_invoice(State(served): State<Served>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
-    let mut bytes = [0; 16];
-    hex::decode_to_slice(&id, &mut bytes).map_err(|_| bad("input.id", "An id is 32 hexadecimal digits."))?;
+    let bytes = read_id(&id)?;
     let found = served.host.ask(move |hosted, _, now_ms| {
         let found = hosted.wallet.invoice(&InvoiceId(bytes)).map(|own| {
             let state = match own.state {
@@ -182,6 +186,16 @@ async fn pay_me(
 ) -> Result<Json<Paying>, Refusal> {
     let Json(handed) = handed.map_err(|error| bad("input.json", error.body_text()))?;
     Ok(Json(pay(&served, &handed.invoice).await?))
+}
+
+async fn look_at_handed(State(served): State<Served>, Path(id): Path<String>) -> Result<Json<Paying>, Refusal> {
+    Ok(Json(look_at_payment(&served, read_id(&id)?).await?))
+}
+
+fn read_id(text: &str) -> Result<[u8; 16], Refusal> {
+    let mut id = [0; 16];
+    hex::decode_to_slice(text, &mut id).map_err(|_| bad("input.id", "An id is 32 hexadecimal digits."))?;
+    Ok(id)
 }
 
 #[derive(Clone, Serialize)]
@@ -261,7 +275,7 @@ async fn look_at_payment(served: &Served, request: [u8; 16]) -> Result<Paying, R
         });
         (Vec::new(), found)
     });
-    found.await?.ok_or_else(|| bad("payment.unknown", "There is no such payment."))
+    found.await?.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "payment.unknown", "There is no such payment."))
 }
 
 fn usual_request(invoice: &Verified<Invoice>) -> [u8; 16] {
@@ -305,7 +319,8 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
                 json!({
                     "asset": asset.id, "ticker": asset.ticker, "decimals": asset.decimals,
                     "on_chain": chain.state.balance(&own, asset.id),
-                    "insured": parts.insured, "uninsured": parts.uninsured,
+                    "insured": parts.insured, "uninsured": parts.uninsured, "owed": parts.owed,
+                    "in_flight": parts.in_flight, "incoming": parts.incoming,
                     "can_receive": parts.can_receive, "can_send": parts.can_send,
                 })
             })
@@ -315,6 +330,7 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
             "address": hosted.wallet.address().to_text(Case::Lower),
             "connected": hosted.wallet.banks().any(|(key, connected)| key == bank && connected),
             "head": chain.head.height, "stale": chain.is_stale(now_ms), "assets": assets,
+            "channel": hosted.wallet.channel(&bank).map(ChannelView::of),
         });
         (Vec::new(), status)
     });

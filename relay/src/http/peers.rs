@@ -2,6 +2,7 @@
 //! bounds how much, how fast and how long.
 
 use super::{App, Caller};
+use crate::crash;
 use crate::error::ApiError;
 use crate::limit::Permit;
 use crate::limits;
@@ -164,7 +165,12 @@ async fn forward<M, E>(
             _ = ping.tick() => Sent::Ping,
             () = sleep_until(heard + limits::SILENCE_TIME) => return End::Silent,
         };
+        let is_data = matches!(sent, Sent::Data(_));
+        if is_data {
+            crash::pass();
+        }
         match timeout(limits::SEND_TIME, to.send(message(sent))).await {
+            Ok(Ok(())) if is_data => crash::pass(),
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Broken,
             Err(_) => return End::Slow,

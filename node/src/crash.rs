@@ -1,0 +1,71 @@
+//! Points at which a test ends this process, as a power cut would: before and after every durable write and
+//! every send to a peer. Without the feature `crash-points` a point is nothing and the route is not there.
+//!
+//! ```text
+//! POST /v1/crash-points   JSON {left} → {passed}, to this machine alone, with the operator's header:
+//!                         the process ends at the left-th point from now, never if 0; `passed` are the
+//!                         points since the request before
+//! ```
+
+#[cfg(feature = "crash-points")]
+pub(crate) use armed::{pass, routes};
+
+/// Goes past a point.
+#[cfg(not(feature = "crash-points"))]
+pub(crate) fn pass() {}
+
+/// The way to say at which point.
+#[cfg(not(feature = "crash-points"))]
+pub(crate) fn routes() -> axum::Router {
+    axum::Router::new()
+}
+
+#[cfg(feature = "crash-points")]
+mod armed {
+    use crate::local::{self, Refusal};
+    use axum::extract::ConnectInfo;
+    use axum::http::HeaderMap;
+    use axum::response::Json;
+    use axum::routing::post;
+    use rustix::process::{Signal, getpid, kill_process};
+    use serde::{Deserialize, Serialize};
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    /// Points left until the end; 0: none is wanted.
+    static LEFT: AtomicU64 = AtomicU64::new(0);
+
+    #[derive(Deserialize)]
+    struct Arm {
+        left: u64,
+    }
+
+    #[derive(Serialize)]
+    struct Armed {
+        passed: u64,
+    }
+
+    pub(crate) fn pass() {
+        PASSED.fetch_add(1, Ordering::SeqCst);
+        let left = LEFT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left == Ok(1) {
+            let killed = kill_process(getpid(), Signal::KILL);
+            unreachable!("a process does not outlive SIGKILL: {killed:?}");
+        }
+    }
+
+    pub(crate) fn routes() -> axum::Router {
+        axum::Router::new().route("/v1/crash-points", post(arm))
+    }
+
+    async fn arm(
+        ConnectInfo(from): ConnectInfo<SocketAddr>,
+        headers: HeaderMap,
+        Json(Arm { left }): Json<Arm>,
+    ) -> Result<Json<Armed>, Refusal> {
+        local::operator(from, &headers)?;
+        LEFT.store(left, Ordering::SeqCst);
+        Ok(Json(Armed { passed: PASSED.swap(0, Ordering::SeqCst) }))
+    }
+}
