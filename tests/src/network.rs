@@ -146,40 +146,57 @@ impl Network {
         if plan.members != Members::Validators {
             let port = plan.relay_port.map_or_else(free_port, Ok)?;
             let counterpart = match plan.members {
-                Members::AllAndCounterpart => Some(network.make_counterpart(port).await?),
+                Members::AllAndCounterpart => {
+                    network.init_wallet(COUNTERPART, &format!("http://127.0.0.1:{port}")).await?;
+                    Some(network.wallet_url(COUNTERPART)?)
+                }
                 Members::All | Members::Validators => None,
             };
             network.start_relay(plan, port, &validators, counterpart.as_deref()).await?;
         }
         if plan.members == Members::AllAndCounterpart {
-            network.start_counterpart().await?;
+            network.run_wallet(COUNTERPART).await?;
         }
         Ok(network)
     }
 
-    /// Makes its home unless there is one, and returns the URL that it will serve.
-    async fn make_counterpart(&self, relay_port: u16) -> Result<String> {
-        let home = self.folder.join(COUNTERPART);
+    /// Starts a wallet without a person, which sells and pays, and waits until it is ready. It finds its
+    /// folder again in a network that is continued.
+    ///
+    /// # Errors
+    /// If it cannot be made or started.
+    pub async fn add_wallet(&mut self, name: &str) -> Result<()> {
+        self.init_wallet(name, self.url()?).await?;
+        self.run_wallet(name).await
+    }
+
+    /// Makes the home of a wallet unless there is one.
+    async fn init_wallet(&self, name: &str, relay: &str) -> Result<()> {
+        let home = self.folder.join(name);
         if !home.exists() {
             let mut command = Command::new(self.programs.join("node"));
-            command.args(["init", "--kind", "wallet", "--relay", &format!("http://127.0.0.1:{relay_port}")]);
+            command.args(["init", "--kind", "wallet", "--relay", relay]);
             command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
             command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
             run_to_end(command).await?;
         }
-        let config = std::fs::read_to_string(home.join("config.toml"))?;
+        Ok(())
+    }
+
+    /// The URL that a wallet serves when it runs.
+    fn wallet_url(&self, name: &str) -> Result<String> {
+        let config = std::fs::read_to_string(self.folder.join(name).join("config.toml"))?;
         let listen = config.lines().find_map(|line| line.strip_prefix("listen = "));
-        let listen = listen.context("the counterpart's config.toml has no line `listen`")?;
+        let listen = listen.with_context(|| format!("{name}'s config.toml has no line `listen`"))?;
         Ok(format!("http://{}", listen.trim_matches('"')))
     }
 
-    async fn start_counterpart(&mut self) -> Result<()> {
-        let home = self.folder.join(COUNTERPART);
-        // A network that is continued may have its relay at another port.
-        let relay = self.url()?.to_owned();
+    /// A network that is continued may have its relay at another port.
+    async fn run_wallet(&mut self, name: &str) -> Result<()> {
+        let (home, relay) = (self.folder.join(name), self.url()?.to_owned());
         let arguments = vec!["run".into(), "--home".into(), home.into(), "--relay".into(), relay.into()];
-        self.spawn(COUNTERPART, "node", arguments)?;
-        self.wait_until_ready(COUNTERPART).await
+        self.spawn(name, "node", arguments)?;
+        self.wait_until_ready(name).await
     }
 
     /// Starts all, then waits for all: none is ready before the others answer.
