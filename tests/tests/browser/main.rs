@@ -2,6 +2,7 @@
 
 mod harness;
 mod journey;
+mod kill;
 mod pages;
 mod payments;
 mod person;

@@ -22,7 +22,7 @@ async fn open_client(browser: &Browser, server: &Server) -> Result<()> {
 }
 
 /// Runs the body of an async function in the page. Bigints come back as text, a rejection as its code.
-async fn eval(browser: &Browser, body: &str) -> Result<Value> {
+pub(crate) async fn eval(browser: &Browser, body: &str) -> Result<Value> {
     let script = format!(
         "const done = arguments[0];
          (async () => {{ {body} }})()

@@ -1,0 +1,50 @@
+/**
+ * Stands before the worker's own script in this test: counts the points of the worker, which are before and
+ * after every durable write and every message to a bank, and ends the worker at one of them.
+ *
+ * The page says on the channel `crash-points` at which: `{left}` points from now, never if 0. The answer is
+ * how many were passed since the last time. At its end the worker tells its page as the engine's crash does,
+ * and does nothing more.
+ */
+{
+  const CRASH = { code: 'engine.crashed', message: 'ended by a test', retryable: true, data: null };
+  let passed = 0;
+  let left = 0;
+
+  const points = new BroadcastChannel('crash-points');
+  points.addEventListener('message', ({ data }) => {
+    left = data.left;
+    points.postMessage({ passed });
+    passed = 0;
+  });
+
+  const pass = () => {
+    passed += 1;
+    if (left === 0) return;
+    left -= 1;
+    if (left > 0) return;
+    self.postMessage({ type: 'down', error: CRASH, fatal: false });
+    for (;;);
+  };
+
+  const { transaction } = IDBDatabase.prototype;
+  IDBDatabase.prototype.transaction = function (...of) {
+    const made = transaction.apply(this, of);
+    // Heard before the engine hears it.
+    if (made.mode === 'readwrite') made.addEventListener('complete', pass);
+    return made;
+  };
+  const { commit } = IDBTransaction.prototype;
+  IDBTransaction.prototype.commit = function () {
+    if (this.mode === 'readwrite') pass();
+    commit.call(this);
+  };
+
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    const toBank = this.url.includes('/v1/peers/');
+    if (toBank) pass();
+    send.call(this, data);
+    if (toBank) pass();
+  };
+}
