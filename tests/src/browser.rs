@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,10 +44,29 @@ const FLAGS: &str = include_str!("browser/flags.txt");
 
 /// A person with an own profile: a browser whose storage nobody shares.
 pub struct Browser {
-    driver: WebDriver,
+    driver: Session,
     chromedriver: Process,
     profile: PathBuf,
     folder: TempDir,
+}
+
+/// A session with chromedriver. Where nobody quits it, its processes are killed: asking them to end, as
+/// dropping a session usually does, would wait for minutes for those that are gone or busy.
+struct Session(WebDriver);
+
+impl Deref for Session {
+    type Target = WebDriver;
+
+    fn deref(&self) -> &WebDriver {
+        &self.0
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // An error says that somebody has quit it.
+        let _ = self.0.clone().leak();
+    }
 }
 
 impl Browser {
@@ -65,6 +85,12 @@ impl Browser {
     #[must_use]
     pub fn driver(&self) -> &WebDriver {
         &self.driver
+    }
+
+    /// The folder with its storage, named in the arguments of its processes.
+    #[must_use]
+    pub fn profile(&self) -> &Path {
+        &self.profile
     }
 
     /// Loads an address and waits until the document is there.
@@ -254,7 +280,7 @@ impl Browser {
     /// If it does not start again.
     pub async fn reopen(self) -> Result<Self> {
         let Browser { driver, mut chromedriver, profile, folder } = self;
-        driver.quit().await?;
+        driver.clone().quit().await?;
         chromedriver.stop().await?;
         let (chromedriver, driver) = start(folder.path(), &profile).await?;
         Ok(Browser { driver, chromedriver, profile, folder })
@@ -266,7 +292,7 @@ impl Browser {
     /// If it does not end.
     pub async fn close(self) -> Result<()> {
         let Browser { driver, mut chromedriver, .. } = self;
-        driver.quit().await?;
+        driver.clone().quit().await?;
         chromedriver.stop().await
     }
 
@@ -299,7 +325,7 @@ impl Browser {
 }
 
 /// Starts a chromedriver of its own and a browser through it.
-async fn start(folder: &Path, profile: &Path) -> Result<(Process, WebDriver)> {
+async fn start(folder: &Path, profile: &Path) -> Result<(Process, Session)> {
     let spec = Spec {
         name: "chromedriver".into(),
         program: find_program(&["chromedriver"])?,
@@ -322,7 +348,7 @@ async fn start(folder: &Path, profile: &Path) -> Result<(Process, WebDriver)> {
     let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
         .await
         .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", chromedriver.log_end()))?;
-    Ok((chromedriver, driver))
+    Ok((chromedriver, Session(driver)))
 }
 
 fn find_program(names: &[&str]) -> Result<PathBuf> {

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN`,
-//! `bank`, `relay` and `counterpart`. Dropping the network kills them; a temporary folder is removed, unless a test fails.
+//! `bank`, `relay` and `counterpart`. [`Network::shut_down`] ends them and removes a temporary folder. A network that
+//! is dropped instead, as by a test that fails, kills them, shows what they last said and keeps the folder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -111,6 +112,8 @@ pub struct Network {
     folder: PathBuf,
     programs: PathBuf,
     temporary: Option<TempDir>,
+    /// Between a start that succeeded and a shut-down that did.
+    runs: bool,
     _ports: Option<PortBlock>,
 }
 
@@ -140,6 +143,7 @@ impl Network {
             folder,
             programs: plan.programs.clone(),
             temporary,
+            runs: false,
             _ports: ports,
         };
         let validators = network.start_nodes(plan).await?;
@@ -157,6 +161,7 @@ impl Network {
         if plan.members == Members::AllAndCounterpart {
             network.run_wallet(COUNTERPART).await?;
         }
+        network.runs = true;
         Ok(network)
     }
 
@@ -341,6 +346,7 @@ impl Network {
         for name in names {
             result = result.and(self.stop(&name).await);
         }
+        self.runs = result.is_err();
         result
     }
 
@@ -362,7 +368,12 @@ impl Network {
 impl Drop for Network {
     /// What a failed test leaves behind is kept to be looked at.
     fn drop(&mut self) {
-        if std::thread::panicking()
+        let panics = std::thread::panicking();
+        // In a panic each process shows its own.
+        for process in self.processes.values().filter(|_| self.runs && !panics) {
+            eprintln!("the last lines of {}:\n{}", process.name(), process.log_end());
+        }
+        if (self.runs || panics)
             && let Some(folder) = self.temporary.take()
         {
             eprintln!("the network's folder is kept: {}", folder.keep().display());

@@ -2,6 +2,9 @@
 //!
 //! A daemon tells that it serves by a line `ready URL` on its standard output. What it writes goes
 //! to a log file and is kept in memory (the newest [`KEPT_LINES`] lines).
+//!
+//! Nothing outlives whoever started it: a process is a group of its own, which is killed as a whole when
+//! it is dropped, and the system kills it when the thread that started it is gone, however that ended.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -12,7 +15,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -35,6 +38,10 @@ const READ_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a process may take to end after being asked to.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Becomes the program that follows, to be killed with the thread that started it. Setting this between
+/// fork and exec ourselves would need unsafe code.
+const SET_DEATH_SIGNAL: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -55,6 +62,8 @@ pub struct Spec {
 pub struct Process {
     spec: Spec,
     child: Option<Child>,
+    /// Of the newest start: the process and what it has started.
+    group: Option<Pid>,
     output: Arc<Mutex<Output>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -72,15 +81,19 @@ impl Process {
     /// # Errors
     /// If the program is missing or cannot be started.
     pub fn start(spec: Spec) -> Result<Self> {
-        let mut process = Process { spec, child: None, output: Arc::default(), readers: Vec::new() };
+        let mut process = Process { spec, child: None, group: None, output: Arc::default(), readers: Vec::new() };
         process.spawn()?;
         Ok(process)
     }
 
     fn spawn(&mut self) -> Result<()> {
         let name = &self.spec.name;
-        let mut child = Command::new(&self.spec.program)
+        ensure!(self.spec.program.is_file(), "cannot start {name}: there is no {}", self.spec.program.display());
+        let mut child = Command::new(SET_DEATH_SIGNAL[0])
+            .args(&SET_DEATH_SIGNAL[1..])
+            .arg(&self.spec.program)
             .args(&self.spec.arguments)
+            .process_group(0)
             .envs(self.spec.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -98,6 +111,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             self.readers.push(tokio::spawn(collect(stderr, Arc::clone(&self.output), log()?)));
         }
+        self.group = group_of(&child);
         self.child = Some(child);
         Ok(())
     }
@@ -168,6 +182,7 @@ impl Process {
     /// # Errors
     /// If the system refuses.
     pub async fn kill(&mut self) -> Result<()> {
+        self.kill_group();
         if let Some(mut child) = self.child.take() {
             child.kill().await.with_context(|| format!("cannot kill {}", self.spec.name))?;
         }
@@ -212,6 +227,14 @@ impl Process {
         Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 
+    /// Ends what is left of it and of what it started.
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Nothing may be left.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
+
     /// The last lines of its log.
     #[must_use]
     pub fn log_end(&self) -> String {
@@ -224,15 +247,20 @@ impl Process {
 impl Drop for Process {
     /// A failing test shows what its processes last said.
     fn drop(&mut self) {
+        self.kill_group();
         if std::thread::panicking() {
             eprintln!("the last lines of {}:\n{}", self.spec.name, self.log_end());
         }
     }
 }
 
+/// A process that leads its group has its number.
+fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
 fn signal(child: &Child, signal: Signal) -> Result<()> {
-    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(id) = id {
+    if let Some(id) = group_of(child) {
         rustix::process::kill_process(id, signal)?;
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! The harness tried on a page of its own.
 
-use anyhow::Result;
-use fair_tests::browser::Browser;
+use anyhow::{Context as _, Result, ensure};
+use fair_tests::browser::{Browser, DEADLINE};
+use fair_tests::process::{Process, Spec};
+use fair_tests::wait;
 
 async fn open_page() -> Result<Browser> {
     let page = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/browser/harness/page.html");
@@ -65,4 +67,56 @@ async fn pictures_show_the_whole_page_and_refuse_a_wide_one() -> Result<()> {
     let error = browser.screenshot("harness-wide").await.expect_err("too wide");
     assert!(error.to_string().contains("wider than the screen"), "{error:#}");
     browser.close().await
+}
+
+/// How many processes have this text in their arguments.
+fn count(text: &str) -> Result<usize> {
+    let processes = std::fs::read_dir("/proc")?.filter_map(Result::ok);
+    let arguments = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    Ok(arguments.filter(|arguments| String::from_utf8_lossy(arguments).contains(text)).count())
+}
+
+async fn ends(profile: &str) -> Result<()> {
+    wait::until("the end of a browser", DEADLINE, async || Ok((count(profile)? == 0).then_some(()))).await
+}
+
+#[tokio::test]
+async fn a_browser_that_nobody_closes_ends() -> Result<()> {
+    let browser = open_page().await?;
+    let profile = browser.profile().display().to_string();
+    ensure!(count(&profile)? > 0, "it runs");
+    drop(browser);
+    ends(&profile).await
+}
+
+/// Set for the process that the last test kills.
+const HOLD: &str = "FAIR_TESTS_HOLD";
+
+/// By itself nothing: a process that holds a browser until it is killed.
+#[tokio::test]
+async fn holds_a_browser_if_told_to() -> Result<()> {
+    if std::env::var(HOLD).is_err() {
+        return Ok(());
+    }
+    let browser = open_page().await?;
+    println!("held {}", browser.profile().display());
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_browser_ends_with_a_killed_test() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let spec = Spec {
+        name: "test".into(),
+        program: std::env::current_exe()?,
+        arguments: ["--exact", "harness::holds_a_browser_if_told_to", "--nocapture"].map(Into::into).into(),
+        environment: vec![(HOLD.into(), "1".into()), ("TMPDIR".into(), folder.path().display().to_string())],
+        log_file: folder.path().join("test.log"),
+    };
+    let mut test = Process::start(spec)?;
+    let line = test.wait_for_line("held ", DEADLINE).await?;
+    let profile = line.rsplit(' ').next().context("a profile")?;
+    ensure!(count(profile)? > 0, "it runs");
+    test.kill().await?;
+    ends(profile).await
 }
