@@ -29,7 +29,7 @@ use crate::effect::Effect;
 use crate::entropy::Entropy;
 use crate::ledger::operation::{Deposit, Operation};
 use crate::ledger::receipt::BatchOutcome;
-use crate::peers::{Chain, Outbox, Peers};
+use crate::peers::{Chain, Outbox, Past, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs, UsableHeight};
 use forward::Forwards;
 use mandate::Mandates;
@@ -356,7 +356,7 @@ impl Bank {
         if is_new && !self.is_somebody(&peer, chain) {
             self.make_room(chain, out)?;
         }
-        self.peers.ensure(peer);
+        self.peers.ensure(peer, Past::None);
         self.peers.set_connected(&peer, true);
         self.peers.tell(&peer, channel::event::Input::Connected, chain, now_ms, out);
         if is_new {

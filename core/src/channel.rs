@@ -323,6 +323,11 @@ impl Channel {
         self.record.restore.is_some()
     }
 
+    /// Whether the partner has shown a state since data was lost: what the channel says is taken from there.
+    pub fn has_adopted(&self) -> bool {
+        !matches!(self.record.restore, None | Some(Restore::AwaitHello))
+    }
+
     /// Why nothing is proposed, if so.
     pub fn suspended(&self) -> Option<Suspension> {
         self.record.suspended

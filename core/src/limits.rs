@@ -54,6 +54,8 @@ pub const MAX_TEXT_CHARS: usize = 4096;
 pub const MAX_ROUTE_STEPS: usize = 20_000;
 /// Most banks that a search for a route looks at.
 pub const MAX_ROUTE_BANKS: usize = 64;
+/// Most banks that a wallet made from its words asks for its channels.
+pub const MAX_BANKS_ASKED: usize = 64;
 /// Most actions in the draft of a batch.
 pub const MAX_DRAFT_ACTIONS: usize = 256;
 /// Longest stored record of an account, bank or wallet in bytes.

@@ -32,6 +32,15 @@ pub(crate) struct Peer {
     pub(crate) stored: bool,
 }
 
+/// What is known of a channel before it has a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing was ever signed in it.
+    None,
+    /// Something may have been signed in it and is forgotten: rule 8 of channels.
+    Forgotten,
+}
+
 /// The channels of one party.
 pub(crate) struct Peers {
     key: SecretKey,
@@ -130,12 +139,19 @@ impl Peers {
     }
 
     /// Makes sure that there is a channel with a partner; nothing is opened by that.
-    pub(crate) fn ensure(&mut self, partner: PublicKey) {
+    pub(crate) fn ensure(&mut self, partner: PublicKey, past: Past) {
         let own = self.key.public();
         let Some(parties) = Parties::new(own, partner) else { return };
         let side = if parties.left() == own { Side::Left } else { Side::Right };
         let chain_id = self.chain_id;
-        let new = || Peer { channel: Channel::new(chain_id, parties, side), connected: false, stored: false };
+        let new = || {
+            let channel = Channel::new(chain_id, parties, side);
+            let channel = match past {
+                Past::None => channel,
+                Past::Forgotten => channel.after_data_loss(),
+            };
+            Peer { channel, connected: false, stored: false }
+        };
         self.peers.entry(partner).or_insert_with(new);
     }
 

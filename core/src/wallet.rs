@@ -4,18 +4,21 @@
 //! go out. `Err` means that nothing changed. Queries read what is stored; [`Event`]s say what to read again.
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and `i ‖ invoice id` → [`OwnInvoice`],
-//! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way.
+//! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way,
+//! `r` → that the wallet was made from its words ([`Wallet::first_record_from_words`]).
 //!
 //! Deliberately absent: disputes and reveals (court), payments in several parts.
 
 mod pay;
 mod payment;
 mod receive;
+mod restored;
 mod terms;
 
 pub use pay::{CannotPay, Payable, Quote};
 pub use payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState};
 pub use receive::{InvoiceState, NewInvoice, OwnInvoice};
+pub use restored::{Restoration, RestoreStage};
 pub use terms::{Credit, Parts, Target};
 
 use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch};
@@ -25,7 +28,7 @@ use crate::crypto::SecretKey;
 use crate::effect::Effect;
 use crate::entropy::Entropy;
 use crate::ledger::operation::Operation;
-use crate::ledger::receipt::BatchOutcome;
+use crate::ledger::receipt::{BatchOutcome, SkipReason};
 use crate::payment::address::Address;
 use crate::payment::invoice::{BadInvoice, InvoiceId};
 use crate::peers::{Chain, Outbox, Peers};
@@ -177,6 +180,10 @@ pub enum Event {
         /// Why.
         why: Suspension,
     },
+    /// A restored wallet asks this bank what it knows: keep a session with it ([`Wallet::sessions`]).
+    SessionWanted(PublicKey),
+    /// It knows nothing; no further session is wanted.
+    SessionUnwanted(PublicKey),
     /// A bank declined a withdrawal.
     WithdrawalRefused {
         /// Which.
@@ -219,6 +226,12 @@ pub enum Refusal {
     /// A withdrawal in this asset is under way.
     #[error("a withdrawal from this bank is under way already")]
     WithdrawalUnderWay,
+    /// The withdrawn money would come back to where it was.
+    #[error("the money comes from the channel that it is to go to")]
+    SameChannel,
+    /// The withdrawn money could not be put where it is to go.
+    #[error("the money cannot be put there: {0}")]
+    Target(SkipReason),
     /// The invoice cannot be made.
     #[error(transparent)]
     Invoice(#[from] BadInvoice),
@@ -247,6 +260,8 @@ pub struct Wallet {
     /// Payments of ours by their lock hash.
     hashes: BTreeSet<(Hash, RequestId)>,
     targets: BTreeMap<(PublicKey, AssetId), Target>,
+    /// Set for good in a wallet that was made from its words.
+    restored: Option<restored::Restored>,
     entropy: Entropy,
 }
 
@@ -273,6 +288,7 @@ impl Wallet {
             references: BTreeMap::new(),
             hashes: BTreeSet::new(),
             targets: BTreeMap::new(),
+            restored: None,
             entropy,
         };
         for (key, value) in records {
@@ -280,11 +296,13 @@ impl Wallet {
                 || wallet.on_chain.restore(key, value)?
                 || wallet.restore_invoice(key, value)?
                 || wallet.restore_payment(key, value)?
-                || wallet.restore_target(key, value)?;
+                || wallet.restore_target(key, value)?
+                || wallet.restore_restored(key, value)?;
             if !known {
                 return Err(BadRecord::unknown(key));
             }
         }
+        wallet.ask_again();
         Ok(wallet)
     }
 
@@ -402,7 +420,12 @@ impl Wallet {
 
     /// The banks in use, and whether a session stands.
     pub fn banks(&self) -> impl Iterator<Item = (PublicKey, bool)> + '_ {
-        self.peers.iter().map(|(key, peer)| (*key, peer.connected))
+        self.peers.iter().filter(|(key, _)| !self.is_awaited(key)).map(|(key, peer)| (*key, peer.connected))
+    }
+
+    /// The banks with which a session is to be kept: those in use, and those that a restored wallet asks.
+    pub fn sessions(&self) -> impl Iterator<Item = PublicKey> + '_ {
+        self.peers.iter().map(|(key, _)| *key)
     }
 
     /// Own invoices by id.
@@ -427,7 +450,8 @@ impl Wallet {
 
     /// Where this wallet is paid without an invoice.
     pub fn address(&self) -> Address {
-        Address::new(&self.peers.chain_id(), self.peers.own_key(), &self.peers.keys())
+        let banks: Vec<_> = self.banks().map(|(bank, _)| bank).collect();
+        Address::new(&self.peers.chain_id(), self.peers.own_key(), &banks)
     }
 
     fn bank(&self, bank: &PublicKey) -> Result<&Channel, Refusal> {
@@ -438,6 +462,7 @@ impl Wallet {
         if let Some(sent) = self.on_chain.on_block(chain.state, chain.head.time_ms, outcomes, &mut out.write) {
             out.notify(Event::Batch(Box::new(sent)));
         }
+        self.ask_banks(chain, now_ms, out);
         for bank in self.peers.keys() {
             self.peers.tell(&bank, channel::event::Input::Head, chain, now_ms, out);
             self.grant_waiting(&bank, chain, now_ms, out);
@@ -478,13 +503,13 @@ impl Wallet {
             ChannelEvent::HoldEnded { withdrawer, asset, .. } => self.hold_ended(bank, withdrawer, asset, out),
             ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { bank, what }),
             ChannelEvent::Suspended(why) => out.notify(Event::Suspended { bank, why }),
+            ChannelEvent::Restoring { adopted } => self.adopted(bank, adopted, chain, out),
             ChannelEvent::StateSigned(_)
             | ChannelEvent::CreditChanged { .. }
             | ChannelEvent::InsuranceRequested { .. }
             | ChannelEvent::FrameRefused { .. }
             | ChannelEvent::RefusedFrame { .. }
             | ChannelEvent::RevealDue { .. }
-            | ChannelEvent::Restoring { .. }
             | ChannelEvent::Restored
             | ChannelEvent::EpochEnded { .. } => out.notify(Event::Channel(bank)),
         }

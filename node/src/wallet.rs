@@ -58,6 +58,8 @@ impl Machine for Hosted {
             | Event::Invoice(_)
             | Event::Channel(_)
             | Event::Draft
+            | Event::SessionWanted(_)
+            | Event::SessionUnwanted(_)
             | Event::WithdrawalRefused { .. } => {}
         }
         self.changes.send_modify(|count| *count = count.wrapping_add(1));

@@ -15,6 +15,7 @@ use fair_core::ledger::operation::Operation as CoreOperation;
 use fair_core::ledger::receipt::{BatchOutcome, Receipt as CoreReceipt};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
+use fair_core::payment::address::{Address, BadAddress};
 use fair_core::types::{AssetId, Parties, PublicKey, Side};
 use std::collections::BTreeMap;
 
@@ -38,10 +39,11 @@ impl Explorer<'_> {
         }
     }
 
-    /// What a person wrote for an account: number, key or `@handle`.
+    /// What a person wrote for an account: number, key, address or `@handle`.
     ///
     /// # Errors
-    /// `chain.unknown_account`. A key needs no account.
+    /// `chain.unknown_account`; `payment.wrong_network` for an address of another network. A key needs no
+    /// account.
     pub fn resolve(&self, text: &str) -> Result<PublicKey, Error> {
         let text = text.trim();
         let unknown = || {
@@ -53,6 +55,13 @@ impl Explorer<'_> {
         }
         if let Ok(key) = text.to_ascii_lowercase().parse() {
             return Ok(key);
+        }
+        match Address::from_text(text, &self.state.chain_id()) {
+            Ok(address) => return Ok(address.key),
+            Err(BadAddress::WrongNetwork) => {
+                return Err(Error::new("payment.wrong_network", "This address belongs to another network."));
+            }
+            Err(_) => {}
         }
         let id = text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| unknown())?;
         self.state.account_key(id).ok_or_else(unknown)

@@ -212,8 +212,11 @@ shapes! {
         state: &'static str,
         expires_at: Num,
         expires_time: Num,
-        target: Option<AccountRef>,
+        target: Option<WithdrawalTarget>,
     }
+    WithdrawalTarget { owner: AccountRef, partner: Option<AccountRef> }
+    Restoration { banks: Option<Vec<RestoredBank>> }
+    RestoredBank { bank: AccountRef, state: &'static str }
     Invoice {
         text: String,
         id: String,

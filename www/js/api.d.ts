@@ -105,9 +105,18 @@ export interface Status {
   account: AccountRef | null;
   /** Set when a write failed: the wallet shows everything and changes nothing. */
   readOnly: FairErrorShape | null;
-  /** Answer of navigator.storage.persist(), null before it was asked. */
+  /** Whether the browser promised to keep what is stored (navigator.storage.persisted()); null where it cannot be asked. */
   persisted: boolean | null;
 }
+
+/** How far a wallet made from its words is with getting its channels back. */
+export interface Restoration {
+  /** The banks that are asked; null until the chain is verified up to its head. */
+  banks: { bank: AccountRef; state: RestoreState }[] | null;
+}
+
+/** `asked`: no answer yet. `nothing`: it knows nothing of this wallet. `adopted`: its newest state was taken over, a new block and its signature must come. `restored`: the channel works as before. */
+export type RestoreState = 'asked' | 'nothing' | 'adopted' | 'restored';
 
 // ------------------------------------------------------------------- chain
 
@@ -371,8 +380,8 @@ export interface Withdrawal {
   /** Usable block count at which the consent ends, and about when that is. */
   expiresAt: number;
   expiresTime: TimeMs;
-  /** Where the money goes: null to the own on-chain balance, else a splice into that channel. */
-  target: AccountRef | null;
+  /** Where the money goes: null to the own on-chain balance, else a splice: to the owner's channel with the partner, or without one to its on-chain balance. */
+  target: { owner: AccountRef; partner: AccountRef | null } | null;
 }
 
 export interface Invoice {
@@ -477,8 +486,10 @@ export interface Fair {
   create(p: { words: 12 | 24; password: string }, o?: CallOptions): Promise<{ words: string[] }>;
   /** `answers` by position from 0. Rejects `wallet.wrong_words` with data.positions. */
   confirmWords(p: { answers: { index: number; word: string }[] }, o?: CallOptions): Promise<Status>;
-  /** Rejects `wallet.bad_words` (data.index of an unknown word, or null for a bad checksum). */
+  /** The wallet then asks every bank for what it knows (`restoration`). Rejects `wallet.bad_words` (data.index of an unknown word, or null for a bad checksum). */
   restore(p: { words: string[]; password: string }, o?: CallOptions): Promise<Status>;
+  /** null in a wallet that was created here. */
+  restoration(p?: null, o?: CallOptions): Promise<Restoration | null>;
   /** Rejects `wallet.wrong_password`. */
   unlock(p: { password: string }, o?: CallOptions): Promise<Status>;
   lock(p?: null, o?: CallOptions): Promise<Status>;
@@ -529,8 +540,12 @@ export interface Fair {
   requestInsurance(p: { bank: string; asset: AssetId }, o?: CallOptions): Promise<Channel>;
   /** The consent arrives as an action in the draft. */
   requestWithdrawal(p: { bank: string; asset: AssetId; amount: Amount }, o?: CallOptions): Promise<Channel>;
-  /** Direct rebalance: out of the channel with `from`, into the one with `to`, on the own side or, with `account`, on that account's side, as one group. */
-  splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string; account: string | null }, o?: CallOptions): Promise<Channel>;
+  /**
+   * Direct rebalance: out of the channel with `from`, as one group of one batch, into the one with `to`, on the
+   * own side or, with `account`, on that account's side. `to` null: to the on-chain balance of `account`, or the
+   * own one. `account` may be an address. Rejects `input.same_channel`, and `batch.…` when it could not be put there.
+   */
+  splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string | null; account: string | null }, o?: CallOptions): Promise<Channel>;
   address(p?: null, o?: CallOptions): Promise<{ text: string; qr: Qr }>;
   createInvoice(p: { key: string; asset: AssetId; amount: Amount | null; description: string | null; expiresInSeconds: number }, o?: CallOptions): Promise<OwnInvoice>;
   /** Newest first, at most 50. */

@@ -50,12 +50,13 @@ const CHANGED_BY = {
   validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'],
   draft: ['head', 'batch', 'channel'], batches: ['batch'],
   balances: ['channel', 'payment', 'batch', 'head', 'status'], channels: ['channel', 'payment', 'head', 'status'],
+  restoration: ['channel', 'head', 'status'],
   activity: ['payment', 'batch'], payment: ['payment'], invoices: ['invoice', 'payment'],
 };
 /** Events that carry the whole answer of a method without parameters. */
 const CARRIED = /** @type {const} */ ({ status: 'status', sync: 'syncState', head: 'head', draft: 'draft' });
 /** Answers that only an open wallet has. @type {Set<Method>} */
-const OF_WALLET = new Set(['draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address']);
+const OF_WALLET = new Set(['restoration', 'draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address']);
 /** Answers that a view asked for within this many visits stay known. */
 const KEPT_VISITS = 6;
 

@@ -30,7 +30,7 @@ import { FairError, shape } from './errors.js';
 
 /** Every method, and whether a call whose answer was lost may be sent again. */
 const METHODS = /** @type {const} */ ({
-  status: true, create: false, confirmWords: true, restore: false, unlock: true, lock: true, wipe: false,
+  status: true, create: false, confirmWords: true, restore: false, restoration: true, unlock: true, lock: true, wipe: false,
   words: true, changePassword: false, rawState: true,
   syncState: true, setRelays: true, dismissFailure: true, head: true, block: true, blocks: true, account: true,
   accounts: true, channelOnChain: true, validators: true, parameters: true, banks: true, assets: true,

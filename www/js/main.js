@@ -7,6 +7,7 @@ import { asFairError } from './errors.js';
 import { patch } from './dom.js';
 import { everySecond } from './clock.js';
 import { parseHash } from './router.js';
+import { askToKeepOnce } from './parts/storage.js';
 import { shell, unsupported } from './shell.js';
 import { openPage } from './pages.js';
 import { lookForShop } from './parts/shop.js';
@@ -51,6 +52,7 @@ function draw(app) {
   const views = shell(app);
   patch(root, views);
   root.classList.toggle('has-batch', root.querySelector('.batchbar') !== null);
+  askToKeepOnce(app);
   document.title = `${app.page?.title ?? 'Wallet'} · Fair`;
 }
 

@@ -1,10 +1,10 @@
-/** What this browser remembers about looks: theme, number locale, idle lock. Never money, never secrets. */
+/** What this browser remembers about looks and habits: theme, number locale, idle lock, what it was asked. Never money, never secrets. */
 
-/** @typedef {{theme: 'auto' | 'light' | 'dark', locale: string, idleMinutes: number, advanced: boolean}} Settings */
+/** @typedef {{theme: 'auto' | 'light' | 'dark', locale: string, idleMinutes: number, advanced: boolean, askedToKeep: boolean}} Settings */
 
 const KEY = 'fair-settings';
 /** @type {Settings} */
-const DEFAULTS = { theme: 'auto', locale: 'auto', idleMinutes: 30, advanced: false };
+const DEFAULTS = { theme: 'auto', locale: 'auto', idleMinutes: 30, advanced: false, askedToKeep: false };
 
 /** Locales on offer for numbers and dates; `auto` follows the browser. */
 export const LOCALES = ['auto', 'en-US', 'en-GB', 'de-DE', 'de-CH', 'fr-FR', 'es-ES', 'pt-BR', 'en-IN', 'ja-JP'];
@@ -18,6 +18,7 @@ export function readSettings() {
       locale: LOCALES.includes(stored.locale) ? stored.locale : DEFAULTS.locale,
       idleMinutes: Number.isSafeInteger(stored.idleMinutes) && stored.idleMinutes >= 0 ? stored.idleMinutes : DEFAULTS.idleMinutes,
       advanced: stored.advanced === true,
+      askedToKeep: stored.askedToKeep === true,
     };
   } catch {
     return { ...DEFAULTS };

@@ -210,9 +210,11 @@ impl Follower {
     /// The first [`BadBlock`].
     pub fn check(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<Step, BadBlock> {
         let CertifiedBlock { block, certificate } = certified;
-        verify::block(block, &self.expected())?;
-        verify::clock(&block.header, now)?;
-        verify::quorum(certificate, self.height().saturating_add(1), self.state.chain_id(), self.state.validators())?;
+        let (header, validators) = (&block.header, self.state.validators());
+        verify::block(block, &self.expected()).map_err(|error| verify::blame_root(error, header, certificate))?;
+        verify::clock(header, now)?;
+        verify::quorum(certificate, self.height().saturating_add(1), self.state.chain_id(), validators)
+            .map_err(|error| verify::blame_vote(error, header, certificate, validators))?;
         let step = self.run(block)?;
         verify::certified(&block.header, certificate)?;
         Ok(step)

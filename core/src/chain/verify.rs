@@ -134,6 +134,14 @@ pub enum BadBlock {
         /// What the header says.
         got: Hash,
     },
+    /// As [`Self::WrongBatches`], in a header that nobody certified: what was changed is the header's root.
+    #[error("the header commits to batches that nobody certified")]
+    WrongBatchesRoot {
+        /// Root over the batches that came.
+        expected: Hash,
+        /// What the header says.
+        got: Hash,
+    },
     /// The batches are larger than a block may be.
     #[error("the batches take {got} bytes where {limit} are allowed")]
     TooLarge {
@@ -182,7 +190,21 @@ pub enum BadBlock {
         /// Places in the certificate.
         got: usize,
     },
-    /// A signature that is not one.
+    /// The validators signed for this header, but the certificate names another.
+    #[error("the certificate names another block than the one that its signatures are for")]
+    CertificateBlockHash {
+        /// Hash of this header, which was signed.
+        expected: Hash,
+        /// What the certificate says.
+        got: Hash,
+    },
+    /// Not one signature is for what the certificate names.
+    #[error("no signature of the certificate is for the round and block that it names")]
+    CertificateVote {
+        /// Round that it names.
+        round: u32,
+    },
+    /// A signature that is not one, among others that are.
     #[error("the signature of validator {index} does not verify")]
     CertificateSignature {
         /// Place in the set.
@@ -338,6 +360,35 @@ pub fn certified(header: &Header, certificate: &Certificate) -> Result<(), BadBl
     }
 }
 
+/// The root that does not fit is the header's own fault if the certificate is for another header. (A batch and
+/// its signature share a code: whichever of the two was changed, they no longer belong together, and nothing
+/// else tells.)
+pub(super) fn blame_root(error: BadBlock, header: &Header, certificate: &Certificate) -> BadBlock {
+    match error {
+        BadBlock::WrongBatches { expected, got } if certified(header, certificate).is_err() => {
+            BadBlock::WrongBatchesRoot { expected, got }
+        }
+        error => error,
+    }
+}
+
+/// Signatures for nothing that the certificate names may still be for this header: then the named hash was
+/// changed.
+pub(super) fn blame_vote(
+    error: BadBlock,
+    header: &Header,
+    certificate: &Certificate,
+    validators: &ValidatorSet,
+) -> BadBlock {
+    let BadBlock::CertificateVote { .. } = error else { return error };
+    let (expected, got) = (header.hash(), certificate.block_hash);
+    let corrected = Certificate { block_hash: expected, ..certificate.clone() };
+    match quorum(&corrected, header.height, header.chain_id, validators) {
+        Ok(()) => BadBlock::CertificateBlockHash { expected, got },
+        Err(_) => error,
+    }
+}
+
 /// 2/3+ of the set precommitted what the certificate names, at this height of this chain. Every signature
 /// present must be right.
 ///
@@ -358,13 +409,19 @@ pub fn quorum(
         return Err(BadBlock::CertificateLength { expected, got });
     }
     let vote = Precommit { height, round: certificate.round, block_hash: Some(certificate.block_hash) };
-    let mut signed: u64 = 0;
+    let (mut signed, mut bad) = (0_u64, None);
     for (index, (validator, signature)) in validators.validators.iter().zip(&certificate.signatures).enumerate() {
         let Some(signature) = signature else { continue };
-        if !vote.is_signed_by(&chain_id, &validator.signing_key, signature) {
-            return Err(BadBlock::CertificateSignature { index });
+        if vote.is_signed_by(&chain_id, &validator.signing_key, signature) {
+            signed = signed.saturating_add(validator.shares);
+        } else {
+            bad = bad.or(Some(index));
         }
-        signed = signed.saturating_add(validator.shares);
+    }
+    match bad {
+        Some(index) if signed > 0 => return Err(BadBlock::CertificateSignature { index }),
+        Some(_) => return Err(BadBlock::CertificateVote { round: certificate.round }),
+        None => {}
     }
     if validators.is_quorum(signed) {
         Ok(())

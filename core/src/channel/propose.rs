@@ -45,7 +45,9 @@ impl Channel {
         }
         match record.restore {
             None => self.propose_wishes(ctx, step),
-            Some(Restore::AwaitBlock(seen)) if head.height > seen => self.propose_restore(ctx, step),
+            Some(Restore::AwaitBlock { above, after_ms }) if head.height > above && head.time_ms > after_ms => {
+                self.propose_restore(ctx, step);
+            }
             Some(_) => {}
         }
     }

@@ -115,8 +115,14 @@ pub(crate) struct Waiting {
 pub(crate) enum Restore {
     /// The partner has not shown its newest state.
     AwaitHello,
-    /// A block above this height must come.
-    AwaitBlock(Height),
+    /// A block must come that was not there when the state was adopted: above this height, and by its time
+    /// later than the clock said then. A head that lags would otherwise repeat numbers that were signed.
+    AwaitBlock {
+        /// The head's height.
+        above: Height,
+        /// The local clock.
+        after_ms: TimeMs,
+    },
     /// The declared restore is the own unanswered frame.
     Proposed,
 }

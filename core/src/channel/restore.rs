@@ -109,7 +109,7 @@ impl Channel {
             entry.terms.get(partner).hold.as_ref().map(|hold| (entry.asset, hold.nonce, hold.expires_at))
         });
         self.record.consented.extend(holds);
-        self.record.restore = Some(Restore::AwaitBlock(ctx.chain.head().height));
+        self.record.restore = Some(Restore::AwaitBlock { above: ctx.chain.head().height, after_ms: ctx.now_ms });
         step.dirty = true;
         step.event(Event::Restoring { adopted: order });
         for wish in std::mem::take(&mut self.record.queue) {

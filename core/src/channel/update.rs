@@ -139,7 +139,7 @@ impl Channel {
     fn bury_own(&mut self, ctx: &Context<'_>) {
         let Some(own) = self.record.own.take() else { return };
         if own.frame.restore {
-            self.record.restore = Some(Restore::AwaitBlock(ctx.chain.head().height));
+            self.record.restore = Some(Restore::AwaitBlock { above: ctx.chain.head().height, after_ms: 0 });
         }
         let commands = own.wishes.iter().map(|wish| wish.command.clone()).collect();
         self.record.alive.push(AliveState { state: own.result.state, base: own.frame.base, commands });
@@ -292,7 +292,7 @@ impl Channel {
         self.record.waiting = None;
         if let Some(own) = self.record.own.take() {
             if own.frame.restore {
-                self.record.restore = Some(Restore::AwaitBlock(0));
+                self.record.restore = Some(Restore::AwaitBlock { above: 0, after_ms: 0 });
             }
             for wish in own.wishes.into_iter().rev() {
                 self.record.queue.push_front(wish);

@@ -4,7 +4,7 @@
 use super::batch::{self, Batch, Entry};
 use super::deposit::{self, Applied};
 use super::inclusion::{self, InclusionError};
-use super::operation::Operation;
+use super::operation::{Deposit, Operation};
 use super::receipt::{BatchOutcome, OperationOutcome, Receipt, SkipReason};
 use super::state::{self, Key, State, Value};
 use super::transition::Transition;
@@ -22,6 +22,17 @@ pub(super) struct Context<'a> {
     pub(super) usable_height: UsableHeight,
     pub(super) proposer: PublicKey,
     pub(super) parameters: &'a Parameters,
+}
+
+/// Whether the next block would apply a deposit whose amount a withdrawal of its group has brought.
+///
+/// # Errors
+/// [`SkipReason`] says why not.
+pub(crate) fn try_funded_deposit(state: &State, signer: PublicKey, wanted: &Deposit) -> Result<(), SkipReason> {
+    let execution = Execution::new(state, signer);
+    let mut overlay = Overlay::new(state);
+    overlay.credit(signer, wanted.asset, wanted.amount).ok_or(SkipReason::OutOfBounds)?;
+    deposit::apply(&mut overlay, &execution.context, signer, wanted).map(|_| ())
 }
 
 /// A block being executed on top of a state.

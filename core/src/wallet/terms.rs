@@ -8,6 +8,7 @@ use crate::channel;
 use crate::channel::Channel;
 use crate::channel::event::{Command, CommandFailure};
 use crate::codec;
+use crate::ledger::execute::try_funded_deposit;
 use crate::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
 use crate::limits;
 use crate::message::Signed;
@@ -48,6 +49,25 @@ pub enum Target {
         /// The other party.
         partner: PublicKey,
     },
+    /// To somebody's on-chain balance, in the same group of the same batch.
+    Account {
+        /// Whose.
+        owner: PublicKey,
+    },
+}
+
+impl Target {
+    /// The deposit that puts withdrawn money there; none for the own on-chain balance.
+    fn deposit(self, asset: AssetId, amount: Amount, chain: &Chain<'_>) -> Option<Deposit> {
+        let (to, partner) = match self {
+            Self::OnChain => return None,
+            Self::Channel { owner, partner } => (owner, Some(partner)),
+            Self::Account { owner } => (owner, None),
+        };
+        let parties = partner.and_then(|partner| Parties::new(to, partner));
+        let epoch = parties.map(|parties| chain.state.channel(&parties).epoch);
+        Some(Deposit { asset, amount, to, partner, keep: 0, epoch, invoice: None })
+    }
 }
 
 /// Own money in one asset of one channel, by what stands behind it:
@@ -145,7 +165,8 @@ impl Wallet {
         if waiting.saturating_add(credit.len()) > limits::MAX_CHANNEL_QUEUE {
             return Err(channel::event::Refusal::QueueFull { limit: limits::MAX_CHANNEL_QUEUE }.into());
         }
-        self.peers.ensure(bank);
+        self.peers.ensure(bank, self.past());
+        self.keep_bank(bank, out);
         for one in credit {
             self.peers.command(&bank, one.command(), chain, now_ms, out)?;
         }
@@ -168,12 +189,32 @@ impl Wallet {
         if self.targets.contains_key(&(bank, asset)) {
             return Err(Refusal::WithdrawalUnderWay);
         }
+        self.check_target(bank, target, asset, amount, chain)?;
         let lifetime_blocks = chain.parameters().max_consent_blocks;
         let command = Command::RequestWithdrawal { asset, amount, lifetime_blocks };
         self.peers.command(&bank, command, chain, now_ms, out)?;
         out.write.put(target_key(&bank, asset), codec::encode(&target));
         self.targets.insert((bank, asset), target);
         Ok(())
+    }
+
+    /// What could not be put where it is to go is not asked for.
+    fn check_target(
+        &self,
+        bank: PublicKey,
+        target: Target,
+        asset: AssetId,
+        amount: Amount,
+        chain: &Chain<'_>,
+    ) -> Result<(), Refusal> {
+        let own = self.key();
+        if target == (Target::Channel { owner: own, partner: bank }) {
+            return Err(Refusal::SameChannel);
+        }
+        match target.deposit(asset, amount, chain) {
+            Some(deposit) => try_funded_deposit(chain.state, own, &deposit).map_err(Refusal::Target),
+            None => Ok(()),
+        }
     }
 
     /// The bank's consent arrived: it goes into the draft, with the deposit that it funds as one group.
@@ -187,11 +228,7 @@ impl Wallet {
         let (asset, amount) = (proof.body.asset, proof.body.amount);
         let target = self.targets.get(&(bank, asset)).copied().unwrap_or(Target::OnChain);
         let mut operations = vec![Operation::Withdraw(Withdraw { proof })];
-        if let Target::Channel { owner, partner } = target {
-            let epoch = Parties::new(owner, partner).map(|parties| chain.state.channel(&parties).epoch);
-            let deposit = Deposit { asset, amount, to: owner, partner: Some(partner), keep: 0, epoch, invoice: None };
-            operations.push(Operation::Deposit(deposit));
-        }
+        operations.extend(target.deposit(asset, amount, chain).map(Operation::Deposit));
         // A full draft loses nothing but this consent's time: its hold ends and it is asked for again.
         if self.on_chain.add(operations, &mut out.write).is_ok() {
             out.notify(Event::Draft);
@@ -269,6 +306,11 @@ impl Wallet {
             Command::RequestWithdrawal { asset, .. } => {
                 self.forget_target(bank, asset, out);
                 out.notify(Event::WithdrawalRefused { bank, asset });
+            }
+            // Terms set a state: wished for before the bank showed what was forgotten, they still hold.
+            Command::SetCredit { .. } if reason == CommandFailure::DataLost => {
+                // Refused only when the queue, just emptied, is full.
+                let _ = self.peers.command(&bank, command, chain, now_ms, out);
             }
             _ => {}
         }

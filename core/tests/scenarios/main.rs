@@ -6,5 +6,6 @@ mod mediation;
 mod puppet;
 mod rebalance;
 mod restart;
+mod restored;
 mod worked_example;
 mod world;

@@ -313,7 +313,15 @@ impl World {
                     }
                 }
                 Effect::Notify(event) => events.push(event),
-                Effect::Timer { .. } | Effect::Disconnect { .. } => {}
+                Effect::Disconnect { peer } => {
+                    let user = if from == self.bank { peer } else { from };
+                    self.sessions.remove(&(user, self.bank));
+                    self.messages.retain(|(from, to, _)| *from != user && *to != user);
+                    if user == from {
+                        self.tell_bank(bank::Input::Disconnected { peer: user }).unwrap();
+                    }
+                }
+                Effect::Timer { .. } => {}
             }
         }
         events

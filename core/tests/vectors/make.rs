@@ -261,15 +261,10 @@ fn refusals(good: &CertifiedBlock, now_ms: u64, chain_id: &Hash) -> Vec<ChainBlo
             false,
             Box::new(|block| block.certificate.height += 1),
         ),
-        (
-            "a certificate of another round",
-            "certificate_signature",
-            false,
-            Box::new(|block| block.certificate.round += 1),
-        ),
+        ("a certificate of another round", "certificate_vote", false, Box::new(|block| block.certificate.round += 1)),
         (
             "a certificate for another hash",
-            "certificate_signature",
+            "certificate_block_hash",
             false,
             Box::new(move |block| flip(&mut block.certificate.block_hash)),
         ),

@@ -199,6 +199,27 @@ fn attack_6_twice_restored() {
     assert!(pair.is_quiet());
 }
 
+/// Attack 6 with a head that lags: blocks that were there before the restore began are not new ones, however
+/// late they are seen. Otherwise numbers that were signed at those heights would be signed again.
+#[test]
+fn attack_6_restored_behind_the_chain() {
+    let mut pair = funded();
+    let backup = pair.parties[RIGHT].disk.0.clone();
+    pair.chain.mine_many(3);
+    pair.follow_clock();
+    pair.head(LEFT);
+    lose_data(&mut pair, RIGHT, &backup);
+    pair.connect();
+    pair.settle_down();
+    pair.head(RIGHT);
+    pair.settle_down();
+    assert!(pair.parties[RIGHT].channel.is_restoring(), "the newest block is older than the restore");
+    pair.advance(1);
+    pair.settle_down();
+    assert!(!pair.parties[RIGHT].channel.is_restoring());
+    assert!(base_number(&pair, RIGHT) >= pair.chain.tip() << 32);
+}
+
 /// Attack 7; rule 9: what a resolved dispute did is not done again in the new epoch.
 #[test]
 fn attack_7_paid_twice() {

@@ -7,12 +7,15 @@ use crate::error::Error;
 use crate::explorer::{Explorer, asset, side_name};
 use crate::record;
 use crate::request;
-use crate::view::{Balance, BankBalance, Channel, ChannelAsset, Connection, Lock, Parts, Withdrawal};
+use crate::view::{
+    Balance, BankBalance, Channel, ChannelAsset, Connection, Lock, Parts, Restoration, RestoredBank, Withdrawal,
+    WithdrawalTarget,
+};
 use fair_core::channel::Channel as CoreChannel;
 use fair_core::ledger::operation::Operation;
 use fair_core::peers::Chain as ChainView;
 use fair_core::types::{AssetId, Parties, PublicKey};
-use fair_core::wallet::{Credit, Input, Parts as CoreParts, Target, Wallet as Machine};
+use fair_core::wallet::{Credit, Input, Parts as CoreParts, RestoreStage, Target, Wallet as Machine};
 use std::rc::Rc;
 
 impl Core {
@@ -89,33 +92,53 @@ impl Core {
         self.channel_with(&bank, &[])
     }
 
-    /// Asks `from` for a withdrawal that goes into the channel of `account` (or of this wallet) with `to`.
-    /// The consent and the deposit then stand in the draft as one group.
+    /// Asks `from` for a withdrawal that goes into the channel of `account` (or of this wallet) with `to`, or,
+    /// without `to`, to the on-chain balance of `account`. The consent and the deposit then stand in the draft
+    /// as one group.
     pub(super) async fn splice(
         self: &Rc<Self>,
         key: &str,
         asset: AssetId,
         amount: u64,
         from: &str,
-        to: &str,
+        to: Option<&str>,
         account: Option<&str>,
     ) -> Result<Channel, Error> {
-        let (from, partner) = (self.resolve(from)?, self.resolve(to)?);
-        let owner = match account {
-            Some(account) => self.resolve(account)?,
-            None => self.machine()?.key(),
+        let from = self.resolve(from)?;
+        let partner = to.map(|to| self.resolve(to)).transpose()?;
+        let owner = account.map(|account| self.resolve(account)).transpose()?;
+        let own = self.machine()?.key();
+        let target = match (partner, owner) {
+            (Some(partner), owner) => Target::Channel { owner: owner.unwrap_or(own), partner },
+            (None, Some(owner)) if owner != own => Target::Account { owner },
+            (None, _) => Target::OnChain,
         };
-        if owner == partner {
-            return Err(Error::new("input.parties", "Nobody has a channel with themselves."));
-        }
         let name = record::splice(&request::id(key));
         if self.store.get(&name).await?.is_none() {
             let mut changes = Changes::default();
             changes.put(name, Vec::new());
-            let target = Target::Channel { owner, partner };
             self.handle_with(Input::RequestWithdrawal { bank: from, asset, amount, target }, changes).await?;
         }
         self.channel_with(&from, &[])
+    }
+
+    /// How far the restore from words is; `None` for a wallet that was created here.
+    pub(super) fn restoration(&self) -> Result<Option<Restoration>, Error> {
+        self.ask(|machine, chain| {
+            let explorer = Explorer { state: chain.state, you: Some(machine.key()) };
+            let bank = |(bank, stage): (PublicKey, RestoreStage)| RestoredBank {
+                bank: explorer.reference(&bank),
+                state: match stage {
+                    RestoreStage::Asked => "asked",
+                    RestoreStage::Nothing => "nothing",
+                    RestoreStage::Adopted => "adopted",
+                    RestoreStage::Restored => "restored",
+                },
+            };
+            Ok(machine.restoration().map(|restoration| Restoration {
+                banks: restoration.banks.map(|banks| banks.into_iter().map(bank).collect()),
+            }))
+        })
     }
 
     fn resolve(&self, text: &str) -> Result<PublicKey, Error> {
@@ -247,9 +270,14 @@ fn withdrawal(
         .is_some_and(|sent| sent.batch.body.entries.iter().any(|entry| is_this(&entry.operation)));
     let drafted = machine.on_chain().draft().any(|action| is_this(&action.operation));
     let target = match machine.target(bank, asset) {
-        Some(Target::Channel { partner, .. }) => Some(explorer.reference(&partner)),
+        Some(Target::Channel { owner, partner }) => Some((owner, Some(partner))),
+        Some(Target::Account { owner }) => Some((owner, None)),
         Some(Target::OnChain) | None => None,
     };
+    let target = target.map(|(owner, partner)| WithdrawalTarget {
+        owner: explorer.reference(&owner),
+        partner: partner.map(|partner| explorer.reference(&partner)),
+    });
     Some(Withdrawal {
         amount: hold.amount,
         state: if sent {

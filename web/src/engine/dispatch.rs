@@ -70,6 +70,7 @@ impl Core {
     /// Banks, invoices and payments.
     async fn call_channels(self: &Rc<Self>, method: Method) -> Result<JsValue, Error> {
         match method {
+            Method::Restoration => Ok(to_js(&self.restoration()?)),
             Method::Balances => Ok(to_js(&self.balances()?)),
             Method::Channels => Ok(to_js(&self.channels()?)),
             Method::AddBank(p) => {
@@ -83,8 +84,8 @@ impl Core {
             Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset).await?)),
             Method::RequestWithdrawal(p) => Ok(to_js(&self.request_withdrawal(&p.bank, p.asset, p.amount).await?)),
             Method::Splice(p) => {
-                let account = p.account.as_deref();
-                Ok(to_js(&self.splice(&p.key, p.asset, p.amount, &p.from, &p.to, account).await?))
+                let (to, account) = (p.to.as_deref(), p.account.as_deref());
+                Ok(to_js(&self.splice(&p.key, p.asset, p.amount, &p.from, to, account).await?))
             }
             Method::Address => Ok(to_js(&self.address()?)),
             Method::CreateInvoice(p) => {

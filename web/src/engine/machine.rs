@@ -57,7 +57,7 @@ impl Core {
             .map_err(|error| {
                 Error::new("storage.damaged", format!("The wallet's channels cannot be used: {error}."))
             })?;
-        let banks: Vec<PublicKey> = machine.banks().map(|(bank, _)| bank).collect();
+        let banks: Vec<PublicKey> = machine.sessions().collect();
         *self.machine.borrow_mut() = Some(machine);
         for bank in banks {
             self.keep_session(bank);
@@ -141,6 +141,8 @@ impl Core {
                 self.emit_channel(&bank);
             }
             Event::Suspended { bank, .. } => self.emit_channel(&bank),
+            Event::SessionWanted(bank) => self.keep_session(bank),
+            Event::SessionUnwanted(bank) => self.end_session(&bank),
             Event::WithdrawalRefused { bank, .. } => {
                 self.events.error(
                     &Error::passing(
@@ -250,6 +252,10 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         Refusal::WithdrawalUnderWay => {
             Error::passing("channel.withdrawal_under_way", "A withdrawal from this bank is under way already.")
         }
+        Refusal::SameChannel => {
+            Error::new("input.same_channel", "The money comes from this channel; choose another place for it.")
+        }
+        Refusal::Target(reason) => Error::of("batch", reason),
         Refusal::Invoice(error) => super::pay::bad_invoice(error),
         Refusal::Payment(error) => super::pay::cannot_pay(error),
         Refusal::Channel(error) => Error::of("channel", error),

@@ -15,6 +15,7 @@ pub enum Method {
     Create(Create),
     ConfirmWords(ConfirmWords),
     Restore(Restore),
+    Restoration,
     Unlock(Password),
     Lock,
     Wipe,
@@ -90,7 +91,14 @@ parameters! {
     SetCredit { bank: String, asset: AssetId, limit: u64, insure_above: Option<u64> }
     BankAsset { bank: String, asset: AssetId }
     BankAmount { bank: String, asset: AssetId, amount: u64 }
-    Splice { key: String, asset: AssetId, amount: u64, from: String, to: String, account: Option<String> }
+    Splice {
+        key: String,
+        asset: AssetId,
+        amount: u64,
+        from: String,
+        to: Option<String>,
+        account: Option<String>,
+    }
     CreateInvoice {
         key: String,
         asset: AssetId,
@@ -146,6 +154,7 @@ impl Method {
             "create" => Self::Create(read(parameters)?),
             "confirmWords" => Self::ConfirmWords(read(parameters)?),
             "restore" => Self::Restore(read(parameters)?),
+            "restoration" => Self::Restoration,
             "unlock" => Self::Unlock(read(parameters)?),
             "lock" => Self::Lock,
             "wipe" => Self::Wipe,
@@ -197,6 +206,7 @@ impl Method {
         !matches!(
             self,
             Self::Status
+                | Self::Restoration
                 | Self::SyncState
                 | Self::Head
                 | Self::Blocks(_)

@@ -58,6 +58,14 @@ impl Core {
         }
     }
 
+    /// Ends one session, and the attempts at it.
+    pub(super) fn end_session(&self, bank: &PublicKey) {
+        let link = self.links.borrow_mut().remove(bank);
+        if let Some(link) = link {
+            link.task.abort();
+        }
+    }
+
     pub(super) fn send(&self, bank: &PublicKey, bytes: &[u8]) {
         let line = self.links.borrow().get(bank).and_then(|link| link.line.clone());
         // Without a session nothing is lost: the channel sends again after connecting.
@@ -131,6 +139,9 @@ impl Core {
                             Out::Payload(payload) => {
                                 self.tell(Input::Message { peer: *bank, bytes: &payload }).await;
                             }
+                        }
+                        if !self.links.borrow().contains_key(bank) {
+                            return;
                         }
                     }
                 }

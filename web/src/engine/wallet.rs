@@ -12,6 +12,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use fair_core::codec;
 use fair_core::crypto::SecretKey;
 use fair_core::types::PublicKey;
+use fair_core::wallet::Wallet as Machine;
 use std::rc::Rc;
 use zeroize::Zeroizing;
 
@@ -75,22 +76,32 @@ impl Core {
         let mut entropy = Zeroizing::new([0; 32]);
         fill(&mut *entropy)?;
         let words = Words::from_entropy(&entropy[..length])?;
-        self.adopt(&words, password, Profile { words_confirmed: false }).await?;
+        self.adopt(&words, password, Profile { words_confirmed: false }, Changes::default()).await?;
         Ok(WordList { words: words.list() })
     }
 
     pub(super) async fn restore(self: &Rc<Self>, words: &[String], password: &str) -> Result<Status, Error> {
         let words = Words::parse(&Zeroizing::new(words.join(" ")))?;
-        self.adopt(&words, password, Profile { words_confirmed: true }).await?;
+        // With the words, not after them: a wallet that began as a new one would sign what it must not.
+        let mut first = Changes::default();
+        let (key, value) = Machine::first_record_from_words();
+        first.put(record::machine(&key), value);
+        self.adopt(&words, password, Profile { words_confirmed: true }, first).await?;
         Ok(self.status())
     }
 
-    async fn adopt(self: &Rc<Self>, words: &Words, password: &str, profile: Profile) -> Result<(), Error> {
+    /// Stores the words, with what the machine's records begin with.
+    async fn adopt(
+        self: &Rc<Self>,
+        words: &Words,
+        password: &str,
+        profile: Profile,
+        mut changes: Changes,
+    ) -> Result<(), Error> {
         if self.you().is_some() {
             return Err(Error::new("wallet.exists", "There is a wallet here already; wipe it before making another."));
         }
         let vault = Vault::seal(words, password, &entropy()?)?;
-        let mut changes = Changes::default();
         changes.put(record::vault(), codec::encode(&vault));
         changes.put(record::profile(), codec::encode(&profile));
         self.store.commit(changes).await?;

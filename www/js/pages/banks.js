@@ -1,4 +1,4 @@
-/** Banks: channels, adding one, limits, insurance, withdrawal, moving between banks. */
+/** Banks: channels, adding one, limits, insurance; withdrawal is in withdraw.js. */
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
@@ -8,6 +8,7 @@ import { balanceBar, balanceLegend } from '../parts/balance-bar.js';
 import { numberLine } from '../parts/number-line.js';
 import { accountName, amountInput, exactTime, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
+import { newWithdraw, withdrawView } from './withdraw.js';
 import { feeText } from './explorer-lists.js';
 import { to } from '../router.js';
 
@@ -125,7 +126,7 @@ export function channelDetailPage(app, [key]) {
   const forms = new Map();
   const formsOf = (/** @type {number} */ asset) => {
     let entry = forms.get(asset);
-    if (!entry) forms.set(asset, entry = { limit: typedAmount(asset), above: typedAmount(asset), editing: false, withdraw: typedAmount(asset), target: '', withdrawKey: crypto.randomUUID() });
+    if (!entry) forms.set(asset, entry = { limit: typedAmount(asset), above: typedAmount(asset), editing: false, withdraw: newWithdraw(asset) });
     return entry;
   };
   return {
@@ -137,7 +138,7 @@ export function channelDetailPage(app, [key]) {
         if (!channel) return h('section', { class: 'card' }, empty('bank', 'You do not use this bank', 'Add it to pay and receive through it.', linkButton('Add bank', to('banks', 'add', key ?? ''), { main: true })));
         return [
           channelHead(app, channel),
-          channel.assets.map((one) => assetCard(app, channel, one, formsOf(one.asset), channels)),
+          channel.assets.map((one) => assetCard(app, channel, one, formsOf(one.asset))),
           exactCard(app, channel),
         ];
       }, () => h('div', { class: 'card' }, bones(8))),
@@ -145,7 +146,7 @@ export function channelDetailPage(app, [key]) {
   };
 }
 
-/** @typedef {{limit: import('../parts/amount-field.js').Typed, above: import('../parts/amount-field.js').Typed, editing: boolean, withdraw: import('../parts/amount-field.js').Typed, target: string, withdrawKey: string}} AssetForms */
+/** @typedef {{limit: import('../parts/amount-field.js').Typed, above: import('../parts/amount-field.js').Typed, editing: boolean, withdraw: import('./withdraw.js').Withdraw}} AssetForms */
 
 /**
  * @param {App} app
@@ -167,9 +168,8 @@ function channelHead(app, channel) {
  * @param {Channel} channel
  * @param {ChannelAsset} one
  * @param {AssetForms} forms
- * @param {Channel[]} channels
  */
-function assetCard(app, channel, one, forms, channels) {
+function assetCard(app, channel, one, forms) {
   const asset = app.asset(one.asset);
   const name = accountName(channel.bank.account);
   return h('section', { class: 'card', key: `asset-${one.asset}`, 'aria-label': `${asset.ticker} with ${name}` },
@@ -179,7 +179,7 @@ function assetCard(app, channel, one, forms, channels) {
     balanceLegend(app, asset, one.parts, name),
     insuranceView(app, channel, one),
     limitsView(app, channel, one, forms),
-    withdrawView(app, channel, one, forms, channels));
+    withdrawView(app, channel, one, forms.withdraw));
 }
 
 /**
@@ -247,62 +247,6 @@ function limitsView(app, channel, one, forms) {
   limitFields(app, asset, forms, 'How much uninsured balance you accept. Below what is in use it means: no more.'),
   problem && errorNote(problem),
   h('div', { class: 'row' }, button('Save limits', { submit: true, main: true, slim: true, busy: app.doing(name) }), button('Cancel', { slim: true, onclick: () => { forms.editing = false; app.refresh(); } }))));
-}
-
-/**
- * @param {App} app
- * @param {Channel} channel
- * @param {ChannelAsset} one
- * @param {AssetForms} forms
- * @param {Channel[]} channels
- */
-function withdrawView(app, channel, one, forms, channels) {
-  const { withdrawal } = one;
-  if (withdrawal) return h('div', { class: 'operation', key: 'withdraw' }, h('h3', null, 'Withdrawal'), withdrawalState(app, one.asset, withdrawal));
-  const name = `withdraw-${one.asset}`;
-  const problem = app.problem(name);
-  const others = channels.filter(({ bank }) => bank.account.key !== channel.bank.account.key);
-  const read = readAmount(app, forms.withdraw);
-  const tooMuch = 'amount' in read && read.amount > one.parts.insured;
-  return h('div', { class: 'operation', key: 'withdraw' }, h('details', null, h('summary', null, 'Withdraw'), form(() => {
-    forms.withdraw.touched = true;
-    app.refresh();
-    if (!('amount' in read) || read.amount === 0n || tooMuch) return;
-    const bank = channel.bank.account.key;
-    app.act(name, async () => {
-      if (forms.target === '') await app.client.requestWithdrawal({ bank, asset: one.asset, amount: read.amount });
-      else await app.client.splice({ key: forms.withdrawKey, asset: one.asset, amount: read.amount, from: bank, to: forms.target, account: null });
-      forms.withdraw.text = '';
-      forms.withdraw.touched = false;
-      forms.withdrawKey = crypto.randomUUID();
-      app.again('channels');
-      app.say('Asked the bank for its consent.');
-    });
-  },
-  amountField(app, forms.withdraw, { id: `withdraw-${one.asset}`, label: 'Amount to withdraw', hint: ['Insured and free: ', amount(app, one.asset, one.parts.insured)], wrong: tooMuch ? 'Only the insured part can be withdrawn.' : null }),
-  others.length > 0 && field({ id: `target-${one.asset}`, label: 'To' }, (attributes) => h('select', { ...attributes, class: 'input select', value: forms.target, onchange: (/** @type {any} */ event) => { forms.target = event.target.value; app.refresh(); } },
-    h('option', { key: '', value: '' }, 'My on-chain balance'),
-    others.map(({ bank }) => h('option', { key: bank.account.key, value: bank.account.key }, `My channel with ${accountName(bank.account)}`)))),
-  problem && errorNote(problem),
-  h('p', { class: 'small muted' }, 'The bank signs its consent, then the withdrawal waits in the bar below for your signature.'),
-  h('div', { class: 'row' }, button('Ask for withdrawal', { submit: true, main: true, slim: true, busy: app.doing(name) })))));
-}
-
-/**
- * @param {App} app
- * @param {number} asset
- * @param {import('../api').Withdrawal} withdrawal
- */
-function withdrawalState(app, asset, withdrawal) {
-  const words = /** @type {const} */ ({
-    asked: ['move', 'waiting for the bank', 'The bank is asked for its consent; the amount is held meanwhile.'],
-    granted: ['good', 'bank agreed', 'It waits for your signature in the bar below.'],
-    sent: ['move', 'waiting for block', 'Signed and sent.'],
-    refused: ['bad', 'refused', 'The bank refused. The hold ends by itself.'],
-  });
-  const [tone, word, says] = words[withdrawal.state];
-  return h('div', { class: 'stack tight' }, h('div', { class: 'row' }, amount(app, asset, withdrawal.amount), tag(tone, word), withdrawal.target && h('span', { class: 'small' }, 'to the channel with ', who(withdrawal.target))),
-    h('p', { class: 'small muted' }, says, ' Ends by ', exactTime(withdrawal.expiresTime, app.locale), ' at the latest.'));
 }
 
 /**

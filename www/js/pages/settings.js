@@ -6,6 +6,7 @@ import { newPassword, passwordFields, passwordInput, passwordReady } from '../pa
 import { LOCALES } from '../settings.js';
 import { amountLine, exactTime } from '../format.js';
 import { saveText } from '../parts/save.js';
+import { askToKeep, storageInWords } from '../parts/storage.js';
 import { askedWords, confirmView, wordsView } from './create.js';
 import { to } from '../router.js';
 
@@ -136,8 +137,10 @@ function aboutCard(app, status, raw, showRaw) {
       status.network && ['Network', status.network.name], status.network && ['Chain', h('code', null, status.network.chainId)],
       ['Version', status.version],
       ['This tab', app.client.role === 'leading' ? 'runs the wallet' : app.client.role === 'following' ? 'follows another tab' : 'starting'],
-      ['Storage', status.persisted === null ? 'not asked yet; the browser is asked after the first funds' : status.persisted ? 'kept by the browser' : 'the browser may delete it when space is short']),
+      ['Storage', storageInWords(app, status)]),
+    app.problem('keep') && errorNote(/** @type {any} */ (app.problem('keep'))),
     h('div', { class: 'row' },
+      status.persisted === false && app.settings.askedToKeep && button('Ask the browser to keep it', { slim: true, busy: app.doing('keep'), onclick: () => app.act('keep', () => askToKeep(app)) }),
       button('Show raw state', { slim: true, busy: app.doing('raw'), onclick: () => app.act('raw', async () => showRaw((await app.client.rawState()).json)) }),
       button('Export raw state', { slim: true, icon: 'save', busy: app.doing('raw'), onclick: () => app.act('raw', async () => saveText('fair-state.json', 'application/json', (await app.client.rawState()).json)) })),
     problem && errorNote(problem),

@@ -57,7 +57,7 @@ fn a_flipped_bit_in_any_header_field_is_refused_under_its_code() {
         ("proposer", 50, 32, &["unknown_proposer"]),
         ("previous", 82, 32, &["wrong_previous"]),
         ("usable_height", 114, 8, &["wrong_usable_height"]),
-        ("batches_root", 122, 32, &["wrong_batches"]),
+        ("batches_root", 122, 32, &["wrong_batches_root"]),
         ("state_root", 154, 32, &["wrong_state_root"]),
         ("validators_hash", 186, 32, &["wrong_validators"]),
         ("next_validators_hash", 218, 32, &["wrong_next_validators"]),
@@ -107,10 +107,10 @@ fn a_flipped_bit_in_the_certificate_is_refused_under_its_code() {
         check(&|other| other.certificate.height ^= 1 << bit, "certificate_height");
     }
     for bit in 0..32 {
-        check(&|other| other.certificate.round ^= 1 << bit, "certificate_signature");
+        check(&|other| other.certificate.round ^= 1 << bit, "certificate_vote");
     }
     for bit in 0..256 {
-        check(&|other| other.certificate.block_hash.0[bit / 8] ^= 1 << (bit % 8), "certificate_signature");
+        check(&|other| other.certificate.block_hash.0[bit / 8] ^= 1 << (bit % 8), "certificate_block_hash");
     }
     for (place, bit) in (0..4).flat_map(|place| (0..512).map(move |bit| (place, bit))) {
         let flip = |other: &mut CertifiedBlock| {
@@ -120,7 +120,7 @@ fn a_flipped_bit_in_the_certificate_is_refused_under_its_code() {
     }
     check(&|other| other.certificate.signatures.truncate(3), "certificate_length");
     check(&|other| other.certificate.signatures.push(None), "certificate_length");
-    check(&|other| other.certificate.signatures.rotate_left(1), "certificate_signature");
+    check(&|other| other.certificate.signatures.rotate_left(1), "certificate_vote");
     check(&|other| other.certificate.signatures[..2].fill(None), "no_quorum");
 }
 
