@@ -3,7 +3,9 @@
 mod harness;
 mod journey;
 mod kill;
+mod lying_relay;
 mod pages;
 mod payments;
 mod person;
+mod restore;
 mod story;

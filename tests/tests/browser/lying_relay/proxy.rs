@@ -1,0 +1,120 @@
+//! A relay that lies about one block: everything comes from an honest relay, but one part of the block of one
+//! height is changed on the way.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result, bail};
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::types::Height;
+use fair_core::{codec, limits};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Longest head of a request.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+/// Longest answer with blocks.
+const MAX_BLOCKS_BYTES: usize = 32 << 20;
+
+/// Changes a block.
+pub(super) type Lie = fn(&mut CertifiedBlock);
+
+/// What all connections share.
+struct Script {
+    upstream: String,
+    height: Height,
+    lie: Mutex<Option<Lie>>,
+}
+
+/// The relay, on a free port, until it is dropped.
+pub(super) struct LyingRelay {
+    /// `http://127.0.0.1:PORT`
+    pub(super) url: String,
+    script: Arc<Script>,
+    task: JoinHandle<()>,
+}
+
+impl LyingRelay {
+    /// Stands before an honest relay and will lie about the block at `height`.
+    pub(super) async fn start(upstream: &str, height: Height) -> Result<Self> {
+        let upstream = upstream.strip_prefix("http://").context("an http address")?.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let script = Arc::new(Script { upstream, height, lie: Mutex::new(None) });
+        let shared = script.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let script = shared.clone();
+                tokio::spawn(async move {
+                    // A browser gives up connections whenever it likes.
+                    let _ = answer(stream, &script).await;
+                });
+            }
+        });
+        Ok(Self { url, script, task })
+    }
+
+    /// Tells this lie from now on, or the truth.
+    pub(super) fn tell(&self, lie: Option<Lie>) {
+        *self.script.lie.lock().expect("nobody panics with it") = lie;
+    }
+}
+
+impl Drop for LyingRelay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One request per connection; a WebSocket lasts as long as its connection.
+async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
+    let (head, rest) = read_head(&mut stream).await?;
+    let path = head.split(' ').nth(1).context("a path")?.to_owned();
+    if path.starts_with("/v1/blocks") {
+        return answer_with_blocks(stream, script, &path).await;
+    }
+    let mut upstream = TcpStream::connect(&script.upstream).await?;
+    upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
+    upstream.write_all(&rest).await?;
+    copy_bidirectional(&mut stream, &mut upstream).await?;
+    Ok(())
+}
+
+async fn answer_with_blocks(mut stream: TcpStream, script: &Script, path: &str) -> Result<()> {
+    let answer = reqwest::get(format!("http://{}{path}", script.upstream)).await?.error_for_status()?;
+    let mut blocks: Vec<CertifiedBlock> = codec::decode(&answer.bytes().await?, MAX_BLOCKS_BYTES)?;
+    let lie = *script.lie.lock().expect("nobody panics with it");
+    if let Some(lie) = lie {
+        blocks.iter_mut().filter(|block| block.block.header.height == script.height).for_each(lie);
+    }
+    let body = codec::encode(&blocks);
+    assert!(body.len() <= limits::MAX_CERTIFIED_BLOCK_BYTES, "a short chain");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&body).await?;
+    Ok(stream.shutdown().await?)
+}
+
+/// The head of a request, and what came with it.
+async fn read_head(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let rest = bytes.split_off(end + 4);
+            return Ok((String::from_utf8(bytes)?, rest));
+        }
+        if bytes.len() > MAX_HEAD_BYTES || stream.read_buf(&mut bytes).await? == 0 {
+            bail!("no request");
+        }
+    }
+}
+
+/// Asks the honest relay to close after its answer, so that each request is looked at; an upgrade stays.
+fn last_of_its_connection(head: &str) -> String {
+    let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
+    if head.to_ascii_lowercase().contains("\r\nupgrade:") {
+        return head.to_owned();
+    }
+    let lines: Vec<&str> = head.trim_end().lines().filter(|line| !is_connection(line)).collect();
+    format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"))
+}
