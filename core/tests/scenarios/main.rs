@@ -7,5 +7,6 @@ mod puppet;
 mod rebalance;
 mod restart;
 mod restored;
+mod splice;
 mod worked_example;
 mod world;

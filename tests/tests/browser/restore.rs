@@ -77,8 +77,8 @@ async fn restore(browser: &Browser, words: &str) -> Result<()> {
 
 /// Gives the permission that a browser asks its person for when a page wants its storage kept.
 async fn allow_keeping(browser: &Browser) -> Result<()> {
-    let tools = thirtyfour::extensions::cdp::ChromeDevTools::new(browser.driver().handle.clone());
-    tools.execute_cdp_with_params("Browser.grantPermissions", json!({ "permissions": ["durableStorage"] })).await?;
+    let permission = json!({ "permissions": ["durableStorage"] });
+    browser.driver().cdp().send_raw("Browser.grantPermissions", permission).await?;
     Ok(())
 }
 
