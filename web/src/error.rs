@@ -116,7 +116,7 @@ impl Error {
     /// An error of the core: the code is `room.` and the tag that the error serialises with, everything
     /// else that it carries becomes data.
     pub fn of<E: std::error::Error + Serialize>(room: &str, error: &E) -> Self {
-        let message = error.to_string();
+        let message = sentence(error);
         let mut code = format!("{room}.refused");
         let mut data = BTreeMap::new();
         match serde_json::to_value(error) {
@@ -134,6 +134,17 @@ impl Error {
             _ => {}
         }
         Self { code: Cow::Owned(code), message, retryable: false, data: (!data.is_empty()).then_some(data) }
+    }
+}
+
+/// An error's text as a sentence.
+pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}{end}", first.to_uppercase(), letters.as_str()),
+        None => text,
     }
 }
 

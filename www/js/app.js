@@ -96,7 +96,8 @@ export class App {
     for (const event of /** @type {const} */ (['status', 'sync', 'head', 'draft', 'batch', 'payment', 'invoice', 'channel'])) {
       client.on(event, (detail) => this.#onEvent(event, detail));
     }
-    client.on('error', (error) => this.say(error.message));
+    // What a relay served wrongly stands on the page until somebody dismisses it.
+    client.on('error', (error) => { if (!error.code.startsWith('chain.')) this.say(error.message); });
     client.on('engine', (error) => { this.engineError = error; this.refresh(); });
     client.on('leader', ({ role }) => { if (role !== 'starting') this.#askAll(() => true); this.refresh(); });
   }

@@ -121,7 +121,7 @@ export function meaning(error) {
   if (known) return known;
   const checked = refusedPart(error);
   if (checked) return { title: `A block whose ${checked} does not verify was refused`, next: null };
-  return { title: error.message, next: error.retryable ? 'Trying again can help.' : null };
+  return { title: error.message.replace(/\.$/, ''), next: error.retryable ? 'Trying again can help.' : null };
 }
 
 /**

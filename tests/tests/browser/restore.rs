@@ -127,6 +127,7 @@ async fn a_lost_wallet_comes_back_from_its_words() -> Result<()> {
     browser.click("Wipe wallet").await?;
     restore(&browser, &words).await?;
     browser.reload().await?;
+    browser.click("Open it").await?;
     browser.fill("Password", PASSWORD).await?;
     browser.click("Unlock").await?;
     browser.see_within("Insured 200.00", BLOCKS).await?;

@@ -1,7 +1,7 @@
 //! Invoices, addresses and payments as pages see them.
 
 use super::Core;
-use crate::error::{Datum, Error};
+use crate::error::{Datum, Error, sentence};
 use crate::events::now_ms;
 use crate::explorer::{Explorer, asset};
 use crate::limits;
@@ -415,14 +415,4 @@ pub(super) fn bad_invoice(error: &BadInvoice) -> Error {
 
 fn wrong_network() -> Error {
     Error::new("payment.wrong_network", "This belongs to another network.")
-}
-
-/// An error's text as a sentence.
-fn sentence(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_ascii_uppercase(), letters.as_str()),
-        None => text,
-    }
 }

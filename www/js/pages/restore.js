@@ -132,7 +132,7 @@ function steps(app, restoration) {
   const current = rows.findIndex(({ done }) => !done);
   return rows.map(({ title, done, says }, index) => h('li', { key: title, 'aria-current': index === current ? 'step' : null },
     h('span', { class: 'round', 'data-tone': done ? 'good' : index === current ? 'move' : null }, done ? icon('check', { size: 16, label: 'done' }) : index + 1),
-    h('div', { class: 'stack tight' }, h('h3', null, title), says)));
+    h('div', { class: 'stack' }, h('h3', null, title), says)));
 }
 
 /**

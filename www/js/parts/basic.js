@@ -129,7 +129,7 @@ export function note(tone, ...children) {
 export function errorNote(error, action) {
   const { title, next } = meaning(error);
   return note('bad', h('strong', null, title),
-    error.message !== title && h('p', null, error.message),
+    error.message.replace(/\.$/, '') !== title && h('p', null, error.message),
     next && h('p', null, next),
     h('p', { class: 'small muted' }, h('code', null, error.code)), action);
 }
