@@ -88,6 +88,7 @@ async fn one_flipped_bit_anywhere_is_refused_under_its_own_code() -> Result<()> 
         relay.tell(Some(*lie));
         // A wallet of its own has a chain of its own: nothing is known from the lie before.
         browser.go(&format!("{}/?wallet=lie-{index}#/verification", relay.url)).await?;
+        browser.see_within("does not verify", BLOCKS).await?;
         let shown = browser.text_of(".refusal .code").await?;
         println!("{part:30} {shown:36} {} ms", started.elapsed().as_millis());
         ensure!(shown == *code, "{part}: the page says {shown}, {code} was expected");

@@ -9,3 +9,4 @@ mod payments;
 mod person;
 mod restore;
 mod story;
+mod withdraw;

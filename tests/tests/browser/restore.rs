@@ -13,7 +13,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const BLOCKS: Duration = Duration::from_secs(60);
 
 /// Makes a wallet and returns its words. They are confirmed another day.
-async fn create(browser: &Browser) -> Result<String> {
+pub(super) async fn create(browser: &Browser) -> Result<String> {
     browser.see_within("Money you can check yourself", BLOCKS).await?;
     browser.click("Create wallet").await?;
     browser.fill("Password", PASSWORD).await?;
@@ -32,7 +32,7 @@ async fn create(browser: &Browser) -> Result<String> {
 }
 
 /// 250 FRD in a channel with the bank, of which 240 are left after a payment.
-async fn fill(browser: &Browser, counterpart: &str) -> Result<()> {
+pub(super) async fn fill(browser: &Browser, counterpart: &str) -> Result<()> {
     browser.click("Get test FRD").await?;
     browser.see_within("Add a bank", BLOCKS).await?;
     browser.click("Add bank").await?;
