@@ -45,6 +45,7 @@ export function withdrawView(app, channel, one, state) {
   if (one.withdrawal) {
     return h('div', { class: 'operation', key: 'withdraw' }, h('h3', null, 'Withdrawal'), underWay(app, one.asset, one.withdrawal));
   }
+  if (one.parts.insured === 0n && !state.plan) return null;
   return h('div', { class: 'operation', key: 'withdraw' }, h('details', null, h('summary', null, `Withdraw ${ticker}`),
     state.plan ? confirmation(app, channel, one, state, state.plan) : entry(app, channel, one, state)));
 }
@@ -94,7 +95,7 @@ function entry(app, channel, one, state) {
       ...attributes, class: 'input', type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false',
       ...typing(state.account, (text) => { state.account = text; changed(); }),
     })),
-    field({ id: `bank-${one.asset}`, label: 'Into its channel with', hint: 'The collateral insures the account there.' },
+    field({ id: `bank-${one.asset}`, label: 'Into its channel with', hint: state.bank === NO_CHANNEL ? 'For its own deposits and fees.' : 'There it insures the account.' },
       select(state.bank ?? bank.key, (value) => { state.bank = value; }, [
         ...banks.map(({ account }) => /** @type {[string, string]} */ ([account.key, accountName(account)])),
         [NO_CHANNEL, 'No channel: its on-chain balance'],
@@ -185,7 +186,7 @@ function confirmation(app, channel, one, state, plan) {
       h('li', null, onchain ? 'The withdrawal waits in the bar below for your signature.'
         : ['The withdrawal, and the deposit into ', placeInWords(plan), ', wait in the bar below as one group: both happen or neither.']),
       h('li', null, 'You sign and send. With the next block the money is there. The fee is shown before you sign.')),
-    plan.owner !== null && note('warn', h('p', null, 'The money will belong to ', who(plan.owner), '. You cannot take it back.'), newcomer(app, plan.owner)),
+    plan.owner !== null && note('warn', h('p', null, 'The money will belong to ', accountOf(plan.owner), '. You cannot take it back.'), newcomer(app, plan.owner)),
     problem && errorNote(problem),
     h('div', { class: 'row' },
       button('Ask for withdrawal', { main: true, slim: true, busy: app.doing(name), onclick: ask }),
@@ -195,8 +196,13 @@ function confirmation(app, channel, one, state, plan) {
 /** @param {Pick<Plan, 'owner' | 'partner'>} plan */
 function placeInWords({ owner, partner }) {
   const whose = owner === null ? 'your' : 'the';
-  if (partner === null) return [whose, ' on-chain balance', owner !== null && [' of ', who(owner)]];
-  return [whose, ' channel ', owner !== null && ['of ', who(owner), ' '], 'with ', who(partner)];
+  if (partner === null) return [whose, ' on-chain balance', owner !== null && [' of ', accountOf(owner)]];
+  return [whose, ' channel ', owner !== null && ['of ', accountOf(owner), ' '], 'with ', who(partner)];
+}
+
+/** @param {AccountRef} owner */
+function accountOf(owner) {
+  return [owner.handle === null && 'account ', who(owner)];
 }
 
 /**

@@ -50,7 +50,7 @@ export function balanceLegend(app, asset, parts, promiser) {
   const says = /** @type {Record<string, string>} */ ({
     insured: 'backed by collateral on the chain',
     uninsured: `promised by ${promiser}, not yet insured`,
-    flight: 'reserved for payments under way',
+    flight: 'reserved for what is under way',
     owed: `you owe this to ${promiser}`,
     receive: 'more can come in under your limits',
   });
