@@ -143,7 +143,7 @@ pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
     let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
     let mut letters = text.chars();
     match letters.next() {
-        Some(first) => format!("{}{}{end}", first.to_uppercase(), letters.as_str()),
+        Some(first) => format!("{}{}{end}", first.to_ascii_uppercase(), letters.as_str()),
         None => text,
     }
 }
