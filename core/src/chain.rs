@@ -7,4 +7,5 @@ pub mod follow;
 pub mod genesis;
 pub mod header;
 pub mod params;
+pub mod proven;
 pub mod verify;

@@ -11,6 +11,7 @@ use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::chain::verify::BadBlock;
 use fair_core::codec;
+use fair_core::ledger::state::{Key, OutsideWindow};
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::broadcast;
@@ -35,6 +36,20 @@ pub enum NotTaken {
     Bad(#[from] BadBlock),
     /// The disk failed.
     #[error("a verified block could not be stored: {0}")]
+    Store(#[from] rusqlite::Error),
+}
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProof {
+    /// Of that height.
+    #[error(transparent)]
+    Window(#[from] OutsideWindow),
+    /// Genesis has no certified header.
+    #[error("there is no block yet")]
+    NoBlock,
+    /// The disk failed.
+    #[error(transparent)]
     Store(#[from] rusqlite::Error),
 }
 
@@ -120,6 +135,27 @@ impl Chain {
         let follower = self.follower();
         let state = follower.state();
         state.banks().min_by_key(|bank| state.account_id(&bank.key)).map(|bank| bank.url.clone())
+    }
+
+    /// The canonical bytes of a [`fair_core::chain::proven::Proven`]: what stood at a key after a block, by
+    /// default the newest.
+    ///
+    /// # Errors
+    /// [`NoProof`].
+    pub fn prove(&self, height: Option<Height>, key: &Key) -> Result<Vec<u8>, NoProof> {
+        let (height, proven) = {
+            let follower = self.follower();
+            let height = height.unwrap_or(follower.height());
+            let (value, proof) = follower.state().prove_at(height, key)?;
+            (height, codec::encode(&(value, proof)))
+        };
+        // A header is stored before its block becomes the head.
+        let mut bytes = match self.store.heads(height, 1)?.pop() {
+            Some(head) if height > 0 => head,
+            _ => return Err(NoProof::NoBlock),
+        };
+        bytes.extend_from_slice(&proven);
+        Ok(bytes)
     }
 
     /// URLs of the validators, whoever proposes the next block first, then the others by turn.

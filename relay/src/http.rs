@@ -11,6 +11,7 @@ mod heads;
 mod operator;
 mod pages;
 mod peers;
+mod proof;
 
 use crate::chain::Chain;
 use crate::config::Checked;
@@ -141,6 +142,7 @@ fn router(app: &Arc<App>, shutdown: &Shutdown) -> Router {
         .route("/v1/headers", get(blocks::headers))
         .route("/v1/blocks", get(blocks::range))
         .route("/v1/blocks/{height}", get(blocks::one))
+        .route("/v1/proof/{key}", get(proof::of))
         .route("/v1/heads", get(heads::listen))
         .route("/v1/peers/{key}", get(peers::open))
         .route("/v1/batches", post(batches::submit).layer(DefaultBodyLimit::max(app.max_batch_bytes())))

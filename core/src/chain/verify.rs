@@ -338,6 +338,25 @@ pub fn state_root(header: &Header, computed: Hash) -> Result<(), BadBlock> {
     if got == computed { Ok(()) } else { Err(BadBlock::WrongStateRoot { expected: computed, got }) }
 }
 
+/// A header without its predecessor: of these rules and this chain, and certified by exactly this set.
+///
+/// # Errors
+/// The first [`BadBlock`].
+pub fn alone(
+    header: &Header,
+    certificate: &Certificate,
+    chain_id: Hash,
+    validators: &ValidatorSet,
+) -> Result<(), BadBlock> {
+    version(header)?;
+    chain(header, chain_id)?;
+    let (expected, got) = (validators.hash(), header.validators_hash);
+    if got != expected {
+        return Err(BadBlock::WrongValidators { expected, got });
+    }
+    self::certificate(header, certificate, validators)
+}
+
 /// 2/3+ of the set precommitted exactly this header.
 ///
 /// # Errors

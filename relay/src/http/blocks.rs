@@ -33,7 +33,7 @@ pub(super) struct Range {
 
 /// Whether an answer can be another one tomorrow.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lasts {
+pub(super) enum Lasts {
     Forever,
     Today,
 }
@@ -96,7 +96,7 @@ pub(super) async fn headers(
 }
 
 /// Reads from the store on a thread that may wait for the disk.
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     app: &Arc<App>,
     query: impl FnOnce(&Store) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -105,11 +105,11 @@ async fn read<T: Send + 'static>(
     result.map_err(|error| ApiError::internal(&error))?.map_err(|error| ApiError::internal(&error))
 }
 
-fn bad_query(error: &QueryRejection) -> ApiError {
+pub(super) fn bad_query(error: &QueryRejection) -> ApiError {
     ApiError::bad_request("relay.bad_query", error.body_text())
 }
 
-fn check_chain(app: &App, chain: Option<Hash>) -> Result<Lasts, ApiError> {
+pub(super) fn check_chain(app: &App, chain: Option<Hash>) -> Result<Lasts, ApiError> {
     let expected = app.chain.chain_id();
     match chain {
         None => Ok(Lasts::Today),
@@ -129,7 +129,7 @@ fn list(encoded: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-fn answer(bytes: Vec<u8>, lasts: Lasts, tag: Option<String>, request: &HeaderMap) -> Response {
+pub(super) fn answer(bytes: Vec<u8>, lasts: Lasts, tag: Option<String>, request: &HeaderMap) -> Response {
     let tag = tag.and_then(|tag| HeaderValue::try_from(format!("\"{tag}\"")).ok());
     let cache = match (lasts, &tag) {
         (Lasts::Forever, _) => IMMUTABLE,

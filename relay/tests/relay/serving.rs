@@ -5,7 +5,9 @@ use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::chain::header::Header;
+use fair_core::chain::proven::{MAX_PROVEN_BYTES, Proven};
 use fair_core::codec;
+use fair_core::ledger::state::{Account, Key, Value};
 use fair_relay::Relay;
 use futures_util::StreamExt as _;
 use reqwest::StatusCode;
@@ -44,6 +46,57 @@ async fn blocks_come_as_they_were_certified() {
     let headers = relay.get("/v1/headers?from=3&count=99").await.bytes().await.unwrap();
     let headers: Vec<(Header, Certificate)> = codec::decode(&headers, 1 << 20).unwrap();
     assert_eq!(headers, [3, 4].map(|h| (chain[h - 1].block.header.clone(), chain[h - 1].certificate.clone())));
+    relay.stop().await;
+}
+
+fn path_of(key: &Key) -> String {
+    let digits: String = codec::encode(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("/v1/proof/{digits}")
+}
+
+#[tokio::test]
+async fn values_and_absence_come_with_their_proof() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("proofs", &bank.url, Purpose::Test, 1);
+    network.add_block(&[network.batch(0)]);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(2).await;
+    let (chain_id, validators) = (network.genesis.chain_id(), network.genesis.validators.clone());
+    let check = async |key: Key, query: &str, height: u64, expected: Option<Value>| {
+        let bytes = relay.get(&format!("{}{query}", path_of(&key))).await.bytes().await.unwrap();
+        let proven: Proven = codec::decode(&bytes, MAX_PROVEN_BYTES).unwrap();
+        assert_eq!(proven.header.height, height);
+        assert_eq!(proven.verify(&key, chain_id, &validators).unwrap(), expected.as_ref());
+    };
+    let signer = Key::Account(account(1).public());
+    check(signer, "", 2, Some(Value::Account(Account { id: 1, nonce: 1 }))).await;
+    check(signer, "?height=1", 1, Some(Value::Account(Account { id: 1, nonce: 0 }))).await;
+    check(Key::Account(account(9).public()), "", 2, None).await;
+
+    let forever = relay.get(&format!("{}?height=1&chain={chain_id}", path_of(&signer))).await;
+    assert!(forever.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    for query in ["", "?height=1"] {
+        let today = relay.get(&format!("{}{query}", path_of(&signer))).await;
+        assert_eq!(today.headers()["cache-control"], "no-store", "{query}");
+    }
+    let key = path_of(&signer);
+    for (path, status, code) in [
+        (format!("{key}?height=3"), 404, "relay.outside_window"),
+        (format!("{key}?height=0"), 404, "relay.unknown_block"),
+        (format!("{key}?height=x"), 400, "relay.bad_query"),
+        (format!("{key}00"), 400, "relay.bad_state_key"),
+        ("/v1/proof/zz".to_owned(), 400, "relay.bad_state_key"),
+        ("/v1/proof/ff".to_owned(), 400, "relay.bad_state_key"),
+        (format!("/v1/proof/{}", "00".repeat(200)), 400, "relay.bad_state_key"),
+        (format!("{key}?chain={}", "00".repeat(32)), 404, "relay.wrong_chain"),
+    ] {
+        let response = relay.get(&path).await;
+        let got = response.status().as_u16();
+        let problem: serde_json::Value = response.json().await.unwrap();
+        assert_eq!((got, problem["code"].as_str().unwrap()), (status, code), "{path}");
+    }
     relay.stop().await;
 }
 
