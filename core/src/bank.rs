@@ -8,20 +8,22 @@
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and
 //! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal,
-//! `y ‖ partner 32` → nothing, for each partner that the bank paid directly.
+//! `o ‖ request 16` → [`DirectPayment`], `y ‖ partner 32` → nothing, for each partner that the bank paid directly.
 //!
 //! Deliberately absent: disputing partners that stay away (court), insurance out of debts.
 
+mod direct;
 mod exposure;
 mod forward;
 mod mandate;
 pub mod mediation;
 pub mod rebalance;
 
+pub use direct::{DirectPayment, DirectState};
 pub use exposure::{Exposure, PartnerExposure};
 pub use forward::{Forward, Origin, Outgoing};
 
-use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, SentBatch};
+use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch};
 use crate::channel::event::{Command, Debug, Event as ChannelEvent, Misbehaviour, Suspension};
 use crate::channel::{self, Channel};
 use crate::crypto::SecretKey;
@@ -31,6 +33,7 @@ use crate::ledger::operation::{Deposit, Operation};
 use crate::ledger::receipt::BatchOutcome;
 use crate::peers::{Chain, Outbox, Past, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs, UsableHeight};
+use direct::Directs;
 use forward::Forwards;
 use mandate::Mandates;
 use std::collections::BTreeSet;
@@ -101,6 +104,8 @@ pub enum Input<'a> {
     },
     /// The operator pays a partner directly.
     Pay {
+        /// Names the payment; the same again does nothing.
+        request: RequestId,
         /// Whom.
         peer: PublicKey,
         /// What.
@@ -149,6 +154,8 @@ pub enum Event {
     },
     /// A batch was included, or is too old.
     Batch(Box<SentBatch>),
+    /// A direct payment was taken up or ended.
+    Direct(RequestId),
     /// The partner broke the protocol.
     Misbehaviour {
         /// Who.
@@ -200,6 +207,9 @@ pub enum Refusal {
     /// The draft does not take it.
     #[error(transparent)]
     Draft(#[from] CannotDraft),
+    /// The name is in use by another payment.
+    #[error("another payment has this name")]
+    RequestUsed,
 }
 
 /// A bank.
@@ -212,8 +222,7 @@ pub struct Bank {
     entropy: Entropy,
     /// Partners that the bank paid directly: their channels are never forgotten.
     paid: BTreeSet<PublicKey>,
-    /// Next number of a wish that needs no answer.
-    next_pay: u64,
+    direct: Directs,
 }
 
 type Out = Outbox<Event>;
@@ -248,13 +257,14 @@ impl Bank {
             mandates: Mandates::default(),
             entropy,
             paid: BTreeSet::new(),
-            next_pay: 0,
+            direct: Directs::default(),
         };
         for (key, value) in records {
             let known = bank.peers.restore(key, value)?
                 || bank.on_chain.restore(key, value)?
                 || bank.forwards.restore(key, value)?
                 || bank.mandates.restore(key, value)?
+                || bank.direct.restore(key, value)?
                 || bank.restore_paid(key);
             if !known {
                 return Err(BadRecord::unknown(key));
@@ -297,15 +307,8 @@ impl Bank {
                 self.on_chain.add(vec![Operation::Deposit(*deposit)], &mut out.write)?;
                 self.flush(chain, now_ms, &mut out);
             }
-            Input::Pay { peer, asset, amount, note } => {
-                self.known(&peer)?;
-                let reference = self.next_pay;
-                let command = Command::Pay { asset, amount, note, reference };
-                self.peers.command(&peer, command, chain, now_ms, &mut out)?;
-                self.next_pay = reference.saturating_add(1);
-                if self.paid.insert(peer) {
-                    out.write.put(paid_key(&peer), Vec::new());
-                }
+            Input::Pay { request, peer, asset, amount, note } => {
+                self.pay_directly(request, peer, asset, amount, note, chain, now_ms, &mut out)?;
             }
             Input::SetCredit { peer, asset, limit, insure_above } => {
                 self.known(&peer)?;
@@ -472,9 +475,13 @@ impl Bank {
             | ChannelEvent::InsuranceRequested { .. }
             | ChannelEvent::InsurancePaid { .. }
             | ChannelEvent::Restored => out.notify(Event::Channel { peer }),
-            ChannelEvent::Paid { .. }
-            | ChannelEvent::PayReceived { .. }
-            | ChannelEvent::CommandFailed { .. }
+            ChannelEvent::Paid { reference } => self.direct_ended(reference, DirectState::Paid, out),
+            ChannelEvent::CommandFailed { command, reason } => {
+                if let Command::Pay { reference, .. } = *command {
+                    self.direct_ended(reference, DirectState::Failed(reason), out);
+                }
+            }
+            ChannelEvent::PayReceived { .. }
             | ChannelEvent::FrameRefused { .. }
             | ChannelEvent::RefusedFrame { .. }
             | ChannelEvent::RevealDue { .. }

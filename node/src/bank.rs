@@ -22,9 +22,14 @@ use fair_core::types::TimeMs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// The bank as its host sees it.
-pub(crate) struct Hosted(Bank);
+pub(crate) struct Hosted {
+    bank: Bank,
+    /// Counts changes that are durable, so that others can wait for one.
+    changes: watch::Sender<u64>,
+}
 
 impl Machine for Hosted {
     type Event = Event;
@@ -39,7 +44,7 @@ impl Machine for Hosted {
             Input::Block { outcomes } => Of::Block { outcomes },
             Input::Tick => Of::Tick,
         };
-        self.0.handle(input, chain, now_ms)
+        self.bank.handle(input, chain, now_ms)
     }
 
     fn heard(&mut self, event: Event) {
@@ -51,8 +56,10 @@ impl Machine for Hosted {
                 tracing::info!(withdrawals, deposits, "a rebalance was sent");
             }
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
+            Event::Direct(request) => tracing::info!(request = hex::encode(request), "a direct payment moved on"),
             Event::Mediated { .. } | Event::Channel { .. } => {}
         }
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -81,7 +88,9 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let client = http_client()?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
-    let parts = Parts { machine: Hosted(machine), follower: found.follower, onchain, offchain, submitter };
+    let (changes, changed) = watch::channel(0);
+    let machine = Hosted { bank: machine, changes };
+    let parts = Parts { machine, follower: found.follower, onchain, offchain, submitter };
     let (host, handle) = Host::new(parts);
     let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow.clone(), patience));
     let served = http::Served {
@@ -90,6 +99,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         genesis: Arc::new(genesis),
         settings: Arc::new(settings),
         gifts: Arc::default(),
+        changed,
     };
     let server = http::serve(listener, served);
     println!("ready http://{}", config.listen);

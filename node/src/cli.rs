@@ -1,5 +1,7 @@
 //! The command line.
 
+mod orders;
+
 use crate::error::NodeError;
 use crate::genesis::{self, Plan};
 use crate::home::{Home, Kind};
@@ -32,6 +34,18 @@ enum Command {
     Rebalance(OfHome),
     /// Let the bank of a home that runs give play money to an account; test networks only
     Faucet(Faucet),
+    /// Let the wallet of a home that runs deposit on-chain money into its channel with its bank
+    Deposit(orders::Deposit),
+    /// Let it take insured money out of that channel and deposit it in another one, in one batch
+    Splice(orders::Splice),
+    /// Let it pay an invoice or an address
+    Pay(orders::Pay),
+    /// Let a wallet pay its bank, or a bank one of its partners, directly
+    PayDirect(orders::PayDirect),
+    /// Let the wallet accept so much uninsured balance from its bank
+    Credit(orders::Credit),
+    /// Let the wallet ask its bank for insurance
+    Insure(orders::Insure),
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +161,12 @@ impl Arguments {
             Command::Faucet(Faucet { of, account, asset }) => {
                 operator::post(&of.home, "/v1/faucet", &serde_json::json!({ "account": account, "asset": asset }))
             }
+            Command::Deposit(order) => order.run(),
+            Command::Splice(order) => order.run(),
+            Command::Pay(order) => order.run(),
+            Command::PayDirect(order) => order.run(),
+            Command::Credit(order) => order.run(),
+            Command::Insure(order) => order.run(),
             Command::Status(asked) => status::print(&asked.of.home, asked.json),
         }
     }

@@ -10,8 +10,9 @@
 //!     signing.key      validator: signs blocks
 //!     account.key      the account. A validator's process never reads it; it may be kept elsewhere
 //!   bank.toml          bank: what its operator decides; may be missing
+//!   wallet.toml        wallet: the same
 //!   onchain/db.sqlite  blocks and state; validator: consensus log
-//!   offchain/db.sqlite bank: channels and everything else that it must not lose
+//!   offchain/db.sqlite bank, wallet: channels and everything else that it must not lose
 //! ```
 
 use crate::error::NodeError;

@@ -4,7 +4,8 @@ use crate::host::Stopping;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::serve::{ListenerExt as _, TapIo};
-use serde::Serialize;
+use fair_core::account::RequestId;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -15,6 +16,29 @@ pub(crate) const OPERATOR_HEADER: &str = "x-fair-operator";
 pub(crate) fn at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
     // A connection that refuses works as well, only slower.
     listener.tap_io(|stream| drop(stream.set_nodelay(true)))
+}
+
+/// The name that whoever orders something gives it, as 32 hexadecimal digits: the same order again under this
+/// name does nothing twice and gets the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Named(pub(crate) RequestId);
+
+impl TryFrom<String> for Named {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut name = [0; 16];
+        hex::decode_to_slice(text, &mut name).map_err(|_| "the name of a request is 32 hexadecimal digits")?;
+        Ok(Self(name))
+    }
+}
+
+/// A name that nobody has used.
+pub(crate) fn fresh_name() -> Result<RequestId, getrandom::Error> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name)?;
+    Ok(name)
 }
 
 /// An error: JSON `{code, message, retryable, data}`.

@@ -19,6 +19,7 @@ mod local;
 mod operator;
 mod page;
 mod presets;
+mod progress;
 mod status;
 mod store;
 mod validator;

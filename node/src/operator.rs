@@ -1,4 +1,4 @@
-//! Commands to a process that runs: `node rebalance`, `node faucet`.
+//! Commands to a process that runs: `node rebalance`, `node faucet`, the orders of a wallet's operator.
 
 use crate::error::NodeError;
 use crate::home::Home;

@@ -1,8 +1,12 @@
 //! A wallet as a process: hosts `fair_core::wallet` ([`crate::host`]), reaches its bank through a relay,
-//! sells and, on test networks, pays small invoices that it is handed ([`http`]): somebody to try with.
+//! sells and, on test networks, pays small invoices that it is handed ([`http`]): somebody to try with. Its
+//! operator moves its money from the own machine ([`operator`]).
 
+mod config;
 mod house;
 mod http;
+mod operator;
+mod orders;
 
 use crate::bank::http_client;
 use crate::error::NodeError;
@@ -10,6 +14,7 @@ use crate::home::{Config, Home};
 use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
 use crate::store::onchain;
 use crate::validator::stop_asked;
+use config::Settings;
 use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::channel::event::Debug;
 use fair_core::effect::Effect;
@@ -17,6 +22,7 @@ use fair_core::peers::Chain;
 use fair_core::types::{PublicKey, TimeMs};
 use fair_core::wallet::{self, Event, Refusal, Wallet};
 use house::House;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -73,6 +79,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let content = |reason: &str| NodeError::Content { path: home.path().to_owned(), reason: reason.to_owned() };
     let relay = config.relay.clone().ok_or_else(|| content("a wallet needs the URL of a relay (relay = \"…\")"))?;
     let bank = genesis.banks.first().ok_or_else(|| content("this network has no bank"))?.key;
+    let settings = Settings::read(home)?;
     let key = home.account_key()?;
     let chain_id = genesis.chain_id();
     let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
@@ -91,7 +98,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let submitter = Submitter::new(client.clone(), Through::Configured, vec![relay.clone()]);
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
-    let (house, needs_money) = House::new(bank, genesis.purpose);
+    let (house, needs_money) = House::new(bank, genesis.purpose, settings);
     let machine = Hosted { wallet: machine, house, changes };
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
@@ -101,7 +108,15 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         tokio::spawn(line::keep_calling(vec![path], bank, identity.clone(), handle.clone())),
         tokio::spawn(house::ask_for_money(client, relay.clone(), identity.key.public(), needs_money)),
     ];
-    let served = http::Served::new(handle, identity.key.public(), bank, genesis, relay, changed);
+    let served = http::Served {
+        host: handle,
+        own: identity.key.public(),
+        bank,
+        genesis: Arc::new(genesis),
+        relay,
+        changed,
+        asked: Arc::default(),
+    };
     let server = http::serve(listener, served);
     println!("ready http://{}", config.listen);
     let result = tokio::select! {

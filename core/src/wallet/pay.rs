@@ -205,9 +205,14 @@ impl Wallet {
         out: &mut Out,
     ) -> Result<(), Refusal> {
         if let Some(payment) = self.payments.get(&order.request) {
+            let invoice = match &order.to {
+                Payable::Invoice(invoice) => Some(invoice.signed()),
+                Payable::Address(_) => None,
+            };
             let same = payment.direction == Direction::Out
                 && payment.counterparty == Some(order.to.payee())
-                && payment.amount == order.amount;
+                && (payment.asset, payment.amount) == (order.asset, order.amount)
+                && payment.invoice.as_ref() == invoice;
             return if same { Ok(()) } else { Err(CannotPay::RequestUsed.into()) };
         }
         if order.description.len() > limits::MAX_DESCRIPTION_BYTES {
@@ -394,7 +399,9 @@ impl Wallet {
     ) -> Result<(), Refusal> {
         let Direct { request, bank, asset, amount, note, description } = wish;
         if let Some(payment) = self.payments.get(&request) {
-            let same = payment.kind == Kind::Direct && payment.amount == amount && payment.asset == asset;
+            let same = (payment.direction, payment.kind) == (Direction::Out, Kind::Direct)
+                && payment.counterparty == Some(bank)
+                && (payment.asset, payment.amount) == (asset, amount);
             return if same { Ok(()) } else { Err(CannotPay::RequestUsed.into()) };
         }
         let reference = reference_of(&request, 0);

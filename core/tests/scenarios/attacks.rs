@@ -457,7 +457,7 @@ fn strangers_are_capped_and_evicted() {
     let newcomer = bank::Input::Connected { peer: key(120).public() };
     assert_eq!(world.tell_bank(newcomer.clone()).unwrap_err(), bank::Refusal::TooManyStrangers { limit: 8 });
     // One was paid and paid everything back: its older state is worth something, its channel stays.
-    let input = bank::Input::Pay { peer: strangers[0], asset: FRD, amount: 5, note: vec![] };
+    let input = bank::Input::Pay { request: request(2), peer: strangers[0], asset: FRD, amount: 5, note: vec![] };
     world.tell_bank(input).unwrap();
     world.deliver();
     let (request, bank) = (request(1), world.bank);

@@ -3,6 +3,7 @@
 
 use crate::mediation::pair;
 use crate::world::*;
+use fair_core::bank::{self, DirectState};
 use fair_core::types::PublicKey;
 use fair_core::wallet::{self, PaymentState, Target};
 
@@ -98,4 +99,38 @@ fn a_withdrawal_survives_restarts_at_every_step() {
             assert_eq!(world.wallet(payer).parts(&bank, FRD).in_flight, 0, "the hold ended");
         }
     }
+}
+
+/// The bank pays a user directly, and is killed after every message of it. Asked again under the same name it
+/// pays nothing twice, and another payment under that name is refused.
+#[test]
+fn a_direct_payment_of_the_bank_is_made_once() {
+    let mut points = 0;
+    loop {
+        let (mut world, payer, payee) = pair(Setup::new());
+        world.pay(payer, payee, 700);
+        let before = world.balance(payer);
+        let pay = |amount| {
+            let note = b"back".to_vec();
+            bank::Input::Pay { request: request(7), peer: payer, asset: FRD, amount, note }
+        };
+        world.tell_bank(pay(300)).unwrap();
+        let mut delivered = 0;
+        while delivered < points && world.deliver_one() {
+            delivered += 1;
+        }
+        world.restart(world.bank);
+        world.tell_bank(pay(300)).unwrap();
+        assert_eq!(world.tell_bank(pay(301)).unwrap_err(), bank::Refusal::RequestUsed);
+        world.deliver();
+        world.blocks(1);
+        assert_eq!(world.balance(payer), before + 300, "killed after {points} messages");
+        assert_eq!(world.bank().direct_payment(&request(7)).unwrap().state, DirectState::Paid);
+        check_frames(&world, &[payer, payee]);
+        if delivered < points {
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 2, "{points} points");
 }

@@ -67,7 +67,13 @@ fn example(two_is: Side, newcomer_is: Side, scale: i64) {
     let towards_bank = if two_left { -1 } else { 1 };
     story.check(two, c(5_000), deposited, towards_bank * c(10), deposited + towards_bank * c(10));
     assert_eq!(story.world.balance(two), i128::from(c(4_990)));
-    let back = fair_core::bank::Input::Pay { peer: two, asset: FRD, amount: story.amount(10), note: vec![] };
+    let back = fair_core::bank::Input::Pay {
+        request: request(2),
+        peer: two,
+        asset: FRD,
+        amount: story.amount(10),
+        note: vec![],
+    };
     story.world.tell_bank(back).unwrap();
     story.world.deliver();
     story.check(two, c(5_000), deposited, 0, deposited);

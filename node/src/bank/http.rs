@@ -5,8 +5,12 @@
 //! POST /v1/faucet     JSON {account, asset?} → {account, asset, amount}; test networks only
 //! GET  /v1/status     JSON, to this machine alone
 //! POST /v1/rebalance  to this machine alone, with the header `x-fair-operator`
+//! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
 //! GET  /              the operator's page, to this machine alone
 //! ```
+//!
+//! `request` names a payment: the same again pays nothing twice and says how it stands (`waiting`, `paid`,
+//! `failed`); another payment under a name that was used is refused.
 
 use super::config::Settings;
 use super::faucet::{self, NoGift, Wish};
@@ -14,8 +18,9 @@ use super::{Hosted, page, view};
 use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
-use crate::local::{self, Refusal};
+use crate::local::{self, Named, Refusal};
 use crate::page::{POLICY, STYLE};
+use crate::progress::{Patience, Progress};
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::ws::WebSocketUpgrade;
@@ -23,9 +28,9 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use fair_core::bank::Input;
+use fair_core::bank::{self, DirectState, Input};
 use fair_core::chain::genesis::Genesis;
-use fair_core::types::{AssetId, PublicKey};
+use fair_core::types::{Amount, AssetId, PublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -34,7 +39,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 static LINES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(limits::BANK_LINES)));
 
@@ -47,6 +52,8 @@ pub(super) struct Served {
     pub(super) settings: Arc<Settings>,
     /// When the newest requests to the faucet came.
     pub(super) gifts: Arc<Mutex<VecDeque<Instant>>>,
+    /// Counts changes that are durable.
+    pub(super) changed: watch::Receiver<u64>,
 }
 
 /// Serves for ever.
@@ -58,6 +65,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/faucet", post(ask_faucet))
         .route("/v1/status", get(status))
         .route("/v1/rebalance", post(rebalance))
+        .route("/v1/pay", post(pay))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
@@ -101,8 +109,10 @@ async fn ask_faucet(
     count(&served.gifts)?;
     let own = served.identity.key.public();
     let wish = Wish { account: asked.account, asset: asked.asset };
-    let given =
-        served.host.ask(move |bank, chain, now_ms| faucet::give(&mut bank.0, own, wish, policy, chain, now_ms)).await?;
+    let given = served
+        .host
+        .ask(move |hosted, chain, now_ms| faucet::give(&mut hosted.bank, own, wish, policy, chain, now_ms))
+        .await?;
     given.map(|gift| Json(json!(gift))).map_err(|no| {
         let (status, code) = match no {
             NoGift::Recently { .. } => (StatusCode::TOO_MANY_REQUESTS, "faucet.limited"),
@@ -135,8 +145,8 @@ fn count(gifts: &Mutex<VecDeque<Instant>>) -> Result<(), Refusal> {
 
 async fn look(served: &Served) -> Result<view::View, Refusal> {
     let (own, settings) = (served.identity.key.public(), served.settings.clone());
-    let view = served.host.ask(move |bank, chain, now_ms| {
-        let view = view::view(&bank.0, own, &settings, chain, now_ms);
+    let view = served.host.ask(move |hosted, chain, now_ms| {
+        let view = view::view(&hosted.bank, own, &settings, chain, now_ms);
         (Vec::new(), view)
     });
     Ok(view.await?)
@@ -172,12 +182,62 @@ async fn rebalance(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     local::operator(from, &headers)?;
-    let started = served.host.ask(|bank, chain, now_ms| match bank.0.handle(Input::Rebalance, chain, now_ms) {
+    let started = served.host.ask(|hosted, chain, now_ms| match hosted.bank.handle(Input::Rebalance, chain, now_ms) {
         Ok(effects) => (effects, Ok(())),
         Err(refusal) => (Vec::new(), Err(refusal.to_string())),
     });
     match started.await? {
         Ok(()) => Ok(Json(json!({ "started": true }))),
         Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
+    }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pay {
+    request: Named,
+    peer: PublicKey,
+    amount: Amount,
+    #[serde(default = "frd")]
+    asset: AssetId,
+    #[serde(default)]
+    note: String,
+}
+
+async fn pay(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    asked: Result<Json<Pay>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    local::operator(from, &headers)?;
+    let Json(asked) = asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
+    let Pay { request: Named(request), peer, amount, asset, note } = asked;
+    let input = Input::Pay { request, peer, asset, amount, note: note.into_bytes() };
+    let started = served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(input, chain, now_ms) {
+        Ok(effects) => (effects, Ok(())),
+        Err(refusal) => (Vec::new(), Err(refusal)),
+    });
+    started.await?.map_err(|refusal| {
+        let code = if refusal == bank::Refusal::RequestUsed { "order.request_used" } else { "bank.refused" };
+        Refusal::new(StatusCode::CONFLICT, code, refusal.to_string())
+    })?;
+    let answer = |state: &str, failure: Option<String>| {
+        Json(json!({ "request": hex::encode(request), "state": state, "failure": failure }))
+    };
+    let mut patience = Patience::new(&served.changed);
+    loop {
+        let looked = served.host.ask(move |hosted, _, _| {
+            let state = hosted.bank.direct_payment(&request).map(|payment| payment.state.clone());
+            (Vec::new(), state)
+        });
+        let progress = match looked.await? {
+            Some(DirectState::Paid) => Progress::Ended(answer("paid", None)),
+            Some(DirectState::Failed(reason)) => Progress::Ended(answer("failed", Some(reason.to_string()))),
+            Some(DirectState::Waiting) | None => Progress::Waiting(answer("waiting", None)),
+        };
+        if let Some(answer) = patience.settle(progress).await {
+            return Ok(answer);
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! What a wallet without a person does for itself: uses the bank, and on test networks gets play money and
-//! deposits some of it, so that it can pay.
+//! What a wallet without a person does for itself: uses the bank, and on test networks, unless its operator
+//! does that, gets play money and deposits some of it, so that it can pay.
 
+use super::config::Settings;
 use crate::limits;
 use fair_core::chain::genesis::Purpose;
 use fair_core::effect::Effect;
@@ -12,8 +13,6 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Uninsured balance that it accepts from the bank, in each asset: 1,000.00.
-const CREDIT: Amount = 100_000;
 /// What it deposits: 2,000.00.
 const DEPOSIT: Amount = 200_000;
 /// What stays on-chain for fees.
@@ -25,24 +24,26 @@ const FAUCET_PAUSE: Duration = Duration::from_secs(15);
 pub(super) struct House {
     bank: PublicKey,
     purpose: Purpose,
+    settings: Settings,
     needs_money: watch::Sender<bool>,
 }
 
 impl House {
-    pub(super) fn new(bank: PublicKey, purpose: Purpose) -> (Self, watch::Receiver<bool>) {
+    pub(super) fn new(bank: PublicKey, purpose: Purpose, settings: Settings) -> (Self, watch::Receiver<bool>) {
         let (needs_money, needed) = watch::channel(false);
-        (Self { bank, purpose, needs_money }, needed)
+        (Self { bank, purpose, settings, needs_money }, needed)
     }
 
     /// Looks around after a block.
     pub(super) fn keep(&self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
         let mut effects = Vec::new();
         if wallet.channel(&self.bank).is_none() {
-            let credit = |asset| Credit { asset, limit: CREDIT, insure_above: None };
+            let Settings { credit_limit: limit, insure_above, .. } = self.settings;
+            let credit = |asset| Credit { asset, limit, insure_above };
             let credit = vec![credit(AssetId::FRD), credit(AssetId::FRB)];
             self.want(wallet, Input::AddBank { bank: self.bank, credit }, chain, now_ms, &mut effects);
         }
-        if self.purpose == Purpose::Test {
+        if self.purpose == Purpose::Test && self.settings.funds_itself {
             self.fill(wallet, chain, now_ms, &mut effects);
         }
         effects

@@ -5,24 +5,28 @@
 //! POST /buy, POST /pay-me  the page's forms
 //! POST /v1/invoices        JSON {amount, asset?, description?} → {id, invoice}
 //! GET  /v1/invoices/{id}   JSON {id, state, received}
-//! POST /v1/pay-me          JSON {invoice} → {id, state, amount, failure}; test networks only, capped
+//! POST /v1/pay-me          JSON {invoice} → {id, state, asset, amount, fee, failure}; test networks only, capped
 //! GET  /v1/pay-me/{id}     the same of a payment begun before; the id is the first half of the lock hash
 //! GET  /v1/status          JSON, to this machine alone
 //! ```
+//!
+//! What its operator orders is in [`super::operator`].
 
-use super::{Hosted, parts};
+use super::{Hosted, operator, parts};
 use crate::channels::ChannelView;
 use crate::crash;
 use crate::host::Handle;
 use crate::limits;
 use crate::local::{self, Refusal};
 use crate::page::{POLICY, STYLE, decimal, escaped, parse_decimal, start};
+use crate::progress::{Patience, Progress};
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use fair_core::account::RequestId;
 use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::message::Verified;
 use fair_core::payment::invoice::{self, Description, Invoice, InvoiceId};
@@ -39,7 +43,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 /// How long its invoices can be paid.
 const INVOICE_LIFETIME_MS: u64 = 3_600_000;
@@ -47,33 +50,19 @@ const INVOICE_LIFETIME_MS: u64 = 3_600_000;
 const MOST_PAID: Amount = 10_000;
 /// What it pays when an invoice leaves the amount open: 10.00.
 const USUALLY_PAID: Amount = 1_000;
-/// How long an answer waits for a payment to end.
-const WAIT: Duration = Duration::from_secs(10);
 
 /// What the server needs.
 #[derive(Clone)]
 pub(super) struct Served {
-    host: Handle<Hosted>,
-    own: PublicKey,
-    bank: PublicKey,
-    genesis: Arc<Genesis>,
-    relay: String,
-    changed: watch::Receiver<u64>,
+    pub(super) host: Handle<Hosted>,
+    pub(super) own: PublicKey,
+    pub(super) bank: PublicKey,
+    pub(super) genesis: Arc<Genesis>,
+    pub(super) relay: String,
+    /// Counts changes that are durable.
+    pub(super) changed: watch::Receiver<u64>,
     /// When it was asked to pay.
-    asked: Arc<Mutex<VecDeque<Instant>>>,
-}
-
-impl Served {
-    pub(super) fn new(
-        host: Handle<Hosted>,
-        own: PublicKey,
-        bank: PublicKey,
-        genesis: Genesis,
-        relay: String,
-        changed: watch::Receiver<u64>,
-    ) -> Self {
-        Self { host, own, bank, genesis: Arc::new(genesis), relay, changed, asked: Arc::default() }
-    }
+    pub(super) asked: Arc<Mutex<VecDeque<Instant>>>,
 }
 
 /// Serves for ever.
@@ -88,6 +77,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/pay-me", post(pay_me))
         .route("/v1/pay-me/{id}", get(look_at_handed))
         .route("/v1/status", get(status))
+        .merge(operator::routes())
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
@@ -96,7 +86,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
     axum::serve(local::at_once(listener), router).await
 }
 
-fn bad(code: &str, message: impl Into<String>) -> Refusal {
+pub(super) fn bad(code: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, code, message)
 }
 
@@ -109,7 +99,7 @@ struct Wanted {
     description: String,
 }
 
-const fn frd() -> AssetId {
+pub(super) const fn frd() -> AssetId {
     AssetId::FRD
 }
 
@@ -198,12 +188,14 @@ fn read_id(text: &str) -> Result<[u8; 16], Refusal> {
     Ok(id)
 }
 
+/// How a payment stands.
 #[derive(Clone, Serialize)]
-struct Paying {
+pub(super) struct Paying {
     id: String,
     state: &'static str,
     asset: AssetId,
     amount: Amount,
+    fee: Amount,
     failure: Option<String>,
 }
 
@@ -221,24 +213,23 @@ async fn pay(served: &Served, text: &str) -> Result<Paying, Refusal> {
     }
     count(served)?;
     let request = start_payment(served, invoice, amount).await?;
-    let mut changed = served.changed.clone();
-    let waiting = async {
-        loop {
-            changed.mark_unchanged();
-            let paying = look_at_payment(served, request).await?;
-            if matches!(paying.state, "paid" | "failed") || changed.changed().await.is_err() {
-                return Ok::<_, Refusal>(paying);
-            }
+    wait_for_payment(served, request).await
+}
+
+pub(super) async fn wait_for_payment(served: &Served, request: RequestId) -> Result<Paying, Refusal> {
+    let mut patience = Patience::new(&served.changed);
+    loop {
+        let paying = look_at_payment(served, request).await?;
+        let ended = matches!(paying.state, "paid" | "failed");
+        let progress = if ended { Progress::Ended(paying) } else { Progress::Waiting(paying) };
+        if let Some(paying) = patience.settle(progress).await {
+            return Ok(paying);
         }
-    };
-    match timeout(WAIT, waiting).await {
-        Ok(ended) => ended,
-        Err(_) => look_at_payment(served, request).await,
     }
 }
 
 /// Begins a payment. The same invoice again is the same payment, unless that one failed.
-async fn start_payment(served: &Served, invoice: Verified<Invoice>, amount: Amount) -> Result<[u8; 16], Refusal> {
+async fn start_payment(served: &Served, invoice: Verified<Invoice>, amount: Amount) -> Result<RequestId, Refusal> {
     let (usual, other) = (usual_request(&invoice), fresh_request()?);
     let started = served.host.ask(move |hosted, chain, now_ms| {
         let has_failed = |wallet: &Wallet| wallet.payment(&usual).is_some_and(|old| old.state == PaymentState::Failed);
@@ -259,7 +250,7 @@ async fn start_payment(served: &Served, invoice: Verified<Invoice>, amount: Amou
     started.await?.map_err(|reason| Refusal::new(StatusCode::CONFLICT, "payment.refused", reason))
 }
 
-async fn look_at_payment(served: &Served, request: [u8; 16]) -> Result<Paying, Refusal> {
+async fn look_at_payment(served: &Served, request: RequestId) -> Result<Paying, Refusal> {
     let found = served.host.ask(move |hosted, _, _| {
         let found = hosted.wallet.payment(&request).map(|payment| Paying {
             id: hex::encode(request),
@@ -271,6 +262,7 @@ async fn look_at_payment(served: &Served, request: [u8; 16]) -> Result<Paying, R
             },
             asset: payment.asset,
             amount: payment.amount,
+            fee: payment.fee,
             failure: payment.failure.as_ref().map(ToString::to_string),
         });
         (Vec::new(), found)
@@ -278,7 +270,7 @@ async fn look_at_payment(served: &Served, request: [u8; 16]) -> Result<Paying, R
     found.await?.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "payment.unknown", "There is no such payment."))
 }
 
-fn usual_request(invoice: &Verified<Invoice>) -> [u8; 16] {
+fn usual_request(invoice: &Verified<Invoice>) -> RequestId {
     let mut request = [0; 16];
     for (to, from) in request.iter_mut().zip(invoice.body().lock_hash.0) {
         *to = from;
@@ -286,11 +278,9 @@ fn usual_request(invoice: &Verified<Invoice>) -> [u8; 16] {
     request
 }
 
-fn fresh_request() -> Result<[u8; 16], Refusal> {
-    let mut request = [0; 16];
-    getrandom::fill(&mut request)
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string()))?;
-    Ok(request)
+fn fresh_request() -> Result<RequestId, Refusal> {
+    local::fresh_name()
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string()))
 }
 
 /// All together may ask so often a minute.
@@ -316,12 +306,18 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
             .assets()
             .map(|asset| {
                 let parts = parts(hosted, &bank, asset.id);
+                let terms = hosted.wallet.channel(&bank).and_then(|channel| {
+                    let agreement = channel.agreement();
+                    agreement.shared.terms(asset.id, channel.side())
+                });
                 json!({
                     "asset": asset.id, "ticker": asset.ticker, "decimals": asset.decimals,
                     "on_chain": chain.state.balance(&own, asset.id),
                     "insured": parts.insured, "uninsured": parts.uninsured, "owed": parts.owed,
                     "in_flight": parts.in_flight, "incoming": parts.incoming,
                     "can_receive": parts.can_receive, "can_send": parts.can_send,
+                    "credit_limit": terms.map_or(0, |terms| terms.credit_limit),
+                    "insure_above": terms.and_then(|terms| terms.insure_above),
                 })
             })
             .collect();
@@ -331,6 +327,8 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
             "connected": hosted.wallet.banks().any(|(key, connected)| key == bank && connected),
             "head": chain.head.height, "stale": chain.is_stale(now_ms), "assets": assets,
             "channel": hosted.wallet.channel(&bank).map(ChannelView::of),
+            "draft": hosted.wallet.on_chain().draft().count(),
+            "batch_under_way": hosted.wallet.on_chain().under_way().map(|sent| sent.hash),
         });
         (Vec::new(), status)
     });

@@ -1,0 +1,55 @@
+//! `wallet.toml` in a wallet's home: what its operator decides. Every line may be left out.
+
+use crate::error::NodeError;
+use crate::home::Home;
+use fair_core::types::Amount;
+use serde::Deserialize;
+
+const FILE: &str = "wallet.toml";
+
+/// What a wallet runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Settings {
+    /// On a test network: get play money from the faucet and deposit some whenever the channel has none.
+    pub(super) funds_itself: bool,
+    /// Uninsured balance that it accepts from its bank at first, in each asset; later the operator's command
+    /// changes it (`node credit`).
+    pub(super) credit_limit: Amount,
+    /// Uninsured balance above which it wants insurance at first, in each asset; none: only when asked.
+    pub(super) insure_above: Option<Amount>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { funds_itself: true, credit_limit: 100_000, insure_above: None }
+    }
+}
+
+impl Settings {
+    /// Reads the file, if there is one.
+    pub(super) fn read(home: &Home) -> Result<Self, NodeError> {
+        let path = home.path().join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| NodeError::Content { path, reason: error.to_string() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(NodeError::File { path, error }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_may_be_left_out_but_not_misspelt() {
+        let of = |text: &str| toml::from_str::<Settings>(text);
+        assert_eq!(of("").unwrap(), Settings::default());
+        let exact = Settings { funds_itself: false, credit_limit: 7, insure_above: Some(3) };
+        assert_eq!(of("funds_itself = false\ncredit_limit = 7\ninsure_above = 3").unwrap(), exact);
+        for bad in ["fund_itself = false", "credit_limit = -1", "credit_limit = 1.5", "funds_itself = 0"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+}
