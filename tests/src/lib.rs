@@ -2,6 +2,7 @@
 //!
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
+//! - [`story`]: the protocol's worked example, told by real processes.
 //! - [`wait`]: waiting for a condition with a deadline. Nothing here waits for a time.
 //! - [`world`]: channels in a deterministic world, with faults and liars.
 //! - `browser` (feature `browser`): Chromium, operated by what a person sees.
@@ -11,5 +12,6 @@ pub mod browser;
 pub mod network;
 pub mod ports;
 pub mod process;
+pub mod story;
 pub mod wait;
 pub mod world;

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use fair_core::chain::genesis::Genesis;
+use fair_core::types::{Parties, PublicKey, Side};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -34,6 +36,12 @@ pub const BANK: &str = "bank";
 /// The wallet without a person.
 pub const COUNTERPART: &str = "counterpart";
 
+/// First bytes of the keys in the middle half.
+const MIDDLE: std::ops::Range<u8> = 0x40..0xC0;
+
+/// Keys made to find one on a side. Each fits with a chance of at least one in four.
+const KEYS_TRIED: usize = 200;
+
 /// The network's name in its genesis.
 const NAME: &str = "local";
 
@@ -46,6 +54,26 @@ pub enum Members {
     Validators,
     /// All of these, and a wallet without a person, which sells and pays.
     AllAndCounterpart,
+}
+
+/// Which key the bank gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BankKey {
+    /// The first that is made.
+    Any,
+    /// One in the middle half of all keys, so that keys on either side of it are soon found.
+    Middle,
+}
+
+/// A wallet without a person, to be added to a network that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct NewWallet<'a> {
+    /// Name of its process and its home.
+    pub name: &'a str,
+    /// Its `wallet.toml`, if it has one.
+    pub settings: Option<&'a str>,
+    /// Which side of its channel with the bank it is, if that matters.
+    pub side: Option<Side>,
 }
 
 /// What kind of network to start.
@@ -62,8 +90,12 @@ pub struct Plan {
     /// Where everything is kept; `None` takes a temporary folder. A folder that holds a network
     /// already is continued.
     pub folder: Option<PathBuf>,
-    /// The bundled pages.
-    pub pages: PathBuf,
+    /// The bundled pages; `None` serves none.
+    pub pages: Option<PathBuf>,
+    /// Which key the bank gets.
+    pub bank_key: BankKey,
+    /// The bank's `bank.toml`, if it has one.
+    pub bank_settings: Option<String>,
     /// The folder with the programs `node` and `relay`.
     pub programs: PathBuf,
 }
@@ -83,7 +115,9 @@ impl Plan {
             block_time_ms: None,
             relay_port: None,
             folder: None,
-            pages: target.join("www"),
+            pages: Some(target.join("www")),
+            bank_key: BankKey::Any,
+            bank_settings: None,
             programs,
         })
     }
@@ -135,6 +169,9 @@ impl Network {
         let ports = if is_new { Some(PortBlock::reserve()?) } else { None };
         if let Some(ports) = &ports {
             make_genesis(plan, &folder, ports).await?;
+            if let Some(settings) = &plan.bank_settings {
+                std::fs::write(folder.join(BANK).join("bank.toml"), settings)?;
+            }
         }
         std::fs::create_dir_all(folder.join("logs"))?;
         let mut network = Network {
@@ -151,7 +188,9 @@ impl Network {
             let port = plan.relay_port.map_or_else(free_port, Ok)?;
             let counterpart = match plan.members {
                 Members::AllAndCounterpart => {
-                    network.init_wallet(COUNTERPART, &format!("http://127.0.0.1:{port}")).await?;
+                    if !network.folder.join(COUNTERPART).exists() {
+                        network.init_wallet(COUNTERPART, &format!("http://127.0.0.1:{port}")).await?;
+                    }
                     Some(network.wallet_url(COUNTERPART)?)
                 }
                 Members::All | Members::Validators => None,
@@ -165,27 +204,36 @@ impl Network {
         Ok(network)
     }
 
-    /// Starts a wallet without a person, which sells and pays, and waits until it is ready. It finds its
-    /// folder again in a network that is continued.
+    /// Makes the home of a wallet, with keys as often as it takes to be on the side wished for, starts it, and
+    /// returns its account key.
     ///
     /// # Errors
-    /// If it cannot be made or started.
-    pub async fn add_wallet(&mut self, name: &str) -> Result<()> {
-        self.init_wallet(name, self.url()?).await?;
-        self.run_wallet(name).await
+    /// If no key is found, or it does not become ready.
+    pub async fn add_wallet(&mut self, wallet: &NewWallet<'_>) -> Result<PublicKey> {
+        let bank = self.genesis()?.banks.first().context("no bank")?.key;
+        let home = self.folder.join(wallet.name);
+        for _ in 0..KEYS_TRIED {
+            let key = self.init_wallet(wallet.name, self.url()?).await?;
+            let side = Parties::new(key, bank).and_then(|parties| parties.side_of(&key));
+            if wallet.side.is_none_or(|wished| side == Some(wished)) {
+                if let Some(settings) = wallet.settings {
+                    std::fs::write(home.join("wallet.toml"), settings)?;
+                }
+                self.run_wallet(wallet.name).await?;
+                return Ok(key);
+            }
+            std::fs::remove_dir_all(&home)?;
+        }
+        bail!("none of {KEYS_TRIED} keys is {:?} of {bank}", wallet.side)
     }
 
-    /// Makes the home of a wallet unless there is one.
-    async fn init_wallet(&self, name: &str, relay: &str) -> Result<()> {
-        let home = self.folder.join(name);
-        if !home.exists() {
-            let mut command = Command::new(self.programs.join("node"));
-            command.args(["init", "--kind", "wallet", "--relay", relay]);
-            command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
-            command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
-            run_to_end(command).await?;
-        }
-        Ok(())
+    async fn init_wallet(&self, name: &str, relay: &str) -> Result<PublicKey> {
+        let mut command = Command::new(self.programs.join("node"));
+        command.args(["init", "--kind", "wallet", "--relay", relay]);
+        command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
+        command.arg("--home").arg(self.folder.join(name)).arg("--genesis").arg(self.folder.join("genesis.bin"));
+        let member: serde_json::Value = serde_json::from_str(&run_to_end(command).await?)?;
+        Ok(member["account"].as_str().context("an account key")?.parse()?)
     }
 
     /// The URL that a wallet serves when it runs.
@@ -202,6 +250,14 @@ impl Network {
         let arguments = vec!["run".into(), "--home".into(), home.into(), "--relay".into(), relay.into()];
         self.spawn(name, "node", arguments)?;
         self.wait_until_ready(name).await
+    }
+
+    /// The network's document.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn genesis(&self) -> Result<Genesis> {
+        read_genesis(&self.folder)
     }
 
     /// Starts all, then waits for all: none is ready before the others answer.
@@ -228,13 +284,14 @@ impl Network {
             self.folder.join("genesis.bin").into(),
             "--listen".into(),
             format!("127.0.0.1:{port}").into(),
-            "--pages".into(),
-            plan.pages.clone().into(),
             "--validators".into(),
             validators.join(",").into(),
             "--data".into(),
             self.folder.join("relay").into(),
         ];
+        if let Some(pages) = &plan.pages {
+            arguments.extend(["--pages".into(), pages.clone().into()]);
+        }
         if let Some(shop) = shop {
             arguments.extend(["--shop".into(), shop.into()]);
         }
@@ -388,16 +445,31 @@ async fn make_genesis(plan: &Plan, folder: &Path, ports: &PortBlock) -> Result<(
     if plan.validators > ports.count() / 2 {
         bail!("{} validators need more ports than are reserved", plan.validators);
     }
-    let mut command = Command::new(plan.programs.join("node"));
-    command.args(["genesis", "--preset", "demo", "--name", NAME]);
-    command.arg("--out").arg(folder);
-    command.args(["--validators", &plan.validators.to_string()]);
-    command.args(["--base-port", &ports.first().to_string()]);
-    if let Some(block_time_ms) = plan.block_time_ms {
-        command.args(["--blocktime", &block_time_ms.to_string()]);
+    for _ in 0..KEYS_TRIED {
+        let mut command = Command::new(plan.programs.join("node"));
+        command.args(["genesis", "--preset", "demo", "--name", NAME]);
+        command.arg("--out").arg(folder);
+        command.args(["--validators", &plan.validators.to_string()]);
+        command.args(["--base-port", &ports.first().to_string()]);
+        if let Some(block_time_ms) = plan.block_time_ms {
+            command.args(["--blocktime", &block_time_ms.to_string()]);
+        }
+        run_to_end(command).await?;
+        let bank = read_genesis(folder)?.banks.first().context("no bank")?.key;
+        let [highest, ..] = bank.0;
+        if plan.bank_key == BankKey::Any || MIDDLE.contains(&highest) {
+            return Ok(());
+        }
+        // What was made, and nothing else that may be in the folder.
+        let mut homes = (1..=plan.validators).map(|index| format!("v{index}")).chain([BANK.to_owned()]);
+        homes.try_for_each(|home| std::fs::remove_dir_all(folder.join(home)))?;
+        std::fs::remove_file(folder.join("genesis.bin"))?;
     }
-    run_to_end(command).await?;
-    Ok(())
+    bail!("none of {KEYS_TRIED} keys of a bank is in the middle");
+}
+
+fn read_genesis(folder: &Path) -> Result<Genesis> {
+    Ok(Genesis::decode(&std::fs::read(folder.join("genesis.bin"))?)?)
 }
 
 async fn run_to_end(mut command: Command) -> Result<String> {

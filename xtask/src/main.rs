@@ -16,6 +16,7 @@ mod demo;
 mod process;
 mod setup;
 mod steps;
+mod story;
 mod types;
 mod words;
 mod workspace;
@@ -55,6 +56,15 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// The protocol's worked example with real processes: every number by proof and from both databases.
+    Story {
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+        /// All amounts but the chain's own fees are so many times the protocol's.
+        #[arg(long, value_name = "N")]
+        scale: Option<u32>,
+    },
     /// Sizes of the bundle and times of the protocol, with release code.
     Bench,
     /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
@@ -80,6 +90,7 @@ fn main() -> ExitCode {
             let profile = if dev { bundle::Profile::Fast } else { bundle::Profile::Small };
             bundle::bundle(steps, &toolchain, profile)
         }),
+        Task::Story { json, scale } => story::run(json, scale),
         Task::Bench => with_steps(bench::run),
         Task::Setup => with_steps(|steps| {
             setup::wasm_target(steps)?;

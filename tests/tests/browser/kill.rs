@@ -86,8 +86,8 @@ struct World {
 impl World {
     async fn start() -> Result<Self> {
         let plan = Plan { validators: 1, ..Plan::new()? };
-        let pages = make_pages(&plan.pages)?;
-        let network = Network::start(&Plan { pages: pages.path().to_owned(), ..plan }).await?;
+        let pages = make_pages(plan.pages.as_deref().context("bundled pages")?)?;
+        let network = Network::start(&Plan { pages: Some(pages.path().to_owned()), ..plan }).await?;
         let client = reqwest::Client::builder().no_proxy().build()?;
         let url = network.url()?;
         let (payer, payee) = tokio::try_join!(Person::start("payer", url), Person::start("payee", url))?;

@@ -41,8 +41,9 @@ impl World {
         std::fs::write(pages.path().join("index.html"), "")?;
         let plan = Plan { validators: 1, pages: pages.path().to_owned(), ..Plan::new()? };
         let mut network = Network::start(&plan).await?;
-        network.add_wallet(PAYER).await?;
-        network.add_wallet(PAYEE).await?;
+        for name in [PAYER, PAYEE] {
+            network.add_wallet(&NewWallet { name, settings: None, side: None }).await?;
+        }
         let parties = Parties::new(&network)?;
         let mut world = Self { network, parties, _pages: pages };
         // Both have money in their channels once their deposits are in blocks.
