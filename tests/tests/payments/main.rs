@@ -10,7 +10,6 @@ use fair_tests::wait;
 use parties::{Begun, Ending, PAYEE, PAYER, Parties, Seen};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// Reached only by a failure.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,21 +30,17 @@ struct Outcome {
 struct World {
     network: Network,
     parties: Parties,
-    _pages: TempDir,
 }
 
 impl World {
     async fn start() -> Result<Self> {
-        // Nobody looks at pages here, and the bundled ones need not be there.
-        let pages = tempfile::tempdir()?;
-        std::fs::write(pages.path().join("index.html"), "")?;
-        let plan = Plan { validators: 1, pages: pages.path().to_owned(), ..Plan::new()? };
+        let plan = Plan { validators: 1, pages: None, ..Plan::new()? };
         let mut network = Network::start(&plan).await?;
         for name in [PAYER, PAYEE] {
             network.add_wallet(&NewWallet { name, settings: None, side: None }).await?;
         }
         let parties = Parties::new(&network)?;
-        let mut world = Self { network, parties, _pages: pages };
+        let mut world = Self { network, parties };
         // Both have money in their channels once their deposits are in blocks.
         world.rest(|seen| seen.payer.can_send >= 100 * AMOUNT && seen.payee.can_send > 0).await?;
         Ok(world)
