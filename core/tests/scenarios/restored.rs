@@ -153,7 +153,7 @@ fn an_older_state_takes_what_it_withholds_and_nothing_more() {
     let restored = frame(&world, payee);
     assert!(restored > newest && restored >> 32 > 0, "nothing that was signed before is above it");
 
-    let pay = bank::Input::Pay { peer: payee, asset: FRD, amount: 50 * DOLLAR, note: vec![] };
+    let pay = bank::Input::Pay { request: request(1), peer: payee, asset: FRD, amount: 50 * DOLLAR, note: vec![] };
     world.tell_bank(pay).unwrap();
     world.deliver();
     assert_eq!(world.balance(payee), 25_000);

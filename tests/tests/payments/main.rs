@@ -5,7 +5,7 @@
 mod parties;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use fair_tests::network::{BANK, Network, Plan, RELAY};
+use fair_tests::network::{BANK, Network, NewWallet, Plan, RELAY};
 use fair_tests::wait;
 use parties::{Begun, Ending, PAYEE, PAYER, Parties, Seen};
 use std::os::unix::process::ExitStatusExt as _;
