@@ -4,13 +4,13 @@
 //! to a log file and is kept in memory (the newest [`KEPT_LINES`] lines).
 //!
 //! Nothing outlives whoever started it: a process is a group of its own, which is killed as a whole when
-//! it is dropped, and the system kills it when the thread that started it is gone, however that ended.
+//! it is dropped, and Linux kills it when the thread that started it is gone, however that ended.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,10 +37,6 @@ const READ_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long a process may take to end after being asked to.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// Becomes the program that follows, to be killed with the thread that started it. Setting this between
-/// fork and exec ourselves would need unsafe code.
-const SET_DEATH_SIGNAL: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -89,9 +85,7 @@ impl Process {
     fn spawn(&mut self) -> Result<()> {
         let name = &self.spec.name;
         ensure!(self.spec.program.is_file(), "cannot start {name}: there is no {}", self.spec.program.display());
-        let mut child = Command::new(SET_DEATH_SIGNAL[0])
-            .args(&SET_DEATH_SIGNAL[1..])
-            .arg(&self.spec.program)
+        let mut child = command(&self.spec.program)
             .args(&self.spec.arguments)
             .process_group(0)
             .envs(self.spec.environment.iter().cloned())
@@ -251,6 +245,18 @@ impl Drop for Process {
         if std::thread::panicking() {
             eprintln!("the last lines of {}:\n{}", self.spec.name, self.log_end());
         }
+    }
+}
+
+/// Runs a program that Linux kills with the thread that started it. `setpriv`, of util-linux, asks for this
+/// and becomes the program; to ask between fork and exec ourselves would need unsafe code.
+fn command(program: &Path) -> Command {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
     }
 }
 
