@@ -386,6 +386,19 @@ impl Running {
         while next_head(&mut heads).await.height < height {}
     }
 
+    /// A number from `/metrics`, once it is above zero.
+    pub(crate) async fn counted(&self, name: &str) -> u64 {
+        let counted = async {
+            loop {
+                match self.metric(name).await {
+                    0 => tokio::task::yield_now().await,
+                    count => break count,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted).await.expect("a count in time")
+    }
+
     /// A number from `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await.text().await.unwrap();
