@@ -52,6 +52,9 @@ export function restorePage(app) {
         app.act('restore', async () => {
           app.put('status', await app.client.restore({ words: words(), password: typed.first }));
           text = '';
+          // The form goes, and the focus with it.
+          document.getElementById('main')?.focus({ preventScroll: true });
+          window.scrollTo(0, 0);
         });
       },
       field({

@@ -179,7 +179,7 @@ function confirmation(app, channel, one, state, plan) {
     app.say(`Asked ${accountName(bank)} for its consent.`);
   });
   return h('div', { class: 'stack wide', key: 'confirm' },
-    h('h3', null, 'Check before it moves'),
+    h('h3', { tabindex: '-1', ref: (/** @type {HTMLElement} */ title) => title.focus() }, 'Check before it moves'),
     sums(['Amount', sum()]),
     h('ol', { class: 'happens' },
       h('li', null, accountName(bank), ' is asked to agree that ', sum(), ' leaves your channel. Meanwhile you cannot spend it.'),
@@ -190,7 +190,13 @@ function confirmation(app, channel, one, state, plan) {
     problem && errorNote(problem),
     h('div', { class: 'row' },
       button('Ask for withdrawal', { main: true, slim: true, busy: app.doing(name), onclick: ask }),
-      button('Change', { slim: true, disabled: app.doing(name), onclick: () => { state.plan = null; app.clearProblem(name); app.refresh(); } })));
+      button('Change', { slim: true, disabled: app.doing(name), onclick: () => {
+        state.plan = null;
+        app.clearProblem(name);
+        app.refresh();
+        // Drawn in the microtask before.
+        queueMicrotask(() => document.getElementById(name)?.focus());
+      } })));
 }
 
 /** @param {Pick<Plan, 'owner' | 'partner'>} plan */
