@@ -136,10 +136,11 @@ fn a_splice_is_checked_before_anything_is_asked() {
         request: request(1),
         bank: world.bank,
         asset: AssetId::FRD,
-        amount: 500,
-        owner: world.wallet.key(),
+        amount: 5_000,
+        owner: SecretKey::from_seed(&[9; 32]).public(),
         partner: world.bank,
     };
+    let own = world.wallet.key();
     let mut check = |order: SpliceOrder, asking, expected: fn(&Refused) -> bool| {
         let chain = Chain::of(&world.follower);
         let (effects, stands) = splice(&mut world.wallet, &order, asking, &chain, world.now_ms);
@@ -148,6 +149,7 @@ fn a_splice_is_checked_before_anything_is_asked() {
     check(SpliceOrder { amount: 0, ..good }, Asking::May, |refused| *refused == Refused::Nothing);
     check(SpliceOrder { owner: good.bank, ..good }, Asking::May, |refused| *refused == Refused::OwnChannel);
     check(SpliceOrder { asset: AssetId(9), ..good }, Asking::May, |it| *it == Refused::UnknownAsset(AssetId(9)));
+    check(SpliceOrder { owner: own, ..good }, Asking::May, |it| *it == Refused::Wallet(wallet::Refusal::SameChannel));
     check(good, Asking::May, |refused| matches!(refused, Refused::Wallet(wallet::Refusal::Channel(_))));
     check(good, Asking::Done, |refused| *refused == Refused::Declined);
 }
