@@ -92,7 +92,8 @@ impl Person {
         self.browser.click("Pay").await?;
         self.browser.fill("Invoice or address", invoice).await?;
         self.browser.click(button).await?;
-        self.browser.see("Final in").await
+        self.browser.see("Final in").await?;
+        self.browser.click("Home").await
     }
 }
 
