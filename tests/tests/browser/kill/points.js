@@ -4,31 +4,41 @@
  *
  * The page says on the channel `crash-points` at which: `{left}` points from now, never if 0. The answer is
  * how many were passed since the last time. At its end the worker tells its page as the engine's crash does,
- * and does nothing more.
+ * whereupon the page terminates it; nothing is stored, sent or told any more until then. (Were it to wait in
+ * an endless loop instead, the browser would let it run for two more seconds.)
  */
 {
   const CRASH = { code: 'engine.crashed', message: 'ended by a test', retryable: true, data: null };
   let passed = 0;
   let left = 0;
+  let ended = false;
 
   const points = new BroadcastChannel('crash-points');
   points.addEventListener('message', ({ data }) => {
+    if (ended) return;
     left = data.left;
     points.postMessage({ passed });
     passed = 0;
   });
 
+  const tell = self.postMessage.bind(self);
+  self.postMessage = (message) => { if (!ended) tell(message); };
+
+  const stopIfEnded = () => { if (ended) throw new Error('this worker was ended'); };
   const pass = () => {
+    stopIfEnded();
     passed += 1;
     if (left === 0) return;
     left -= 1;
     if (left > 0) return;
-    self.postMessage({ type: 'down', error: CRASH, fatal: false });
-    for (;;);
+    ended = true;
+    tell({ type: 'down', error: CRASH, fatal: false });
+    stopIfEnded();
   };
 
   const { transaction } = IDBDatabase.prototype;
   IDBDatabase.prototype.transaction = function (...of) {
+    stopIfEnded();
     const made = transaction.apply(this, of);
     // Heard before the engine hears it.
     if (made.mode === 'readwrite') made.addEventListener('complete', pass);
@@ -36,7 +46,12 @@
   };
   const { commit } = IDBTransaction.prototype;
   IDBTransaction.prototype.commit = function () {
-    if (this.mode === 'readwrite') pass();
+    try {
+      if (this.mode === 'readwrite') pass();
+    } catch (end) {
+      this.abort();
+      throw end;
+    }
     commit.call(this);
   };
 
