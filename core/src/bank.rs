@@ -126,6 +126,11 @@ pub enum Input<'a> {
         /// Above which insurance is wanted.
         insure_above: Option<Amount>,
     },
+    /// The operator lets a suspended channel propose again.
+    Resume {
+        /// Whose.
+        peer: PublicKey,
+    },
 }
 
 /// What a bank tells its operator.
@@ -314,6 +319,10 @@ impl Bank {
                 self.known(&peer)?;
                 let command = Command::SetCredit { asset, limit, insure_above };
                 self.peers.command(&peer, command, chain, now_ms, &mut out)?;
+            }
+            Input::Resume { peer } => {
+                self.known(&peer)?;
+                self.peers.command(&peer, Command::Resume, chain, now_ms, &mut out)?;
             }
         }
         self.follow_events(chain, now_ms, &mut out);

@@ -119,7 +119,7 @@ use self::shared::Sides;
 use self::state::{ChannelState, Lock, LockId};
 use self::wire::{Hello, Message, Update};
 use crate::codec;
-use crate::types::{Amount, AssetId, Epoch, Hash, Parties, PublicKey, Side, Signature};
+use crate::types::{Amount, AssetId, Epoch, Hash, Height, Parties, PublicKey, Side, Signature};
 
 /// One party's side of a channel: the durable record, and what lives only as long as a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +135,9 @@ struct Session {
     greeted: bool,
     /// A greeting from an epoch that this side's head does not show yet.
     early: Option<Box<Hello>>,
+    /// The partner's head is behind: until the own next block nothing newer than this height is proposed,
+    /// so that it is not asked again and again for what it cannot check.
+    most_facts: Option<Height>,
 }
 
 /// What one input leads to.

@@ -11,6 +11,9 @@ use crate::types::UsableHeight;
 impl Channel {
     /// A new head: court first, then frames that waited for it, then locks that are due.
     pub(super) fn new_head(&mut self, ctx: &Context<'_>, step: &mut Step) {
+        if let Some(session) = &mut self.session {
+            session.most_facts = None;
+        }
         self.follow_court(ctx, step);
         self.retry_waiting(ctx, step);
         self.expire_due(ctx, step);

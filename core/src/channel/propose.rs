@@ -12,7 +12,7 @@ use super::update::reveals;
 use super::wire::{DebugStates, Frame};
 use crate::limits;
 use crate::message::{Message as _, Signed};
-use crate::types::{Side, UsableHeight};
+use crate::types::{Height, Side, UsableHeight};
 
 /// What becomes of a wish when a frame is built.
 enum Prepared {
@@ -53,19 +53,27 @@ impl Channel {
     }
 
     fn propose_wishes(&mut self, ctx: &Context<'_>, step: &mut Step) {
-        let head = ctx.chain.head();
-        let Some(facts) = ctx.chain.facts(head.height) else { return };
         let mut result = self.record.base.clone();
-        let news = result.needs(&facts, ctx.chain.parameters());
+        let agreed = result.shared.as_of_height;
+        let most = self.session.as_ref().and_then(|session| session.most_facts).unwrap_or(Height::MAX);
+        let height = ctx.chain.head().height.min(most).max(agreed);
+        // Older than what the chain keeps, the agreed facts are still the agreed facts.
+        let facts = if height > agreed { ctx.chain.facts(height) } else { None };
+        if height > agreed && facts.is_none() {
+            return;
+        }
+        let news = facts.as_ref().is_some_and(|facts| result.needs(facts, ctx.chain.parameters()));
         // A refused frame that is alive in court is put below a new one even when no wish is left.
         let bury = !self.record.alive.is_empty();
         if self.record.queue.is_empty() && !news && !bury {
             return;
         }
         let mut changes = Vec::new();
-        if head.height > result.shared.as_of_height && (news || self.wishes_need_time(&facts, ctx)) {
-            let reveals = reveals(&result, head.height, ctx);
-            changes = result.advance(ctx.chain.parameters(), head.height, &facts, reveals);
+        if let Some(facts) = facts
+            && (news || self.wishes_need_time(&facts, ctx))
+        {
+            let reveals = reveals(&result, height, ctx);
+            changes = result.advance(ctx.chain.parameters(), height, &facts, reveals);
         }
         let (transitions, wishes) = self.take_wishes(&mut result, ctx, step);
         if transitions.is_empty() && !news && !bury {

@@ -127,6 +127,9 @@ impl Channel {
         let furthest = ctx.chain.head().height.saturating_add(window);
         self.record.reach = head.min(furthest);
         self.record.refusals = self.record.refusals.saturating_add(1);
+        if let (RefusalReason::FactsTooNew { .. }, Some(session)) = (&reason, &mut self.session) {
+            session.most_facts = Some(head);
+        }
         step.dirty = true;
         step.event(Event::FrameRefused { frame, reason });
         if self.record.refusals >= limits::MAX_REFUSALS && self.record.suspended.is_none() {
