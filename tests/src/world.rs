@@ -8,14 +8,20 @@
 //! - [`simulation`]: one seed derives every choice; faults first, then healing, which must bring progress.
 //! - [`byzantine`]: a partner with a real key that sends whatever it likes.
 //! - [`explore`]: all interleavings of a small case.
+//! - [`released`]: what a party let go, by its messages alone.
+//! - [`host`]: a bank or a wallet as its host runs it.
+//! - [`hub`]: users, banks between them, and a real ledger.
 //!
-//! Everything is a value: a world can be copied, and the same seed gives the same trace.
+//! The same seed gives the same trace; a pair is a value and can be copied.
 
 pub mod book;
 pub mod byzantine;
 pub mod chain;
 pub mod explore;
+pub mod host;
+pub mod hub;
 pub mod pair;
 pub mod party;
 pub mod random;
+pub mod released;
 pub mod simulation;

@@ -7,11 +7,13 @@ use super::chain::View;
 use super::pair::{Pair, brisk_parameters, hash, index_of, secret};
 use super::party::{Crash, Output, Party};
 use super::random::Random;
+use fair_core::channel::Channel;
 use fair_core::channel::event::{Command, Input};
 use fair_core::channel::shared::{ChainView, Shared, Sides};
 use fair_core::channel::state::{ChannelState, Lock, LockId, StateOrder};
 use fair_core::channel::transition::{self, FailReason, Transition};
 use fair_core::channel::wire::{Frame, Hello, Message as Peer, RefusalReason, Reply, Update};
+use fair_core::crypto::SecretKey;
 use fair_core::ledger::operation::WithdrawalConsent;
 use fair_core::message::{Message, Signed};
 use fair_core::types::{AssetId, Height, Signature};
@@ -33,7 +35,12 @@ pub struct Forgery {
 
 /// One more than the highest number that a party is known to have signed.
 pub fn next_number(honest: &Party) -> u64 {
-    honest.channel.outcomes().map(|state| state.frame).max().unwrap_or(0) + 1
+    next_number_in(&honest.channel)
+}
+
+/// One more than the highest number that the owner of a channel is known to have signed.
+pub fn next_number_in(honest: &Channel) -> u64 {
+    honest.outcomes().map(|state| state.frame).max().unwrap_or(0) + 1
 }
 
 /// The number that an honest partner would give its next frame; noted as used.
@@ -45,27 +52,32 @@ pub fn use_number(pair: &mut Pair, honest: usize) -> u64 {
 
 /// Signs a frame over the honest party's base in the liar's name.
 pub fn forge(pair: &Pair, liar: usize, forgery: Forgery) -> Frame {
-    let honest = &pair.parties[1 - liar];
-    let proposer = pair.parties[liar].side();
-    let mut result = honest.channel.agreement().clone();
+    let honest = &pair.parties[1 - liar].channel;
+    let view = View { chain: &pair.chain, parties: pair.keys(), height: pair.chain.tip() };
+    forge_over(honest, &pair.parties[liar].key, &view, forgery)
+}
+
+/// Signs a frame over the base of `honest` with its partner's key, by facts as the chain has them.
+pub fn forge_over(honest: &Channel, key: &SecretKey, view: &impl ChainView, forgery: Forgery) -> Frame {
+    let (proposer, parameters) = (honest.partner(), view.parameters());
+    let mut result = honest.agreement().clone();
     let base = forgery.base.unwrap_or(result.state.order());
     let as_of_height = forgery.as_of_height.unwrap_or(result.shared.as_of_height);
-    let view = View { chain: &pair.chain, parties: pair.keys(), height: pair.chain.tip() };
     if as_of_height != result.shared.as_of_height
-        && as_of_height <= pair.chain.tip()
+        && as_of_height <= view.head().height
         && let Some(facts) = view.facts(as_of_height)
     {
-        result.advance(&pair.chain.parameters, as_of_height, &facts, Vec::new());
+        result.advance(parameters, as_of_height, &facts, Vec::new());
     }
     if forgery.restore {
-        result.guard_after_restore(&pair.chain.parameters, proposer);
+        result.guard_after_restore(parameters, proposer);
     }
     for transition in &forgery.transitions {
-        let _skipped = transition::apply(&mut result, &pair.chain.parameters, proposer, transition);
+        let _skipped = transition::apply(&mut result, parameters, proposer, transition);
     }
-    let number = forgery.number.unwrap_or_else(|| next_number(honest));
+    let number = forgery.number.unwrap_or_else(|| next_number_in(honest));
     result.seal(StateOrder { frame: number, proposer });
-    let signature = result.state.sign(&pair.chain.chain_id, &pair.parties[liar].key);
+    let signature = result.state.sign(&honest.chain_id(), key);
     let Forgery { transitions, restore, .. } = forgery;
     Frame { number, proposer, base, as_of_height, restore, transitions, signature, debug: None }
 }
@@ -197,7 +209,7 @@ fn reconnect(pair: &mut Pair, liar: usize, memory: &mut Memory, random: &mut Ran
     if random.chance(1, 3) && !memory.backups.is_empty() {
         pair.parties[liar].disk = memory.backups[random.index(memory.backups.len())].clone();
         pair.parties[liar].restart();
-        pair.parties[liar].released.clear();
+        pair.parties[liar].released.states.clear();
     }
     if random.chance(1, 4) {
         pair.parties[1 - liar].restart();
@@ -318,7 +330,7 @@ fn broken_bytes(pair: &mut Pair, honest: usize, memory: &Memory, random: &mut Ra
 
 /// Executes every consent that it ever got.
 fn withdraw_anything(pair: &mut Pair, liar: usize) {
-    let consents: Vec<Signed<WithdrawalConsent>> = pair.parties[1 - liar].consents.clone();
+    let consents: Vec<Signed<WithdrawalConsent>> = pair.parties[1 - liar].released.consents.clone();
     for proof in consents {
         if pair.chain.withdraw(&proof).is_ok() {
             let index = index_of(proof.body.withdrawer);

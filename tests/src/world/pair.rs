@@ -291,35 +291,43 @@ impl Pair {
         if !self.is_quiet() {
             return Err(format!("not quiet: {:?} {:?}", left.channel.is_idle(), right.channel.is_idle()));
         }
-        if left.channel.agreement() != right.channel.agreement() {
-            return Err("the parties hold different states".into());
-        }
-        if left.channel.signatures() != right.channel.signatures() {
-            return Err("the parties hold different signatures".into());
-        }
-        for party in &self.parties {
-            if !party.book.is_settled() {
-                return Err(format!("{:?} has open business: {:?}", party.side(), party.book));
-            }
-            if !party.book.accusations.is_empty() {
-                return Err(format!("an honest partner is accused: {:?}", party.book.accusations));
-            }
-        }
-        if left.book.paid() != right.book.earned() || right.book.paid() != left.book.earned() {
-            return Err("paid and earned differ".into());
-        }
-        for party in &self.parties {
-            let balance = party.channel.agreement().line(AssetId::FRD).balance(party.side());
-            if !party.book.lost && balance != party.book.entitlement() {
-                let entitled = party.book.entitlement();
-                return Err(format!("{:?} owns {balance} and counts on {entitled}", party.side()));
-            }
-        }
-        Ok(())
+        check_rest(left, right)
     }
 
     /// Every event of an output that is an accusation.
     pub fn accusations(&self) -> Vec<&Event> {
         self.parties.iter().flat_map(|party| &party.book.accusations).collect()
     }
+}
+
+/// Two parties at rest agree, nothing is open, and what one paid the other earned.
+///
+/// # Errors
+/// What differs.
+pub fn check_rest(left: &Party, right: &Party) -> Result<(), String> {
+    if left.channel.agreement() != right.channel.agreement() {
+        return Err("the parties hold different states".into());
+    }
+    if left.channel.signatures() != right.channel.signatures() {
+        return Err("the parties hold different signatures".into());
+    }
+    for party in [left, right] {
+        if !party.book.is_settled() {
+            return Err(format!("{:?} has open business: {:?}", party.side(), party.book));
+        }
+        if !party.book.accusations.is_empty() {
+            return Err(format!("an honest partner is accused: {:?}", party.book.accusations));
+        }
+    }
+    if left.book.paid() != right.book.earned() || right.book.paid() != left.book.earned() {
+        return Err("paid and earned differ".into());
+    }
+    for party in [left, right] {
+        let balance = party.channel.agreement().line(AssetId::FRD).balance(party.side());
+        if !party.book.lost && balance != party.book.entitlement() {
+            let entitled = party.book.entitlement();
+            return Err(format!("{:?} owns {balance} and counts on {entitled}", party.side()));
+        }
+    }
+    Ok(())
 }

@@ -3,14 +3,11 @@
 
 use super::book::Book;
 use super::chain::{Chain, View};
+use super::released::Released;
 use fair_core::channel::Channel;
 use fair_core::channel::event::{Context, Debug, Effect, Event, Input, Refusal};
-use fair_core::channel::state::{ChannelState, StateOrder};
-use fair_core::channel::transition::Transition;
-use fair_core::channel::wire::{Message as Peer, Reply};
+use fair_core::channel::state::ChannelState;
 use fair_core::crypto::SecretKey;
-use fair_core::ledger::operation::WithdrawalConsent;
-use fair_core::message::{Message, Signed};
 use fair_core::types::{Amount, Height, Parties, Side, TimeMs};
 
 /// When a party loses power while it performs the effects of one input.
@@ -35,13 +32,6 @@ pub struct Output {
     pub crashed: bool,
 }
 
-/// A state that a party signed and let go: court may be shown it by the partner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Released {
-    /// The state.
-    pub state: ChannelState,
-}
-
 /// One party.
 #[derive(Clone)]
 pub struct Party {
@@ -55,10 +45,8 @@ pub struct Party {
     pub height: Height,
     /// What its disk holds.
     pub disk: (Vec<u8>, Book),
-    /// States that it signed in this epoch, by its messages alone.
-    pub released: Vec<Released>,
-    /// Consents that it sent.
-    pub consents: Vec<Signed<WithdrawalConsent>>,
+    /// What it let go, by its messages alone.
+    pub released: Released,
 }
 
 impl Party {
@@ -67,8 +55,7 @@ impl Party {
         let side = parties.side_of(&key.public()).expect("a party");
         let channel = Channel::new(chain.chain_id, parties, side);
         let disk = (channel.record_bytes(), Book::default());
-        let (released, consents) = (Vec::new(), Vec::new());
-        Self { key, channel, book: Book::default(), height: 0, disk, released, consents }
+        Self { key, channel, book: Book::default(), height: 0, disk, released: Released::default() }
     }
 
     /// Its side.
@@ -114,7 +101,7 @@ impl Party {
             output.crashed = true;
         }
         for bytes in &output.sent {
-            self.release(bytes);
+            self.released.note(bytes, &self.channel.agreement().state, self.channel.side());
         }
         if output.crashed {
             self.restart();
@@ -128,67 +115,19 @@ impl Party {
         self.book = self.disk.1.clone();
     }
 
-    /// Notes what a message gives away, and checks rules 1 and 2 from outside.
-    fn release(&mut self, bytes: &[u8]) {
-        let Ok(Peer::Update(update)) = Peer::decode(bytes) else { return };
-        let mut states = Vec::new();
-        if let Some(Reply::Ack { frame, signature }) = &update.reply {
-            let base = &self.channel.agreement().state;
-            let partner = self.side().other();
-            if base.order() == (StateOrder { frame: *frame, proposer: partner }) {
-                states.push((base.clone(), *signature));
-            }
-        }
-        if let Some(frame) = &update.frame {
-            let result = frame.debug.as_ref().map(|states| states.result.clone()).expect("a test network");
-            states.push((result, frame.signature));
-            for transition in &frame.transitions {
-                if let Transition::GrantWithdrawal { proof } = transition
-                    && !self.consents.contains(proof)
-                {
-                    self.consents.push((**proof).clone());
-                }
-            }
-        }
-        for (state, signature) in states {
-            if self.released.iter().any(|released| released.state == state) {
-                continue;
-            }
-            assert!(state.is_signed_by(&state.chain_id, &self.key.public(), &signature), "what it says it signs");
-            for released in &self.released {
-                assert!(
-                    released.state.epoch != state.epoch || released.state.order() < state.order(),
-                    "nobody signs below or beside what it signed: {:?} after {:?}",
-                    state.order(),
-                    released.state.order()
-                );
-            }
-            self.released.push(Released { state });
-        }
-    }
-
     /// Every state by which court could decide against this party, by what it let go: it answers with its
     /// own proof, so nothing below that counts.
     pub fn threats(&self) -> Vec<ChannelState> {
-        let base = &self.channel.agreement().state;
-        let mut states: Vec<_> = self
-            .released
-            .iter()
-            .map(|released| &released.state)
-            .filter(|state| state.epoch == base.epoch && state.order() > base.order())
-            .cloned()
-            .collect();
-        states.push(base.clone());
-        states
+        self.released.threats(&self.channel.agreement().state)
     }
 
     /// What the partner could still take out with consents that this party sent.
     pub fn consented(&self, chain: &Chain) -> Amount {
-        if self.consents.is_empty() {
+        if self.released.consents.is_empty() {
             return 0;
         }
         let mut trial = chain.clone();
-        self.consents.iter().filter(|proof| trial.withdraw(proof).is_ok()).map(|proof| proof.body.amount).sum()
+        self.released.consents.iter().filter(|proof| trial.withdraw(proof).is_ok()).map(|proof| proof.body.amount).sum()
     }
 
     /// Rule 11 for this party, by every state that threatens it.
@@ -210,7 +149,6 @@ impl Party {
 
     /// Drops what can no longer decide, so that worlds that differ only in the past are equal.
     pub fn forget_past(&mut self) {
-        let base = self.channel.agreement().state.order();
-        self.released.retain(|released| released.state.order() >= base);
+        self.released.forget_below(self.channel.agreement().state.order());
     }
 }

@@ -116,7 +116,7 @@ fn attack_3_un_refusing() {
     pair.head(LEFT);
     pair.connect();
     pair.settle_down();
-    assert!(pair.parties[LEFT].released.iter().all(|released| released.state.order() != refused));
+    assert!(pair.parties[LEFT].released.states.iter().all(|state| state.order() != refused));
     pair.check_agreement().expect("agreement");
 }
 
@@ -153,15 +153,38 @@ fn attack_5_late_loop() {
     pair.take(RIGHT, id).expect("in time by its own head");
     pair.settle_down();
     assert!(pair.parties[LEFT].channel.refuses());
-    let proposed = pair.parties[RIGHT].released.len();
+    let proposed = pair.parties[RIGHT].released.states.len();
     pair.head(RIGHT);
     pair.settle_down();
     assert_eq!(pair.parties[RIGHT].book.reveals_due, [id], "the secret goes on-chain");
-    assert_eq!(pair.parties[RIGHT].released.len(), proposed + 1, "one frame buries the refused one");
+    assert_eq!(pair.parties[RIGHT].released.states.len(), proposed + 1, "one frame buries the refused one");
     assert_eq!(pair.give_back(RIGHT, id), Err(Refusal::SecretSent), "a lock whose secret was sent is never failed");
     pair.advance(4);
     pair.settle_down();
     assert_eq!(fate(&pair, LEFT, lock), Fate::Failed);
+    pair.check_agreement().expect("agreement");
+}
+
+/// Rule 4 between honest parties: one whose head is far behind refuses new facts; what it can check goes on,
+/// and nothing is suspended.
+#[test]
+fn a_partner_far_behind_is_no_reason_to_suspend() {
+    let mut pair = funded();
+    let lead = u64::from(pair.chain.parameters.max_lead_heights);
+    for round in 0..3 {
+        pair.deposit(RIGHT, 50);
+        pair.chain.mine_many(lead + 1);
+        pair.follow_clock();
+        pair.head(RIGHT);
+        pair.settle_down();
+        let payment = pair.pay(RIGHT, 10).expect("payable");
+        pair.settle_down();
+        assert_eq!(fate(&pair, RIGHT, payment), Fate::Paid, "round {round}");
+        assert!(pair.accusations().is_empty(), "{:?}", pair.accusations());
+    }
+    pair.head(LEFT);
+    pair.head(RIGHT);
+    pair.settle_down();
     pair.check_agreement().expect("agreement");
 }
 
@@ -184,7 +207,7 @@ fn attack_6_twice_restored() {
         // The thief shows the same old state each time.
         pair.parties[LEFT].channel = Channel::from_record(&backups[LEFT]).expect("a record");
         pair.parties[LEFT].disk.0.clone_from(&backups[LEFT]);
-        pair.parties[LEFT].released.clear();
+        pair.parties[LEFT].released.states.clear();
         lose_data(&mut pair, RIGHT, &backups[RIGHT]);
         pair.connect();
         pair.settle_down();
@@ -259,7 +282,7 @@ fn attack_8_forgotten_consent() {
     assert_eq!(pair.parties[LEFT].book.consents.len(), 1);
     pair.parties[LEFT].channel = Channel::from_record(&backups[LEFT]).expect("a record");
     pair.parties[LEFT].disk.0.clone_from(&backups[LEFT]);
-    pair.parties[LEFT].released.clear();
+    pair.parties[LEFT].released.states.clear();
     lose_data(&mut pair, RIGHT, &backups[RIGHT]);
     pair.connect();
     pair.settle_down();
@@ -364,6 +387,22 @@ fn attack_12_late_settle() {
     inject(&mut pair, RIGHT, &message);
     assert_eq!(fate(&pair, RIGHT, lock), Fate::Failed);
     pair.assert_safe(RIGHT);
+}
+
+/// Attack 13; the bounds of a frame: no lock expires later than K.lock_horizon, so no dispute lasts longer.
+#[test]
+fn attack_13_endless_dispute() {
+    let mut pair = funded();
+    let horizon = u64::from(pair.chain.parameters.lock_horizon_blocks);
+    let far = pair.chain.head_at(pair.chain.tip()).usable_height + horizon;
+    for blocks in [far, u64::MAX / 2] {
+        let lock = offered(&pair, LEFT, 100, 3, blocks);
+        attack(&mut pair, RIGHT, doing(vec![lock]));
+        assert!(pair.parties[RIGHT].channel.refuses() && pair.open(RIGHT).is_empty());
+    }
+    let lock = offered(&pair, LEFT, 100, 3, horizon - 1);
+    attack(&mut pair, RIGHT, doing(vec![lock]));
+    assert_eq!(pair.open(RIGHT).len(), 1);
 }
 
 /// Attack 15; rule 3: a lock in a frame that loses, or in a disputed channel, is never reported.

@@ -3,4 +3,6 @@
 
 mod attacks;
 mod explore;
+mod hub;
+mod payee;
 mod simulation;
