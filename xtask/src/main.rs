@@ -13,6 +13,7 @@ mod bench;
 mod bundle;
 mod check;
 mod demo;
+mod mutate;
 mod process;
 mod setup;
 mod steps;
@@ -67,6 +68,12 @@ enum Task {
     },
     /// Sizes of the bundle and times of the protocol, with release code.
     Bench,
+    /// Take protocol rules out of a copy of the code, one by one, and see the test of each fail.
+    Mutate {
+        /// Only rules whose line in tests/rules.txt contains this.
+        #[arg(default_value = "")]
+        only: String,
+    },
     /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
     Setup,
     /// Runs one compiled wasm test file in Chromium; cargo calls this.
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         }),
         Task::Story { json, scale } => story::run(json, scale),
         Task::Bench => with_steps(bench::run),
+        Task::Mutate { only } => with_steps(|steps| mutate::run(steps, &only)),
         Task::Setup => with_steps(|steps| {
             setup::wasm_target(steps)?;
             setup::browser(steps)
