@@ -115,7 +115,7 @@ fn with_switches(text: &str) -> Result<String> {
     let mut edited = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (rule, rest) = part.split_once(')').context("OUT( without its end")?;
-        edited += &format!("(std::env::var({VARIABLE:?}).as_deref() == Ok({rule:?})){rest}");
+        edited += &format!("std::env::var({VARIABLE:?}).is_ok_and(|out| out == {rule:?}){rest}");
     }
     Ok(edited)
 }

@@ -104,8 +104,10 @@ fn attack_2_refused_but_alive_right() {
 #[test]
 fn attack_3_un_refusing() {
     let mut pair = funded();
-    pair.deposit(RIGHT, 50);
     advance_alone(&mut pair, RIGHT, 1);
+    // Only this frame needs the new block: the victim has nothing of its own to say when it comes.
+    let ask = Command::RequestWithdrawal { asset: FRD, amount: 10, lifetime_blocks: 8 };
+    pair.command(RIGHT, ask).expect("insured");
     let refused = pair.parties[RIGHT].threats()[0].order();
     pair.deliver(LEFT);
     assert!(pair.parties[LEFT].channel.awaits_block());
