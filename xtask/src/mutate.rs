@@ -1,8 +1,8 @@
 //! Takes protocol rules out of the code, one by one, and sees the tests of each fail.
 //!
 //! All edits of the list ([`LIST`]) go into a copy of the sources in `target/mutate`, where `OUT(name)` is
-//! true when an environment variable names that rule; so one build serves all rules, and the sources that
-//! a person edits are never touched. The list is plain text: `#` begins a comment, and
+//! true when an environment variable names that rule; so one build serves all rules. The copy has a
+//! target folder of its own: the sources that a person edits are never touched, nor linked with edited ones. The list is plain text: `#` begins a comment, and
 //!
 //! ```text
 //! rule: 13 no lock beyond the horizon                       its name
@@ -130,7 +130,7 @@ fn split(test: &str) -> Result<((&str, &str), &str)> {
 
 fn test_command(copy: &Path, (package, program): (&str, &str)) -> Command {
     let mut command = cargo();
-    command.current_dir(copy).env("CARGO_TARGET_DIR", workspace::target());
+    command.current_dir(copy).env("CARGO_TARGET_DIR", copy.join("target"));
     command.args(["test", "--quiet", "--package", package, "--test", program]);
     command
 }
