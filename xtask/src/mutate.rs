@@ -2,7 +2,8 @@
 //!
 //! All edits of the list ([`LIST`]) go into a copy of the sources in `target/mutate`, where `OUT(name)` is
 //! true when an environment variable names that rule; so one build serves all rules. The copy has a
-//! target folder of its own: the sources that a person edits are never touched, nor linked with edited ones. The list is plain text: `#` begins a comment, and
+//! target folder of its own: the sources that a person edits are never touched, nor linked with edited ones.
+//! The list is plain text: `#` begins a comment, and
 //!
 //! ```text
 //! rule: 13 no lock beyond the horizon                       its name
