@@ -5,6 +5,7 @@ use crate::presets::Preset;
 use fair_core::account::SentState;
 use fair_core::chain::follow::Follower;
 use fair_core::channel::event::Debug;
+use fair_core::crypto::SecretKey;
 use fair_core::entropy::Entropy;
 use fair_core::ledger::receipt::BatchOutcome;
 use fair_core::wallet::Credit;

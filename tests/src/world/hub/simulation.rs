@@ -309,11 +309,12 @@ fn wish_of_user(hub: &mut Hub, user: usize, random: &mut Random) -> wallet::Inpu
     }
 }
 
-fn order_of_bank(hub: &Hub, bank: usize, random: &mut Random) -> bank::Input<'static> {
+fn order_of_bank(hub: &mut Hub, bank: usize, random: &mut Random) -> bank::Input<'static> {
     let links: Vec<_> = hub.plan.links.iter().filter(|(end, _)| *end == bank).map(|(_, other)| *other).collect();
     let peer = hub.hosts[links[random.index(links.len())]].public();
+    let request = hub.fresh();
     match random.below(6) {
-        0 | 1 => bank::Input::Pay { peer, asset: FRD, amount: 1 + random.below(200), note: Vec::new() },
+        0 | 1 => bank::Input::Pay { request, peer, asset: FRD, amount: 1 + random.below(200), note: Vec::new() },
         2 => bank::Input::SetCredit { peer, asset: FRD, limit: random.below(500), insure_above: None },
         _ => bank::Input::Rebalance,
     }
