@@ -32,15 +32,24 @@ impl CryptoResolver for Primitives {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        matches!(choice, DHChoice::Curve25519).then(|| Box::new(X25519::default()) as _)
+        match choice {
+            DHChoice::Curve25519 => Some(Box::new(X25519::default())),
+            DHChoice::Curve448 => None,
+        }
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
-        matches!(choice, HashChoice::SHA256).then(|| Box::new(Sha(Sha256::new())) as _)
+        match choice {
+            HashChoice::SHA256 => Some(Box::new(Sha(Sha256::new()))),
+            HashChoice::SHA512 | HashChoice::Blake2s | HashChoice::Blake2b => None,
+        }
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
-        matches!(choice, CipherChoice::ChaChaPoly).then(|| Box::new(ChaChaPoly::default()) as _)
+        match choice {
+            CipherChoice::ChaChaPoly => Some(Box::new(ChaChaPoly::default())),
+            CipherChoice::AESGCM => None,
+        }
     }
 }
 

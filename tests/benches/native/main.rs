@@ -14,6 +14,7 @@ fn main() {
     let signatures = measure::signatures(&mut table);
     chain::blocks(&mut table, &signatures);
     chain::certificates(&mut table, &signatures);
+    payments::frames(&mut table, &signatures);
     payments::mediated(&mut table, &signatures);
     table.print();
 }
