@@ -15,7 +15,7 @@ use crate::workspace;
 /// The product: the same selection of packages and features in every native call of cargo, because
 /// with another one it would compile shared dependencies again. For the same reason this program
 /// itself is apart: `cargo xtask` has compiled it alone. `crash-points` let tests end the programs.
-const PRODUCT: [&str; 5] = [
+pub(crate) const PRODUCT: [&str; 5] = [
     "--workspace",
     "--exclude",
     "xtask",
@@ -38,7 +38,7 @@ pub(crate) fn full(steps: &mut Steps) -> Result<()> {
     let toolchain = setup::wasm_target(steps)?;
     setup::browser(steps)?;
     without_browser(steps, &toolchain)?;
-    steps.run("client tests in Chromium", || client_tests(&toolchain))?;
+    steps.run("client tests in Chromium", || client_tests(&toolchain, Profile::Fast, &[]))?;
     bundle::bundle(steps, &toolchain, Profile::Small)?;
     steps.run("end to end in Chromium", || {
         let browser = ["--test", "browser", "--", "--test-threads=1"];
@@ -76,8 +76,8 @@ fn wasm_lints(toolchain: &WasmToolchain) -> Result<()> {
     process::run(toolchain.cargo("check").args(package))
 }
 
-/// The client's own tests, each file of them in a fresh Chromium.
-fn client_tests(toolchain: &WasmToolchain) -> Result<()> {
+/// The client's own tests, each file of them in a fresh Chromium. `chosen`: arguments for cargo and the tests.
+pub(crate) fn client_tests(toolchain: &WasmToolchain, profile: Profile, chosen: &[&str]) -> Result<()> {
     let browser = setup::chromium().context("Chromium is not installed")?;
     let driver = process::find_program(CHROMEDRIVER).context("chromedriver is not installed")?;
     let capabilities = workspace::target().join("webdriver.json");
@@ -86,9 +86,10 @@ fn client_tests(toolchain: &WasmToolchain) -> Result<()> {
     let runner = std::env::current_exe()?;
     let mut cargo = toolchain.cargo("test");
     cargo
-        .args(["--package", "fair-web", "--profile", Profile::Fast.name()])
+        .args(["--package", "fair-web", "--profile", profile.name()])
         .arg("--config")
         .arg(format!("target.wasm32-unknown-unknown.runner=[{runner:?},\"wasm-test-runner\"]"))
+        .args(chosen)
         .env("CHROMEDRIVER", driver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
         .env("WASM_BINDGEN_USE_BROWSER", "1")

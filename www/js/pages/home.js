@@ -40,9 +40,9 @@ export function homePage(app) {
   };
 }
 
-/** @param {Balance[]} balances the first asset always, others once there is something of them */
+/** @param {Balance[]} balances the first asset always, others once there is something of them, or may be */
 function shownBalances(balances) {
-  return balances.filter(({ asset, onchain, parts, banks }) => asset.id === 1 || onchain > 0n || ownBalance(parts) !== 0n || banks.length > 0);
+  return balances.filter(({ asset, onchain, parts }) => asset.id === 1 || onchain > 0n || ownBalance(parts) !== 0n || parts.canReceive > 0n);
 }
 
 /**

@@ -133,24 +133,31 @@ fn what_was_never_included_is_not_sent_with_the_next_order() {
 #[test]
 fn a_splice_is_checked_before_anything_is_asked() {
     let mut world = World::new();
+    // Anybody else who is registered.
+    let (state, own) = (world.follower.state(), world.wallet.key());
+    let other = (0..4).filter_map(|id| state.account_key(id)).find(|key| ![own, world.bank].contains(key)).unwrap();
+    let stranger = SecretKey::from_seed(&[9; 32]).public();
     let good = SpliceOrder {
         request: request(1),
         bank: world.bank,
         asset: AssetId::FRD,
         amount: 5_000,
-        owner: SecretKey::from_seed(&[9; 32]).public(),
-        partner: world.bank,
+        owner: world.wallet.key(),
+        partner: other,
     };
-    let own = world.wallet.key();
+    let bank = world.bank;
     let mut check = |order: SpliceOrder, asking, expected: fn(&Refused) -> bool| {
         let chain = Chain::of(&world.follower);
         let (effects, stands) = splice(&mut world.wallet, &order, asking, &chain, world.now_ms);
         assert!(effects.is_empty() && expected(stands.as_ref().unwrap_err()), "{order:?}: {stands:?}");
     };
     check(SpliceOrder { amount: 0, ..good }, Asking::May, |refused| *refused == Refused::Nothing);
-    check(SpliceOrder { owner: good.bank, ..good }, Asking::May, |refused| *refused == Refused::OwnChannel);
+    check(SpliceOrder { owner: other, ..good }, Asking::May, |refused| *refused == Refused::OwnChannel);
     check(SpliceOrder { asset: AssetId(9), ..good }, Asking::May, |it| *it == Refused::UnknownAsset(AssetId(9)));
-    check(SpliceOrder { owner: own, ..good }, Asking::May, |it| *it == Refused::Wallet(wallet::Refusal::SameChannel));
+    let same = SpliceOrder { partner: bank, ..good };
+    check(same, Asking::May, |refused| *refused == Refused::Wallet(wallet::Refusal::SameChannel));
+    let strange = SpliceOrder { owner: stranger, partner: bank, ..good };
+    check(strange, Asking::May, |refused| matches!(refused, Refused::Wallet(wallet::Refusal::Target(_))));
     check(good, Asking::May, |refused| matches!(refused, Refused::Wallet(wallet::Refusal::Channel(_))));
     check(good, Asking::Done, |refused| *refused == Refused::Declined);
 }
