@@ -98,6 +98,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         identity: line::Identity { chain_id, key },
         genesis: Arc::new(genesis),
         settings: Arc::new(settings),
+        token: home.make_operator_token()?,
         gifts: Arc::default(),
         changed,
     };

@@ -7,6 +7,9 @@
 //!                         points since the request before
 //! ```
 
+#[cfg(all(feature = "crash-points", not(debug_assertions)))]
+compile_error!("`crash-points` is for tests of development builds; no released program may have it");
+
 #[cfg(feature = "crash-points")]
 pub(crate) use armed::{pass, routes};
 
@@ -64,7 +67,7 @@ mod armed {
         headers: HeaderMap,
         Json(Arm { left }): Json<Arm>,
     ) -> Result<Json<Armed>, Refusal> {
-        local::operator(from, &headers)?;
+        local::only(from, &headers)?;
         LEFT.store(left, Ordering::SeqCst);
         Ok(Json(Armed { passed: PASSED.swap(0, Ordering::SeqCst) }))
     }

@@ -16,6 +16,7 @@
 //! ```
 
 use crate::error::NodeError;
+use crate::local::Token;
 use fair_core::chain::genesis::Genesis;
 use fair_core::crypto::SecretKey;
 use fair_core::types::PublicKey;
@@ -32,6 +33,7 @@ const MEMBER: &str = "member.json";
 const GENESIS: &str = "genesis.bin";
 const SIGNING_KEY: &str = "keys/signing.key";
 const ACCOUNT_KEY: &str = "keys/account.key";
+const OPERATOR_TOKEN: &str = "keys/operator.token";
 
 /// What a home is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -184,6 +186,30 @@ impl Home {
     /// Key of the account; a bank's process needs it, a validator's never reads it.
     pub(crate) fn account_key(&self) -> Result<SecretKey, NodeError> {
         self.key(ACCOUNT_KEY)
+    }
+
+    /// What the operator's orders to the process of this home carry: whoever can read this file may give them.
+    /// A process makes it at its first start.
+    pub(crate) fn operator_token(&self) -> Result<Token, NodeError> {
+        let path = self.file(OPERATOR_TOKEN);
+        if !path.exists() {
+            return Err(NodeError::NoHome { path: self.path.clone(), missing: OPERATOR_TOKEN });
+        }
+        check_private(&path, 0o600)?;
+        let text = fs::read_to_string(&path).map_err(|error| NodeError::File { path, error })?;
+        Ok(Token::new(text.trim()))
+    }
+
+    /// As [`Self::operator_token`], made if it is not there.
+    pub(crate) fn make_operator_token(&self) -> Result<Token, NodeError> {
+        let path = self.file(OPERATOR_TOKEN);
+        if !path.exists() {
+            let mut bytes = Zeroizing::new([0; 32]);
+            getrandom::fill(bytes.as_mut_slice())
+                .map_err(|error| NodeError::System { what: "randomness", reason: error.to_string() })?;
+            write_new(&path, hex::encode(bytes.as_slice()).as_bytes(), 0o600)?;
+        }
+        self.operator_token()
     }
 
     fn key(&self, name: &'static str) -> Result<SecretKey, NodeError> {

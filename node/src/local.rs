@@ -7,9 +7,12 @@ use axum::serve::{ListenerExt as _, TapIo};
 use fair_core::account::RequestId;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
 use tokio::net::{TcpListener, TcpStream};
+use zeroize::Zeroizing;
 
-/// Sent by this program when it asks a daemon to do something. No page of another origin can send it.
+/// Carries the operator's [`Token`]. No page of another origin can send it.
 pub(crate) const OPERATOR_HEADER: &str = "x-fair-operator";
 
 /// Accepts connections whose small frames do not wait for each other.
@@ -61,6 +64,14 @@ impl Refusal {
         Self { status, code: code.to_owned(), message: message.into(), retryable, data, wait_s: None }
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says when to come again.
     pub(crate) fn after(mut self, wait_s: u64) -> Self {
         *self.data = serde_json::json!({ "retryAfter": wait_s });
@@ -102,13 +113,30 @@ pub(crate) fn only(from: SocketAddr, headers: &HeaderMap) -> Result<(), Refusal>
     }
 }
 
-/// Lets through who may make the process do something.
-pub(crate) fn operator(from: SocketAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Lets through who may make the process do something: from this machine, and with what only its operator can
+/// read. A proxy on this machine that names nobody looks like this machine.
+pub(crate) fn operator(from: SocketAddr, headers: &HeaderMap, token: &Token) -> Result<(), Refusal> {
     only(from, headers)?;
-    if headers.contains_key(OPERATOR_HEADER) {
+    let shown = headers.get(OPERATOR_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
+    if bool::from(shown.ct_eq(token.0.as_bytes())) {
         Ok(())
     } else {
-        Err(Refusal::new(StatusCode::FORBIDDEN, "operator_only", "The operator's header is missing."))
+        let says = "The operator's token is missing or another; it is in the home's keys/operator.token.";
+        Err(Refusal::new(StatusCode::FORBIDDEN, "operator_only", says))
+    }
+}
+
+/// What an order shows to be the operator's.
+#[derive(Clone)]
+pub(crate) struct Token(Arc<Zeroizing<String>>);
+
+impl Token {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Arc::new(Zeroizing::new(text.to_owned())))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
     }
 }
 
@@ -123,6 +151,23 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(value));
         }
         assert_eq!(only(from.parse().unwrap(), &headers).is_ok(), allowed, "{from} {host} {more:?}");
+    }
+
+    #[test]
+    fn orders_need_the_token() {
+        let token = Token::new("5ec7e7");
+        let ask = |shown: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:7104"));
+            headers.extend(
+                shown.map(|shown| (header::HeaderName::from_static(OPERATOR_HEADER), HeaderValue::from_static(shown))),
+            );
+            operator("127.0.0.1:5000".parse().unwrap(), &headers, &token).is_ok()
+        };
+        assert!(ask(Some("5ec7e7")));
+        for wrong in [None, Some(""), Some("1"), Some("5ec7e8"), Some("5ec7e77")] {
+            assert!(!ask(wrong), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks the process of a home to do something and prints its answer.
 pub(crate) fn post(path: &Path, what: &str, body: &Value) -> Result<(), NodeError> {
-    let (_, config) = Home::open(path)?;
+    let (home, config) = Home::open(path)?;
+    let token = home.operator_token()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -20,7 +21,7 @@ pub(crate) fn post(path: &Path, what: &str, body: &Value) -> Result<(), NodeErro
     let failed = |reason: String| NodeError::NoAnswer { url: url.clone(), reason };
     let answer: Value = runtime.block_on(async {
         let client = crate::bank::http_client()?;
-        let request = client.post(format!("{url}{what}")).header(OPERATOR_HEADER, "1").timeout(ANSWER_TIMEOUT);
+        let request = client.post(format!("{url}{what}")).header(OPERATOR_HEADER, token.text()).timeout(ANSWER_TIMEOUT);
         let response = request.json(body).send().await.map_err(|error| failed(error.to_string()))?;
         let succeeded = response.status().is_success();
         let answer: Value = response.json().await.map_err(|error| failed(error.to_string()))?;

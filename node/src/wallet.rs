@@ -114,6 +114,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         bank,
         genesis: Arc::new(genesis),
         relay,
+        token: home.make_operator_token()?,
         changed,
         asked: Arc::default(),
     };

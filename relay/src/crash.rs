@@ -7,6 +7,9 @@
 //!                         point from now, never if 0; `passed` are the points since the request before
 //! ```
 
+#[cfg(all(feature = "crash-points", not(debug_assertions)))]
+compile_error!("`crash-points` is for tests of development builds; no released program may have it");
+
 #[cfg(feature = "crash-points")]
 pub(crate) use armed::{pass, routes};
 

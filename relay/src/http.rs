@@ -1,4 +1,17 @@
-//! What the relay serves: docs/protocol.md has the paths of `/v1`.
+//! What the relay serves.
+//!
+//! ```text
+//! GET  /v1/info                    network, head, limits, terms
+//! GET  /v1/genesis                 the genesis document
+//! GET  /v1/headers, /v1/blocks     ranges by `from` and `count`; /v1/blocks/{height} one
+//! GET  /v1/proof/{key}             a value of the state with its proof
+//! GET  /v1/heads                   WebSocket: new heads
+//! GET  /v1/peers/{key}             WebSocket: a pipe to the bank with this key
+//! POST /v1/batches                 to the next validator
+//! POST /v1/faucet                  to the bank of a test network
+//! GET  /healthz, /readyz, /metrics for its operator
+//! GET  /…                          the pages
+//! ```
 //!
 //! Connections are accepted here rather than by axum, to bound their number and the time that a request's
 //! head may take.

@@ -334,6 +334,15 @@ impl Network {
         Ok(url.trim_end_matches('/'))
     }
 
+    /// What orders to a process must show to be its operator's.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn operator_token(&self, name: &str) -> Result<String> {
+        let file = self.folder.join(name).join("keys/operator.token");
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    }
+
     /// The names of all processes.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.processes.keys().map(String::as_str)

@@ -252,11 +252,14 @@ impl Cast<'_> {
     async fn pay(&self) -> Result<()> {
         let client = &self.story.client;
         let amount = self.story.cents(1_000) / PAYMENTS;
+        let network = &self.story.network;
+        let [payee, payer] = [&self.newcomer, &self.two].map(|actor| network.operator_token(&actor.name));
+        let (payee, payer) = (payee?, payer?);
         for number in 0..PAYMENTS {
             let wanted = json!({ "amount": amount, "description": format!("payment {number}") });
-            let invoice = client.order(&format!("{}/v1/invoices", self.newcomer.url), &wanted).await?;
+            let invoice = client.order(&format!("{}/v1/invoices", self.newcomer.url), &payee, &wanted).await?;
             let order = json!({ "request": format!("{number:032x}"), "to": invoice["invoice"], "max_fee": 0 });
-            let paid = client.order(&format!("{}/v1/pay", self.two.url), &order).await?;
+            let paid = client.order(&format!("{}/v1/pay", self.two.url), &payer, &order).await?;
             ensure!(paid["state"] == "paid" && paid["fee"] == 0, "payment {number}: {paid}");
         }
         Ok(())

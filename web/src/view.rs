@@ -275,7 +275,6 @@ shapes! {
         route: Vec<AccountRef>,
         attempts: Vec<Attempt>,
         lock_expiry: Option<LockExpiry>,
-        assurance: Option<Assurance>,
         height: Option<Num>,
     }
     Attempt { route: Vec<AccountRef>, state: &'static str, error: Option<Error>, started_at: Num }

@@ -444,7 +444,7 @@ export interface Quote {
 export interface Payment {
   id: string;
   direction: 'in' | 'out';
-  kind: 'invoice' | 'address' | 'direct' | 'fee' | 'deposit' | 'withdrawal';
+  kind: 'invoice' | 'address' | 'direct' | 'fee';
   asset: AssetId;
   amount: Amount;
   fee: Amount;
@@ -468,7 +468,6 @@ export interface PaymentDetails extends Payment {
   route: AccountRef[];
   attempts: { route: AccountRef[]; state: 'locking' | 'settling' | 'paid' | 'failed'; error: FairErrorShape | null; startedAt: TimeMs }[];
   lockExpiry: { usable: number; time: TimeMs } | null;
-  assurance: { insured: Amount; uninsured: Amount } | null;
   height: Height | null;
 }
 

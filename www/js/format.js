@@ -167,6 +167,14 @@ export function accountName(account) {
 }
 
 /**
+ * The same in a sentence, where a bare number would say nothing.
+ * @param {import('./api').AccountRef} account
+ */
+export function namedAccount(account) {
+  return account.handle === null && account.id !== null ? `account ${account.id}` : accountName(account);
+}
+
+/**
  * What finds the account again in a link.
  * @param {import('./api').AccountRef} account
  */

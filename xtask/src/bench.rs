@@ -8,6 +8,9 @@ use crate::process;
 use crate::setup;
 use crate::steps::Steps;
 
+/// Nothing that only tests have.
+const PRODUCT: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "fair-tests/browser"];
+
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     let toolchain = setup::wasm_target(steps)?;
     setup::browser(steps)?;
@@ -20,10 +23,10 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         check::client_tests(&toolchain, Profile::Small, &["--test", "speed", "--", "--nocapture"])
     })?;
     steps.run("compile programs and tests for payments", || {
-        process::run(process::cargo().args(["build", "--release", "--bins"]).args(check::PRODUCT))
+        process::run(process::cargo().args(["build", "--release", "--bins"]).args(PRODUCT))
     })?;
     steps.run("payments between two browsers", || {
         let payments = ["--test", "browser", "--", "--test-threads=1", "--nocapture", "payments"];
-        process::run(process::cargo().args(["test", "--release"]).args(check::PRODUCT).args(payments))
+        process::run(process::cargo().args(["test", "--release"]).args(PRODUCT).args(payments))
     })
 }

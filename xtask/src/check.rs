@@ -15,7 +15,7 @@ use crate::workspace;
 /// The product: the same selection of packages and features in every native call of cargo, because
 /// with another one it would compile shared dependencies again. For the same reason this program
 /// itself is apart: `cargo xtask` has compiled it alone. `crash-points` let tests end the programs.
-pub(crate) const PRODUCT: [&str; 5] = [
+const PRODUCT: [&str; 5] = [
     "--workspace",
     "--exclude",
     "xtask",

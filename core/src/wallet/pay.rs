@@ -220,6 +220,9 @@ impl Wallet {
         }
         self.check_order(&order.to, order.asset, order.amount, chain, now_ms)?;
         if let Some(bank) = self.partner(&order.to) {
+            // What waits for a bank cannot be taken back, so it does not wait.
+            self.find_route(bank, &[], order.asset, order.amount, order.max_fee, &[], chain)
+                .map_err(CannotPay::from)?;
             let Order { request, asset, amount, description, .. } = order;
             return self.pay_direct(
                 Direct { request, bank, asset, amount, note: Vec::new(), description },

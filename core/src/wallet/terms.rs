@@ -3,7 +3,7 @@
 
 use super::payment::{Direction, Kind, Payment, PaymentState};
 use super::{Event, Out, Refusal, Wallet};
-use crate::account::{BadRecord, read};
+use crate::account::{BadRecord, SentState, read};
 use crate::channel;
 use crate::channel::Channel;
 use crate::channel::event::{Command, CommandFailure};
@@ -225,6 +225,9 @@ impl Wallet {
         chain: &Chain<'_>,
         out: &mut Out,
     ) {
+        if self.has_consent(&proof.body) {
+            return;
+        }
         let (asset, amount) = (proof.body.asset, proof.body.amount);
         let target = self.targets.get(&(bank, asset)).copied().unwrap_or(Target::OnChain);
         let mut operations = vec![Operation::Withdraw(Withdraw { proof })];
@@ -234,6 +237,17 @@ impl Wallet {
             out.notify(Event::Draft);
         }
         out.notify(Event::Channel(bank));
+    }
+
+    /// A bank may repeat a consent; it is good for one withdrawal, which waits or was sent already.
+    fn has_consent(&self, consent: &WithdrawalConsent) -> bool {
+        let same = |operation: &Operation| match operation {
+            Operation::Withdraw(withdraw) => withdraw.proof.body == *consent,
+            Operation::Deposit(_) => false,
+        };
+        let sent = self.on_chain.sent().filter(|sent| sent.state != SentState::Expired);
+        self.on_chain.draft().any(|action| same(&action.operation))
+            || sent.flat_map(|sent| &sent.batch.body.entries).any(|entry| same(&entry.operation))
     }
 
     fn forget_target(&mut self, bank: PublicKey, asset: AssetId, out: &mut Out) {

@@ -4,7 +4,7 @@
 //! GET  /v1/peer       WebSocket: a Noise session (`fair_core::session`); the bank responds
 //! POST /v1/faucet     JSON {account, asset?} → {account, asset, amount}; test networks only
 //! GET  /v1/status     JSON, to this machine alone
-//! POST /v1/rebalance  to this machine alone, with the header `x-fair-operator`
+//! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
 //! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
 //! GET  /              the operator's page, to this machine alone
 //! ```
@@ -18,7 +18,7 @@ use super::{Hosted, page, view};
 use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
-use crate::local::{self, Named, Refusal};
+use crate::local::{self, Named, Refusal, Token};
 use crate::page::{POLICY, STYLE};
 use crate::progress::{Patience, Progress};
 use axum::Router;
@@ -50,6 +50,8 @@ pub(super) struct Served {
     pub(super) identity: line::Identity,
     pub(super) genesis: Arc<Genesis>,
     pub(super) settings: Arc<Settings>,
+    /// What orders must show.
+    pub(super) token: Token,
     /// When the newest requests to the faucet came.
     pub(super) gifts: Arc<Mutex<VecDeque<Instant>>>,
     /// Counts changes that are durable.
@@ -181,7 +183,7 @@ async fn rebalance(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    local::operator(from, &headers)?;
+    local::operator(from, &headers, &served.token)?;
     let started = served.host.ask(|hosted, chain, now_ms| match hosted.bank.handle(Input::Rebalance, chain, now_ms) {
         Ok(effects) => (effects, Ok(())),
         Err(refusal) => (Vec::new(), Err(refusal.to_string())),
@@ -210,7 +212,7 @@ async fn pay(
     headers: HeaderMap,
     asked: Result<Json<Pay>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    local::operator(from, &headers)?;
+    local::operator(from, &headers, &served.token)?;
     let Json(asked) = asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
     let Pay { request: Named(request), peer, amount, asset, note } = asked;
     let input = Input::Pay { request, peer, asset, amount, note: note.into_bytes() };

@@ -17,7 +17,7 @@ use crate::channels::ChannelView;
 use crate::crash;
 use crate::host::Handle;
 use crate::limits;
-use crate::local::{self, Refusal};
+use crate::local::{self, Refusal, Token};
 use crate::page::{POLICY, STYLE, decimal, escaped, parse_decimal, start};
 use crate::progress::{Patience, Progress};
 use axum::extract::rejection::{FormRejection, JsonRejection};
@@ -44,6 +44,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+/// The way back from a page.
+const BACK: &str = "<p><a href=/>Back to the shop</a></p>";
 /// How long its invoices can be paid.
 const INVOICE_LIFETIME_MS: u64 = 3_600_000;
 /// Most that it pays for an invoice that it is handed: 100.00.
@@ -59,6 +61,8 @@ pub(super) struct Served {
     pub(super) bank: PublicKey,
     pub(super) genesis: Arc<Genesis>,
     pub(super) relay: String,
+    /// What orders must show.
+    pub(super) token: Token,
     /// Counts changes that are durable.
     pub(super) changed: watch::Receiver<u64>,
     /// When it was asked to pay.
@@ -77,7 +81,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/pay-me", post(pay_me))
         .route("/v1/pay-me/{id}", get(look_at_handed))
         .route("/v1/status", get(status))
-        .merge(operator::routes())
+        .merge(operator::routes(&served))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
@@ -366,7 +370,8 @@ async fn page(State(served): State<Served>) -> Result<Response, Refusal> {
          <h2>Ask for a payment</h2><form method=post action=/pay-me>\
          <label>Your invoice (at most {most} FRD)<textarea name=invoice required></textarea></label>\
          <button>Pay me</button></form>\
-         <h2>Address</h2><p class=wide><code>{address}</code></p>",
+         <h2>Address</h2>\
+         <label>For payments without an invoice<textarea readonly rows=3>{address}</textarea></label>",
         most = decimal(MOST_PAID, 2),
         address = escaped(address),
     );
@@ -380,32 +385,38 @@ struct BuyForm {
     description: String,
 }
 
-async fn buy(State(served): State<Served>, form: Result<Form<BuyForm>, FormRejection>) -> Result<Response, Refusal> {
+async fn buy(State(served): State<Served>, form: Result<Form<BuyForm>, FormRejection>) -> Response {
+    answer(make_bill(&served, form).await)
+}
+
+async fn make_bill(served: &Served, form: Result<Form<BuyForm>, FormRejection>) -> Result<String, Refusal> {
     let Form(form) = form.map_err(|error| bad("input.form", error.body_text()))?;
     let amount = parse_decimal(&form.amount, 2)
         .ok_or_else(|| bad("input.amount", format!("{:?} is no amount such as 5.00.", form.amount)))?;
     let wanted = Wanted { amount, asset: AssetId::FRD, description: form.description };
-    let made = make_invoice(&served, wanted).await?;
+    let made = make_invoice(served, wanted).await?;
     let mut html = start("Your invoice", 0);
     let _ = write!(
         html,
         "<p>{amount} FRD. Copy it into your wallet, or <a href='{relay}/pay/#{invoice}'>pay with the wallet</a>.</p>\
-         <label>Invoice<textarea readonly rows=8>{invoice}</textarea></label>\
-         <p><a href=/>Back to the shop</a></p>",
+         <label>Invoice<textarea readonly rows=8>{invoice}</textarea></label>{BACK}",
         amount = decimal(amount, 2),
         relay = escaped(&served.relay),
         invoice = made.invoice,
     );
-    Ok(dressed(html))
+    Ok(html)
 }
 
-async fn pay_me_form(
-    State(served): State<Served>,
-    form: Result<Form<Handed>, FormRejection>,
-) -> Result<Response, Refusal> {
+async fn pay_me_form(State(served): State<Served>, form: Result<Form<Handed>, FormRejection>) -> Response {
+    answer(pay_somebody(&served, form).await)
+}
+
+async fn pay_somebody(served: &Served, form: Result<Form<Handed>, FormRejection>) -> Result<String, Refusal> {
     let Form(handed) = form.map_err(|error| bad("input.form", error.body_text()))?;
-    let paying = pay(&served, &handed.invoice).await?;
-    let amount = decimal(paying.amount, 2);
+    let paying = pay(served, &handed.invoice).await?;
+    let asset = served.genesis.assets.iter().find(|asset| asset.id == paying.asset);
+    let (decimals, ticker) = asset.map_or((0, ""), |asset| (asset.decimals, asset.ticker.as_str()));
+    let amount = format!("{} {ticker}", decimal(paying.amount, decimals));
     let said = match (paying.state, paying.failure) {
         ("paid", _) => format!("Paid: {amount} is yours."),
         ("failed", Some(why)) => format!("It did not work: {why}."),
@@ -413,6 +424,18 @@ async fn pay_me_form(
         _ => format!("{amount} is on its way."),
     };
     let mut html = start("Pay me", 0);
-    let _ = write!(html, "<p>{}</p><p><a href=/>Back to the shop</a></p>", escaped(&said));
-    Ok(dressed(html))
+    let _ = write!(html, "<p>{}</p>{BACK}", escaped(&said));
+    Ok(html)
+}
+
+/// A page for a person, also of what went wrong.
+fn answer(page: Result<String, Refusal>) -> Response {
+    match page {
+        Ok(html) => dressed(html),
+        Err(refusal) => {
+            let mut html = start("It did not work", 0);
+            let _ = write!(html, "<p>{}</p>{BACK}", escaped(refusal.message()));
+            (refusal.status(), dressed(html)).into_response()
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What the wallet's operator orders, from the wallet's own machine and with the header `x-fair-operator`.
+//! What the wallet's operator orders, from the wallet's own machine and with its token in the header `x-fair-operator`.
 //! Amounts are in the asset's smallest unit.
 //!
 //! ```text
@@ -19,7 +19,7 @@
 
 use super::http::{Paying, Served, bad, frd, wait_for_payment};
 use super::orders::{self, Asking, DepositOrder, Refused, SpliceOrder, Stands, Step};
-use crate::local::{self, Named, Refusal};
+use crate::local::{self, Named, Refusal, Token};
 use crate::progress::{Patience, Progress};
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -42,7 +42,7 @@ use std::net::SocketAddr;
 /// Of an amount that is paid, banks may take this part unless the operator says otherwise: one in a hundred.
 const USUAL_MAX_FEE: Amount = 100;
 
-pub(super) fn routes() -> Router<Served> {
+pub(super) fn routes(served: &Served) -> Router<Served> {
     Router::new()
         .route("/v1/deposit", post(deposit))
         .route("/v1/splice", post(splice))
@@ -50,12 +50,17 @@ pub(super) fn routes() -> Router<Served> {
         .route("/v1/pay-direct", post(pay_direct))
         .route("/v1/credit", post(credit))
         .route("/v1/insurance", post(insurance))
-        .layer(middleware::from_fn(admit))
+        .layer(middleware::from_fn_with_state(served.token.clone(), admit))
 }
 
 /// Nobody but the operator gets further.
-async fn admit(ConnectInfo(from): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
-    match local::operator(from, request.headers()) {
+async fn admit(
+    State(token): State<Token>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match local::operator(from, request.headers(), &token) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -153,7 +158,15 @@ fn batch(sent: &SentBatch) -> Progress<Json<Value>> {
                 Receipt::Skipped { reason } => Some(reason.to_string()),
                 Receipt::Applied { .. } => None,
             });
-            let state = if skipped.is_some() { "skipped" } else { "applied" };
+            // A crash may have lost the outcome; the block has it.
+            let is_known = receipts.len() == sent.batch.body.entries.len();
+            let state = if skipped.is_some() {
+                "skipped"
+            } else if is_known {
+                "applied"
+            } else {
+                "included"
+            };
             Progress::Ended(answer(state, Some(*height), skipped))
         }
     }

@@ -19,7 +19,7 @@ use crate::wait;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the relay may lag behind.
 const RELAY_DEADLINE: Duration = Duration::from_secs(60);
-/// What makes a request one of the operator.
+/// Carries the token that makes an order the operator's.
 const OPERATOR_HEADER: &str = "x-fair-operator";
 
 /// An HTTP client of one network.
@@ -78,17 +78,17 @@ impl Client {
     }
 
     /// An operator's order, in so many words; `Err` if it is refused.
-    pub(super) async fn order(&self, url: &str, body: &Value) -> Result<Value> {
-        match self.try_order(url, body, Some("1")).await? {
+    pub(super) async fn order(&self, url: &str, token: &str, body: &Value) -> Result<Value> {
+        match self.try_order(url, body, Some(token)).await? {
             (200, answer) => Ok(answer),
             (status, answer) => bail!("{url}: {status} {answer}"),
         }
     }
 
     /// Status and answer of an order, with or without the operator's header.
-    pub(super) async fn try_order(&self, url: &str, body: &Value, header: Option<&str>) -> Result<(u16, Value)> {
+    pub(super) async fn try_order(&self, url: &str, body: &Value, token: Option<&str>) -> Result<(u16, Value)> {
         let request = self.http.post(url).json(body);
-        let request = header.into_iter().fold(request, |request, value| request.header(OPERATOR_HEADER, value));
+        let request = token.into_iter().fold(request, |request, value| request.header(OPERATOR_HEADER, value));
         let response = request.send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }

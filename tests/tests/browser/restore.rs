@@ -1,16 +1,11 @@
 //! A lost wallet comes back from its words: balance, limits and payments, by the bank's newest state.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::Browser;
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "correct horse battery staple";
-
-/// Blocks come every few seconds; something that needs one or two of them takes longer than a click.
-const BLOCKS: Duration = Duration::from_secs(60);
+use crate::person::{self, BLOCKS, PASSWORD, Pictures};
 
 /// Makes a wallet and returns its words. They are confirmed another day.
 pub(super) async fn create(browser: &Browser) -> Result<String> {
@@ -33,20 +28,9 @@ pub(super) async fn create(browser: &Browser) -> Result<String> {
 
 /// 250 FRD in a channel with the bank, of which 240 are left after a payment.
 pub(super) async fn fill(browser: &Browser, counterpart: &str) -> Result<()> {
-    browser.click("Get test FRD").await?;
-    browser.see_within("Add a bank", BLOCKS).await?;
-    browser.click("Add bank").await?;
-    browser.see("Credit limit in FRD").await?;
-    browser.click("Add bank").await?;
-    browser.see_within("connected", BLOCKS).await?;
-    browser.click("Deposit").await?;
-    browser.see("Available on-chain").await?;
-    browser.fill("Amount", "250").await?;
-    browser.click("Add deposit").await?;
-    browser.see("Sign and send").await?;
-    browser.click("Sign and send").await?;
-    browser.see_within("applied", BLOCKS).await?;
-    browser.click("Home").await?;
+    person::get_money(browser).await?;
+    person::add_bank(browser, Pictures::None).await?;
+    person::deposit(browser, "250", Pictures::None).await?;
     browser.see_within("Insured 250.00", BLOCKS).await?;
     pay(browser, counterpart, 1_000).await?;
     browser.click("Home").await?;

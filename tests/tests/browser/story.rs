@@ -152,7 +152,7 @@ async fn example(
 
     // Good bank: rebalance.
     newcomer.browser.click("Insure now").await?;
-    newcomer.browser.see_within("all insured", BLOCKS).await?;
+    newcomer.browser.see_within("all insured", 2 * BLOCKS).await?;
     let left = two.side == Side::Left;
     two.reads_numbers([4_000, if left { 5_000 } else { -1_000 }, lost * 1_000, if left { 4_000 } else { 0 }]).await?;
     let after = if newcomer.side == Side::Left { [995, -5, 1_000, 995] } else { [995, 1_000, -1_000, 0] };

@@ -1,17 +1,13 @@
 //! Money out of a channel: straight into somebody else's, in one batch, after a look at what will happen.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::Browser;
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use fair_tests::wait;
 use serde_json::Value;
 
+use crate::person::BLOCKS;
 use crate::restore::{create, fill};
-
-/// Blocks come every few seconds; something that needs one or two of them takes longer than a click.
-const BLOCKS: Duration = Duration::from_secs(60);
 
 async fn status(counterpart: &str) -> Result<Value> {
     Ok(reqwest::get(format!("{counterpart}/v1/status")).await?.error_for_status()?.json().await?)

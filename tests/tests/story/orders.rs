@@ -33,12 +33,12 @@ impl World {
 
     /// Status and answer of an order of a process's operator.
     async fn order(&self, name: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
-        self.send(name, path, body, Some("x-fair-operator")).await
+        self.send(name, path, body, Some(&self.network.operator_token(name)?)).await
     }
 
-    async fn send(&self, name: &str, path: &str, body: &Value, header: Option<&str>) -> Result<(u16, Value)> {
+    async fn send(&self, name: &str, path: &str, body: &Value, token: Option<&str>) -> Result<(u16, Value)> {
         let request = self.http.post(format!("{}{path}", self.network.url_of(name)?)).json(body);
-        let request = header.into_iter().fold(request, |request, header| request.header(header, "1"));
+        let request = token.into_iter().fold(request, |request, token| request.header("x-fair-operator", token));
         let response = request.send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }
@@ -105,12 +105,13 @@ async fn only_operators_order(world: &World) -> Result<()> {
         (WALLET, "/v1/insurance"),
         (BANK, "/v1/pay"),
     ] {
-        for header in [None, Some("x-operator")] {
-            let (status, answer) = world.send(name, path, &body, header).await?;
+        for token in [None, Some("1"), Some("")] {
+            let (status, answer) = world.send(name, path, &body, token).await?;
             ensure!(status == 403 && answer["code"] == "operator_only", "{path}: {status} {answer}");
         }
         let forwarded = world.http.post(format!("{}{path}", world.network.url_of(name)?)).json(&body);
-        let forwarded = forwarded.header("x-fair-operator", "1").header("x-forwarded-for", "127.0.0.1");
+        let forwarded = forwarded.header("x-fair-operator", world.network.operator_token(name)?);
+        let forwarded = forwarded.header("x-forwarded-for", "127.0.0.1");
         ensure!(forwarded.send().await?.status().as_u16() == 403, "{path} by way of a proxy");
     }
     Ok(())
@@ -183,7 +184,13 @@ async fn terms(world: &World) -> Result<()> {
 }
 
 async fn splices(world: &World) -> Result<()> {
-    let order = |request, amount: u64| json!({ "request": named(request), "amount": amount, "owner": world.key });
+    let genesis = world.network.genesis()?;
+    let bank = genesis.banks.first().context("a bank")?.key;
+    let mut accounts = genesis.validators.validators.iter().map(|validator| validator.account);
+    let partner = accounts.find(|account| *account != bank).context("somebody else")?;
+    let order = |request, amount: u64| json!({ "request": named(request), "amount": amount, "owner": world.key, "partner": partner });
+    let back = json!({ "request": named(6), "amount": 5_000, "owner": world.key });
+    world.refused(WALLET, "/v1/splice", &back, "order.refused").await?;
     world.refused(WALLET, "/v1/splice", &order(6, 499_601), "order.refused").await?;
     world.refused(WALLET, "/v1/splice", &order(6, 0), "input.amount").await?;
     let itself = json!({ "request": named(6), "amount": 5, "owner": world.key, "partner": world.key });
@@ -199,6 +206,5 @@ async fn splices(world: &World) -> Result<()> {
     world.refused(WALLET, "/v1/splice", &order(7, 100_001), "order.request_used").await?;
     let fee = answer["fee"].as_u64().context("a fee")?;
     ensure!(world.frd("on_chain").await? == on_chain - fee, "the money only passed through, once");
-    // Out of the channel and back into it.
-    world.reaches("insured", 499_600).await
+    world.reaches("insured", 399_600).await
 }

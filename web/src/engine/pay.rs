@@ -216,7 +216,6 @@ impl Core {
                     usable: attempt.expiry.into(),
                     time: latest(chain, attempt.expiry).into(),
                 }),
-                assurance: None,
                 height: payment.ended_height.map(Into::into),
             })
         })

@@ -2,8 +2,8 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, bones, button, copyable, empty, errorNote, facts, heading, linkButton, tag, who } from '../parts/basic.js';
-import { accountName, amountPlain, csvCell, dayName, exactTime } from '../format.js';
+import { accountOf, ago, amount, answered, bones, button, copyable, empty, errorNote, facts, heading, linkButton, tag, who } from '../parts/basic.js';
+import { accountName, amountPlain, csvCell, dayName, exactTime, namedAccount } from '../format.js';
 import { meaning } from '../explain.js';
 import { saveText } from '../parts/save.js';
 import { statusLine } from './pay.js';
@@ -33,7 +33,7 @@ export function activityPage(app) {
         heading('Activity', payments.length > 0 && button('Save as CSV', { icon: 'save', slim: true, busy: app.doing('csv'), onclick: () => app.act('csv', () => saveCsv(app)) })),
         app.problem('csv') && errorNote(/** @type {any} */ (app.problem('csv'))),
         answered(pages[0], () => (payments.length === 0
-          ? h('section', { class: 'card' }, empty('activity', 'Nothing here yet', 'Payments, deposits and withdrawals appear here the moment they begin.', linkButton('Pay', to('pay'), { main: true }), linkButton('Receive', to('receive'))))
+          ? h('section', { class: 'card' }, empty('activity', 'Nothing here yet', 'Payments appear here the moment they begin. What you sign for the chain is under On-chain.', linkButton('Pay', to('pay'), { main: true }), linkButton('Receive', to('receive'))))
           : h('section', { class: 'card flush', key: 'list' }, byDay(app, payments))), () => h('div', { class: 'card' }, bones(8))),
         next !== null && h('div', { class: 'row' }, button('Older', { onclick: () => { older.push(next); app.refresh(); } })),
       ];
@@ -57,10 +57,8 @@ function byDay(app, payments) {
 
 /** What a payment is called where there is no description. @param {Payment} payment */
 function title(payment) {
-  const name = payment.counterparty ? accountName(payment.counterparty) : null;
+  const name = payment.counterparty ? namedAccount(payment.counterparty) : null;
   switch (payment.kind) {
-    case 'deposit': return name ? `Deposit in the channel with ${name}` : 'Deposit';
-    case 'withdrawal': return name ? `Withdrawal from the channel with ${name}` : 'Withdrawal';
     case 'fee': return name ? `Insurance price to ${name}` : 'Insurance price';
     default: {
       if (payment.description) return payment.description;
@@ -88,7 +86,7 @@ export function activityRows(app, payments) {
   return payments.map((payment) => {
     const incoming = payment.direction === 'in';
     const tone = payment.state === 'failed' ? 'bad' : payment.state !== 'paid' ? 'move' : incoming ? 'good' : null;
-    const picture = payment.state === 'failed' ? 'cross' : payment.kind === 'deposit' || payment.kind === 'withdrawal' ? 'chain' : incoming ? 'receive' : 'pay';
+    const picture = payment.state === 'failed' ? 'cross' : incoming ? 'receive' : 'pay';
     const signed = payment.state === 'failed' ? payment.amount : incoming ? payment.amount : -payment.amount;
     return h('li', { key: payment.id }, h('a', { class: 'item', href: to('payment', payment.id) },
       h('span', { class: 'round', 'data-tone': tone }, icon(picture, { size: 18 })),
@@ -121,16 +119,15 @@ function paymentView(app, payment) {
   return [
     heading(title(payment)),
     h('section', { class: 'card', key: 'sum' },
-      h('p', null, amount(app, payment.asset, incoming ? payment.amount : -payment.amount, { big: true, plus: incoming })),
+      h('p', null, amount(app, payment.asset, incoming || payment.state === 'failed' ? payment.amount : -payment.amount, { big: true, plus: incoming && payment.state === 'paid' })),
       statusLine(app, payment),
       payment.error && errorNote(payment.error),
       facts(
-        payment.counterparty && [incoming ? 'From' : 'To', who(payment.counterparty)],
+        payment.counterparty && [incoming ? 'From' : 'To', accountOf(payment.counterparty)],
         payment.description !== null && ['For', payment.description],
         !incoming && ['Fee', payment.fee === 0n ? 'none' : amount(app, payment.asset, payment.fee)],
         ['Started', exactTime(payment.createdAt, app.locale)],
         payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
-        payment.assurance && ['Assurance', ['insured ', amount(app, payment.asset, payment.assurance.insured), ', uninsured ', amount(app, payment.asset, payment.assurance.uninsured)]],
         payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${payment.height}`)],
         payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
         payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),

@@ -29,7 +29,7 @@ export function channelsPage(app) {
     view: () => [
       heading('Banks', linkButton('Add bank', to('banks', 'add'), { icon: 'plus', slim: true })),
       answered(app.use('channels'), (channels) => (channels.length === 0
-        ? h('section', { class: 'card' }, empty('bank', 'No bank yet', 'A bank forwards your payments and holds collateral for you. You decide how much it may owe you.', linkButton('Add bank', to('banks', 'add'), { main: true })))
+        ? h('section', { class: 'card' }, empty('bank', 'No bank yet', 'A bank forwards your payments. Collateral on the chain insures your balance; you decide how much the bank may owe you beyond it.', linkButton('Add bank', to('banks', 'add'), { main: true })))
         : channels.map((channel) => h('section', { class: 'card', key: channel.bank.account.key },
           h('div', { class: 'payee' }, keyPicture(channel.bank.account.key, 40), h('div', { class: 'row apart' },
             h('h2', null, h('a', { href: to('banks', channel.bank.account.key) }, accountName(channel.bank.account))), connectionTag(channel.connection))),
@@ -93,8 +93,8 @@ export function addBankPage(app, [chosenKey]) {
         h('fieldset', { class: 'stack' }, h('legend', null, 'Bank'), free.map((bank) => h('label', { class: 'choice', key: bank.account.key },
           h('input', { type: 'radio', name: 'bank', value: bank.account.key, checked: chosen === bank.account.key, onchange: () => { chosen = bank.account.key; app.refresh(); } }),
           keyPicture(bank.account.key, 32),
-          h('span', null, h('strong', null, accountName(bank.account)), h('span', { class: 'small muted' }, ` fee ${feeText(app, bank)} · insures for `, amount(app, 1, bank.insurancePrice), ` · ${plural(bank.channels, 'channel')}`))))),
-        assets.filter(({ id }) => id === 1).map((asset) => limitFields(app, asset, limitsOf(asset), 'Money that comes in is first promised by the bank, up to this limit. Collateral then insures it.')),
+          h('span', null, h('strong', null, accountName(bank.account)), h('span', { class: 'small muted' }, ` fee ${feeText(app, bank)} · insurance costs `, amount(app, 1, bank.insurancePrice), ` · ${plural(bank.channels, 'channel')}`))))),
+        assets.filter(({ id }) => id === 1).map((asset) => limitFields(app, asset, limitsOf(asset), 'Money that comes in is at first only promised by the bank, up to this limit. Insurance puts collateral behind it.')),
         assets.length > 1 && h('details', null, h('summary', null, 'Limits in other assets'),
           h('div', { class: 'stack' }, assets.filter(({ id }) => id !== 1).map((asset) => limitFields(app, asset, limitsOf(asset), `Leave it empty if you do not use ${asset.ticker}.`)))),
         problem && errorNote(problem),
@@ -157,9 +157,9 @@ function channelHead(app, channel) {
   return [
     h('div', { class: 'payee', key: 'title' }, keyPicture(bank.account.key, 48), h('div', { class: 'stack tight' },
       h('div', { class: 'row' }, h('h1', null, accountName(bank.account)), connectionTag(channel.connection)),
-      h('p', { class: 'small muted' }, `fee ${feeText(app, bank)} · insures for `, amount(app, 1, bank.insurancePrice)))),
+      h('p', { class: 'small muted' }, `fee ${feeText(app, bank)} · insurance costs `, amount(app, 1, bank.insurancePrice)))),
     channel.problem && h('div', { key: 'problem' }, errorNote(channel.problem)),
-    channel.connection === 'offline' && h('div', { key: 'offline' }, note('warn', h('p', null, 'The bank is not connected. Your balances are safe: they are signed. Payments through it wait.'))),
+    channel.connection === 'offline' && h('div', { key: 'offline' }, note('warn', h('p', null, 'The bank cannot be reached. What it signed is stored here; payments and withdrawals through it wait.'))),
   ];
 }
 
@@ -174,7 +174,7 @@ function assetCard(app, channel, one, forms) {
   const name = accountName(channel.bank.account);
   return h('section', { class: 'card', key: `asset-${one.asset}`, 'aria-label': `${asset.ticker} with ${name}` },
     h('div', { class: 'row apart' }, amount(app, asset, one.balance, { big: true }), h('div', { class: 'row' },
-      linkButton('Deposit', to('onchain'), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
+      linkButton('Deposit', to('onchain', channel.bank.account.key, one.asset), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
     balanceBar(app, asset, one.parts),
     balanceLegend(app, asset, one.parts, name),
     insuranceView(app, channel, one),
@@ -191,6 +191,7 @@ function insuranceView(app, channel, one) {
   const name = `insure-${one.asset}`;
   const bank = channel.bank.account.key;
   const problem = app.problem(name);
+  if (!one.insuranceRequested && one.balance <= 0n) return null;
   return h('div', { class: 'operation', key: 'insurance' },
     h('div', { class: 'row apart' }, h('h3', null, 'Insurance'),
       one.insuranceRequested ? tag('move', icon('clock', { size: 14 }), 'asked for')

@@ -65,7 +65,7 @@ export function banksPage(app) {
 export function feeText(app, bank) {
   const percent = bank.feePpm === 0 ? '' : `${new Intl.NumberFormat(app.locale, { maximumFractionDigits: 4 }).format(bank.feePpm / 10_000)} %`;
   const flat = bank.feeFlat === 0n ? '' : amountLine(bank.feeFlat, app.asset(1), app.locale);
-  return [flat, percent].filter(Boolean).join(' + ') || 'free';
+  return [flat, percent].filter(Boolean).join(' + ') || 'none';
 }
 
 /** @param {App} app */

@@ -89,7 +89,7 @@ export function connectionTag(connection) {
 function nextSteps(app, balances) {
   const frd = balances.find(({ asset }) => asset.id === 1);
   const channels = app.use('channels').value;
-  const paid = app.use('activity', { before: null, limit: 5 }).value?.payments.some(({ kind, direction }) => kind !== 'deposit' && direction === 'out');
+  const paid = app.use('activity', { before: null, limit: 5 }).value?.payments.some(({ direction }) => direction === 'out');
   if (!frd || !channels) return null;
   const hasMoney = frd.onchain > 0n || ownBalance(frd.parts) > 0n;
   const hasBank = channels.length > 0;
@@ -99,7 +99,7 @@ function nextSteps(app, balances) {
   const steps = [
     { done: hasMoney, title: 'Get money', says: faucet ? 'The faucet of this test network gives you some.' : 'Somebody sends it to your account on the chain.', action: faucet ? faucetButton(app) : linkButton('Show my account', to('onchain'), { slim: true }) },
     { done: hasBank, title: 'Add a bank', says: 'A bank forwards your payments. You choose how much you let it owe you.', action: linkButton('Add bank', to('banks', 'add'), { slim: true }) },
-    { done: hasChannelMoney, title: 'Deposit', says: 'Collateral in a channel pays in an instant and stays insured.', action: linkButton('Deposit', to('onchain'), { slim: true }) },
+    { done: hasChannelMoney, title: 'Deposit', says: 'Money deposited with a bank pays in an instant and is insured.', action: linkButton('Deposit', to('onchain'), { slim: true }) },
     { done: Boolean(paid), title: 'Pay somebody', says: app.shop === null ? 'Paste an invoice or an address.' : 'The corner shop of this test network sells, and pays you when you ask.', action: h('div', { class: 'row' }, shopLink(app), linkButton('Pay', to('pay'), { slim: true })) },
   ];
   const current = steps.findIndex(({ done }) => !done);

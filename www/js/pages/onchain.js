@@ -15,12 +15,13 @@ import { to } from '../router.js';
 
 /**
  * @param {App} app
+ * @param {string[]} path the bank to deposit with and the asset's number, if chosen already
  * @returns {import('../app.js').Page}
  */
-export function onchainPage(app) {
-  const typed = typedAmount();
+export function onchainPage(app, [bank = '', asset = '1']) {
+  const typed = typedAmount(Number(asset) || 1);
   /** `bank:<key>`: own side of that channel. `other`: what is typed below. */
-  let target = '';
+  let target = bank && `bank:${bank}`;
   let recipient = '';
   let partner = '';
   let tried = false;
@@ -68,6 +69,7 @@ export function onchainPage(app) {
       wrong: tooMuch ? 'This is more than your on-chain balance.' : tried && 'amount' in read && read.amount === 0n ? 'Enter an amount.' : null,
     }),
     !other && app.use('channels').value && !added.has(chosen.slice(5)) && note(undefined, h('p', null, 'You do not use this bank yet. Add it too, to pay and receive through it.'), h('a', { href: to('banks', 'add', chosen.slice(5)) }, 'Add bank')),
+    other && note('warn', h('p', null, 'The money will belong to that account. You cannot take it back.')),
     problem && errorNote(problem),
     h('div', { class: 'row' }, button(other ? 'Add to batch' : 'Add deposit', { submit: true, main: true, icon: 'plus', busy: app.doing('draft-add') })));
   };

@@ -8,7 +8,7 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { ago, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
-import { accountName, amountInput, amountLine, exactTime, keyWords } from '../format.js';
+import { amountInput, amountLine, exactTime, keyWords, namedAccount } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
 import { canScan, scanner } from '../parts/scanner.js';
@@ -196,7 +196,7 @@ class PaySheet {
       onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#typed.touched = true; this.#pay(); },
     },
     h('div', { class: 'payee' }, keyPicture(payee.key, 48), h('div', { class: 'stack tight' },
-      h('p', null, h('strong', null, invoice?.origin ?? (payee.handle || payee.id !== null ? accountName(payee) : 'Unregistered account')), invoice?.origin && h('span', { class: 'muted small' }, ' as they claim')),
+      h('p', null, h('strong', null, invoice?.origin ?? (payee.handle || payee.id !== null ? namedAccount(payee) : 'Unregistered account')), invoice?.origin && h('span', { class: 'muted small' }, ' as they claim')),
       h('p', { class: 'small muted' }, keyWords(payee.key)))),
     invoice?.description && h('p', null, invoice.description),
     open
@@ -209,7 +209,7 @@ class PaySheet {
       ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(this.#note, (text) => { this.#note = text; app.refresh(); }),
     })),
     this.#quoteView(),
-    invoice && h('p', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '.'),
+    invoice && h('p', { class: 'small muted' }, 'The invoice expires ', ago(app, invoice.expires), '.'),
     problem && this.#failedToPay(problem),
     h('div', { class: 'row' }, this.#payButton()));
   }
@@ -239,7 +239,7 @@ class PaySheet {
       ['Total', amount(app, quote.asset, quote.amount + quote.fee)],
       ['Route', quote.route.length === 0 ? 'straight to the payee' : ['you', ...quote.route.flatMap((hop) => [' → ', who(hop)]), ' → payee']],
       ['Paid from', [insured > 0n && ['insured ', amount(app, quote.asset, insured)], insured > 0n && uninsured > 0n && ', ', uninsured > 0n && ['uninsured ', amount(app, quote.asset, uninsured)]]],
-      ['Decided at the latest', exactTime(quote.latestEnd, app.locale)]),
+      ['Paid or returned by', exactTime(quote.latestEnd, app.locale)]),
     !quote.provable && note(undefined, h('p', { class: 'small' }, 'A payment to an address leaves no proof. Ask for an invoice if you need one.')));
   }
 
@@ -306,7 +306,7 @@ export function statusLine(app, payment) {
   switch (payment.state) {
     case 'locking': return view('move', 'clock', 'Locking', ['On its way', payment.latestEnd === null ? '.' : [', decided by ', exactTime(payment.latestEnd, app.locale), ' at the latest.']]);
     case 'settling': return view('move', 'clock', 'Settling', 'The secret is known; both sides are signing.');
-    case 'paid': return view('good', 'check', payment.direction === 'in' ? 'Received' : 'Paid', payment.direction === 'in' ? 'It is yours.' : `Final${within}.`);
+    case 'paid': return view('good', 'check', payment.direction === 'in' ? 'Received' : 'Paid', payment.direction === 'in' ? 'It is in your balance; Home says how much of that is insured.' : `Final${within}.`);
     default: return view('bad', 'cross', 'Failed', 'Nothing was paid; the money is back.');
   }
 }

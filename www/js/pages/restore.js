@@ -17,7 +17,7 @@ const STATES = {
   asked: { tone: 'move', word: 'asked', says: 'It has not answered yet. The wallet keeps trying.' },
   adopted: { tone: 'move', word: 'waiting for a block', says: 'It showed the newest state that you both signed. With the next block your wallet signs that it goes on from there.' },
   restored: { tone: 'good', word: 'back', says: 'You and the bank have signed; payments work.' },
-  nothing: { tone: undefined, word: 'nothing of yours', says: 'It holds nothing for this wallet.' },
+  nothing: { tone: undefined, word: 'nothing of yours', says: 'It says that it holds nothing for this wallet. If you know better, add it under Banks and it is asked again.' },
 };
 
 /**
@@ -110,7 +110,7 @@ function summary(restoration) {
   const count = (/** @type {RestoreState[]} */ ...states) => banks.filter(({ state }) => states.includes(state)).length;
   const open = count('asked', 'adopted');
   if (open > 0) return `${count('restored', 'nothing')} of ${plural(banks.length, 'bank')} done. You can leave this page; it goes on by itself while the wallet is open.`;
-  return count('restored') > 0 ? 'Your balances and limits are as you and your banks signed them last.' : 'No bank knows this wallet. What you have on the chain is yours as before.';
+  return count('restored') > 0 ? 'Your balances and limits are as you and your banks signed them last.' : 'No bank says that it knows this wallet. What you have on the chain is yours as before.';
 }
 
 /**

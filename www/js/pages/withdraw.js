@@ -4,7 +4,7 @@
  */
 
 import { h } from '../dom.js';
-import { amount, button, errorNote, field, form, note, sums, tag, typing, who } from '../parts/basic.js';
+import { accountOf, amount, button, errorNote, field, form, note, sums, tag, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { accountName, amountLine, exactTime } from '../format.js';
 import { asFairError, FairError, shape } from '../errors.js';
@@ -185,13 +185,15 @@ function confirmation(app, channel, one, state, plan) {
       h('li', null, accountName(bank), ' is asked to agree that ', sum(), ' leaves your channel. Meanwhile you cannot spend it.'),
       h('li', null, onchain ? 'The withdrawal waits in the bar below for your signature.'
         : ['The withdrawal, and the deposit into ', placeInWords(plan), ', wait in the bar below as one group: both happen or neither.']),
-      h('li', null, 'You sign and send. With the next block the money is there. The fee is shown before you sign.')),
+      h('li', null, 'You sign and send. Once a block has applied it, the money is there. The fee is shown before you sign.')),
     plan.owner !== null && note('warn', h('p', null, 'The money will belong to ', accountOf(plan.owner), '. You cannot take it back.'), newcomer(app, plan.owner)),
     problem && errorNote(problem),
     h('div', { class: 'row' },
       button('Ask for withdrawal', { main: true, slim: true, busy: app.doing(name), onclick: ask }),
       button('Change', { slim: true, disabled: app.doing(name), onclick: () => {
         state.plan = null;
+        // What was asked under the old name stays asked; another order is another one.
+        state.key = crypto.randomUUID();
         app.clearProblem(name);
         app.refresh();
         // Drawn in the microtask before.
@@ -204,11 +206,6 @@ function placeInWords({ owner, partner }) {
   const whose = owner === null ? 'your' : 'the';
   if (partner === null) return [whose, ' on-chain balance', owner !== null && [' of ', accountOf(owner)]];
   return [whose, ' channel ', owner !== null && ['of ', accountOf(owner), ' '], 'with ', who(partner)];
-}
-
-/** @param {AccountRef} owner */
-function accountOf(owner) {
-  return [owner.handle === null && 'account ', who(owner)];
 }
 
 /**

@@ -38,6 +38,11 @@ export function who(account) {
     account.you ? `${accountName(account)} (you)` : accountName(account));
 }
 
+/** An account in a sentence: a bare number says what it is. @param {AccountRef} account */
+export function accountOf(account) {
+  return [account.handle === null && 'account ', who(account)];
+}
+
 /** A name without a link, for text inside other links. @param {AccountRef} account */
 export function name(account) {
   return account.you ? 'you' : accountName(account);

@@ -27,7 +27,7 @@ export function inWords(app, parts) {
 function chip(app, flow, signer) {
   const own = flow.account.key === signer.key;
   const pocket = flow.partner === null ? [who(flow.account)]
-    : own ? [flow.direction === 'in' && !flow.partner.handle && '@', who(flow.partner)]
+    : own ? [flow.account.you ? 'your channel with ' : 'its channel with ', who(flow.partner)]
       : [who(flow.account), flow.partner.handle ? '' : '@', who(flow.partner)];
   const sign = flow.direction === 'in' ? '+' : '−';
   return h('span', { class: `chip ${flow.direction}` },
