@@ -32,6 +32,8 @@ enum Command {
     Status(Status),
     /// Let the bank of a home that runs rebalance now
     Rebalance(OfHome),
+    /// Let the bank or wallet of a home that runs propose again on a suspended channel
+    Resume(Resume),
     /// Let the bank of a home that runs give play money to an account; test networks only
     Faucet(Faucet),
     /// Let the wallet of a home that runs deposit on-chain money into its channel with its bank
@@ -103,6 +105,15 @@ struct OfHome {
 }
 
 #[derive(Debug, Args)]
+struct Resume {
+    #[command(flatten)]
+    of: OfHome,
+    /// A bank's partner; a wallet has only its bank
+    #[arg(long)]
+    peer: Option<PublicKey>,
+}
+
+#[derive(Debug, Args)]
 struct Run {
     #[command(flatten)]
     of: OfHome,
@@ -158,6 +169,9 @@ impl Arguments {
             }
             Command::Run(Run { of, relay }) => run(&of.home, relay),
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
+            Command::Resume(Resume { of, peer }) => {
+                operator::post(&of.home, "/v1/resume", &serde_json::json!({ "peer": peer }))
+            }
             Command::Faucet(Faucet { of, account, asset }) => {
                 operator::post(&of.home, "/v1/faucet", &serde_json::json!({ "account": account, "asset": asset }))
             }

@@ -536,6 +536,8 @@ export interface Fair {
   channels(p?: null, o?: CallOptions): Promise<Channel[]>;
   addBank(p: { bank: string; credit: { asset: AssetId; limit: Amount; insureAbove: Amount | null }[] }, o?: CallOptions): Promise<Channel>;
   setCredit(p: { bank: string; asset: AssetId; limit: Amount; insureAbove: Amount | null }, o?: CallOptions): Promise<Channel>;
+  /** Proposes again on a suspended channel. */
+  resume(p: { bank: string }, o?: CallOptions): Promise<Channel>;
   requestInsurance(p: { bank: string; asset: AssetId }, o?: CallOptions): Promise<Channel>;
   /** The consent arrives as an action in the draft. */
   requestWithdrawal(p: { bank: string; asset: AssetId; amount: Amount }, o?: CallOptions): Promise<Channel>;

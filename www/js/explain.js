@@ -88,7 +88,7 @@ const MEANINGS = {
   'faucet.none': { title: 'This network has no faucet', next: null },
   'faucet.unreachable': { title: 'The faucet does not answer', next: 'Try again in a moment.' },
   'channel.offline': { title: 'The bank is not connected', next: 'The wallet connects again by itself.' },
-  'channel.suspended': { title: 'This channel is suspended', next: 'See its page under Banks.' },
+  'channel.suspended': { title: 'This channel is suspended', next: 'The bank refused several changes in a row, perhaps because its view of the chain is behind. Try again on its page under Banks.' },
   'payment.malformed': { title: 'This is neither an invoice nor an address', next: 'Copy the whole text and paste it again.' },
   'payment.wrong_network': { title: 'This belongs to another network', next: 'Ask for an invoice of this network.' },
   'payment.expired': { title: 'Its time is up', next: 'Nothing was paid. Ask for a new invoice.' },

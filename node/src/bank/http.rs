@@ -6,6 +6,7 @@
 //! GET  /v1/status     JSON, to this machine alone
 //! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
 //! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
+//! POST /v1/resume     JSON {peer}, likewise: proposes again on a suspended channel
 //! GET  /              the operator's page, to this machine alone
 //! ```
 //!
@@ -67,6 +68,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/faucet", post(ask_faucet))
         .route("/v1/status", get(status))
         .route("/v1/rebalance", post(rebalance))
+        .route("/v1/resume", post(resume))
         .route("/v1/pay", post(pay))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
@@ -190,6 +192,32 @@ async fn rebalance(
     });
     match started.await? {
         Ok(()) => Ok(Json(json!({ "started": true }))),
+        Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resume {
+    peer: PublicKey,
+}
+
+async fn resume(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    asked: Result<Json<Resume>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    local::operator(from, &headers, &served.token)?;
+    let Json(Resume { peer }) =
+        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
+    let resumed =
+        served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(Input::Resume { peer }, chain, now_ms) {
+            Ok(effects) => (effects, Ok(())),
+            Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+        });
+    match resumed.await? {
+        Ok(()) => Ok(Json(json!({ "resumed": true }))),
         Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
     }
 }

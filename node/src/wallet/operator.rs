@@ -24,6 +24,7 @@ use crate::progress::{Patience, Progress};
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -50,6 +51,7 @@ pub(super) fn routes(served: &Served) -> Router<Served> {
         .route("/v1/pay-direct", post(pay_direct))
         .route("/v1/credit", post(credit))
         .route("/v1/insurance", post(insurance))
+        .route("/v1/resume", post(resume))
         .layer(middleware::from_fn_with_state(served.token.clone(), admit))
 }
 
@@ -265,6 +267,21 @@ async fn credit(State(served): State<Served>, body: Body<Limit>) -> Result<Json<
 struct Insure {
     #[serde(default = "frd")]
     asset: AssetId,
+}
+
+/// Proposes again on a suspended channel.
+async fn resume(State(served): State<Served>) -> Result<Json<Value>, Refusal> {
+    let bank = served.bank;
+    let resumed = served.host.ask(move |hosted, chain, now_ms| {
+        match hosted.wallet.handle(Input::Resume { bank }, chain, now_ms) {
+            Ok(effects) => (effects, Ok(())),
+            Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+        }
+    });
+    match resumed.await? {
+        Ok(()) => Ok(Json(json!({ "resumed": true }))),
+        Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "order.refused", reason)),
+    }
 }
 
 async fn insurance(State(served): State<Served>, body: Body<Insure>) -> Result<Json<Value>, Refusal> {

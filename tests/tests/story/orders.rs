@@ -103,6 +103,9 @@ async fn only_operators_order(world: &World) -> Result<()> {
         (WALLET, "/v1/pay-direct"),
         (WALLET, "/v1/credit"),
         (WALLET, "/v1/insurance"),
+        (WALLET, "/v1/resume"),
+        (BANK, "/v1/resume"),
+        (BANK, "/v1/rebalance"),
         (BANK, "/v1/pay"),
     ] {
         for token in [None, Some("1"), Some("")] {
@@ -179,6 +182,10 @@ async fn terms(world: &World) -> Result<()> {
     }
     ensure!(world.frd("credit_limit").await? == 7_000);
     world.refused(WALLET, "/v1/credit", &json!({ "limit": u64::MAX }), "order.refused").await?;
+    // Nothing is suspended: resuming changes nothing, and a stranger has no channel.
+    ensure!(world.done(WALLET, "/v1/resume", &json!({})).await? == json!({ "resumed": true }));
+    ensure!(world.done(BANK, "/v1/resume", &json!({ "peer": world.key })).await? == json!({ "resumed": true }));
+    world.refused(BANK, "/v1/resume", &json!({ "peer": PublicKey([7; 32]) }), "bank.refused").await?;
     // Nothing is uninsured.
     world.refused(WALLET, "/v1/insurance", &json!({}), "order.refused").await
 }

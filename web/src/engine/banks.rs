@@ -75,6 +75,12 @@ impl Core {
         self.channel_with(&bank, &[credit.asset])
     }
 
+    pub(super) async fn resume(self: &Rc<Self>, bank: &str) -> Result<Channel, Error> {
+        let bank = self.resolve(bank)?;
+        self.handle(Input::Resume { bank }).await?;
+        self.channel_with(&bank, &[])
+    }
+
     pub(super) async fn request_insurance(self: &Rc<Self>, bank: &str, asset: AssetId) -> Result<Channel, Error> {
         let bank = self.resolve(bank)?;
         self.handle(Input::RequestInsurance { bank, asset }).await?;

@@ -46,6 +46,7 @@ pub enum Method {
     AddBank(AddBank),
     SetCredit(SetCredit),
     RequestInsurance(BankAsset),
+    Resume(OneBank),
     RequestWithdrawal(BankAmount),
     Splice(Splice),
     Address,
@@ -90,6 +91,7 @@ parameters! {
     BankCredit { asset: AssetId, limit: u64, insure_above: Option<u64> }
     SetCredit { bank: String, asset: AssetId, limit: u64, insure_above: Option<u64> }
     BankAsset { bank: String, asset: AssetId }
+    OneBank { bank: String }
     BankAmount { bank: String, asset: AssetId, amount: u64 }
     Splice {
         key: String,
@@ -185,6 +187,7 @@ impl Method {
             "addBank" => Self::AddBank(read(parameters)?),
             "setCredit" => Self::SetCredit(read(parameters)?),
             "requestInsurance" => Self::RequestInsurance(read(parameters)?),
+            "resume" => Self::Resume(read(parameters)?),
             "requestWithdrawal" => Self::RequestWithdrawal(read(parameters)?),
             "splice" => Self::Splice(read(parameters)?),
             "address" => Self::Address,

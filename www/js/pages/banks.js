@@ -158,7 +158,12 @@ function channelHead(app, channel) {
     h('div', { class: 'payee', key: 'title' }, keyPicture(bank.account.key, 48), h('div', { class: 'stack tight' },
       h('div', { class: 'row' }, h('h1', null, accountName(bank.account)), connectionTag(channel.connection)),
       h('p', { class: 'small muted' }, `fee ${feeText(app, bank)} · insurance costs `, amount(app, 1, bank.insurancePrice)))),
-    channel.problem && h('div', { key: 'problem' }, errorNote(channel.problem)),
+    channel.problem && h('div', { key: 'problem' }, errorNote(channel.problem, channel.connection === 'suspended' && button('Try again', {
+      slim: true, busy: app.doing('resume'), onclick: () => app.act('resume', async () => {
+        await app.client.resume({ bank: bank.account.key });
+        app.again('channels');
+      }),
+    })), app.problem('resume') && errorNote(/** @type {any} */ (app.problem('resume')))),
     channel.connection === 'offline' && h('div', { key: 'offline' }, note('warn', h('p', null, 'The bank cannot be reached. What it signed is stored here; payments and withdrawals through it wait.'))),
   ];
 }
