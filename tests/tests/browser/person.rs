@@ -73,7 +73,7 @@ pub(crate) async fn add_bank(browser: &Browser, pictures: Pictures) -> Result<()
 
 /// Deposits into the channel with the bank, from the bank's page, and waits for the receipt.
 pub(crate) async fn deposit(browser: &Browser, amount: &str, pictures: Pictures) -> Result<()> {
-    browser.click("Deposit").await?;
+    browser.click("Deposit FRD").await?;
     browser.see("Available on-chain").await?;
     browser.fill("Amount", amount).await?;
     browser.click("Add deposit").await?;

@@ -179,7 +179,7 @@ function assetCard(app, channel, one, forms) {
   const name = accountName(channel.bank.account);
   return h('section', { class: 'card', key: `asset-${one.asset}`, 'aria-label': `${asset.ticker} with ${name}` },
     h('div', { class: 'row apart' }, amount(app, asset, one.balance, { big: true }), h('div', { class: 'row' },
-      linkButton('Deposit', to('onchain', channel.bank.account.key, one.asset), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
+      linkButton(`Deposit ${asset.ticker}`, to('onchain', channel.bank.account.key, one.asset), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
     balanceBar(app, asset, one.parts),
     balanceLegend(app, asset, one.parts, name),
     insuranceView(app, channel, one),
