@@ -65,6 +65,31 @@ async fn be_insured(browser: &Browser) -> Result<()> {
     browser.screenshot("home-insured").await
 }
 
+/// Pictures of all places that the journey did not come through, with what happened on the way in them.
+async fn look_around(browser: &Browser) -> Result<()> {
+    for (name, place, shows) in [
+        ("explorer-blocks", "explorer", "Blocks"),
+        ("explorer-block", "explorer/block/2", "Block"),
+        ("explorer-accounts", "explorer/accounts", "Accounts"),
+        ("explorer-account", "explorer/account/1", "Account"),
+        ("explorer-validators", "explorer/validators", "Validators"),
+        ("explorer-banks", "explorer/banks", "Banks"),
+        ("explorer-assets", "explorer/assets", "Assets"),
+        ("explorer-parameters", "explorer/parameters", "Parameters"),
+        ("verification", "verification", "How this is verified"),
+        ("settings", "settings", "Settings"),
+        ("onchain", "onchain", "Your account"),
+        ("pay-empty", "pay", "Invoice or address"),
+        ("receive-empty", "receive", "Your invoices"),
+        ("not-found", "nowhere", "There is nothing at this place"),
+    ] {
+        browser.run(&format!("location.hash = '#/{place}';")).await?;
+        browser.see(shows).await?;
+        browser.screenshot(name).await?;
+    }
+    Ok(())
+}
+
 /// From nothing to money that was earned and is insured.
 #[tokio::test]
 async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured() -> Result<()> {
@@ -79,6 +104,7 @@ async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured() -> Result<()>
     browser.to_tab(0).await?;
     be_paid(&browser).await?;
     be_insured(&browser).await?;
+    look_around(&browser).await?;
 
     let browser = browser.reopen().await?;
     browser.go(network.url()?).await?;
