@@ -90,7 +90,7 @@ pub(super) fn set_up() -> Result<WasmToolchain> {
     debian().with_context(|| {
         format!(
             "no compiler for {TARGET}, which the browser client needs.\n\
-             Either make `rustup target add {TARGET}` work (it needs static.rust-lang.org), \
+             Either make `rustup target add {TARGET}` work (it needs rustup's server), \
              or run as root on Debian"
         )
     })
