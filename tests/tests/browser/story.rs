@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use fair_core::chain::genesis::Genesis;
 use fair_core::types::PublicKey;
 use fair_tests::browser::Browser;
-use fair_tests::network::{BANK, Network, Plan};
+use fair_tests::network::{BANK, BankKey, Network, Plan};
 use fair_tests::wait;
 
 use crate::person::{self, BLOCKS, Pictures};
@@ -182,7 +182,7 @@ async fn example(
 
 #[tokio::test]
 async fn the_worked_example_on_two_screens() -> Result<()> {
-    let network = Network::start(&Plan::new()?).await?;
+    let network = Network::start(&Plan { bank_key: BankKey::Middle, ..Plan::new()? }).await?;
     let mut browsers = [Browser::open().await?, Browser::open().await?];
     let mut pictures = Pictures::Kept;
     for two in [Side::Left, Side::Right] {
