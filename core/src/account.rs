@@ -370,7 +370,7 @@ impl OnChain {
     fn put_back(&mut self, sent: &SentBatch, state: &State, write: &mut Write) {
         let alive = |operation: &Operation| match operation {
             Operation::Withdraw(withdraw) => withdraw.proof.body.expires_at >= state.usable_height(),
-            Operation::Deposit(_) => true,
+            _ => true,
         };
         let entries = &sent.batch.body.entries;
         let mut groups: BTreeMap<u16, u64> = BTreeMap::new();

@@ -8,13 +8,16 @@
 //! its fee, or the block is invalid; an operation either applies wholly or leaves no trace.
 
 pub mod batch;
+mod court;
 mod deposit;
 pub(crate) mod execute;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod governance;
 pub mod inclusion;
 pub mod operation;
 pub mod receipt;
+mod registry;
 pub mod state;
 pub mod transition;
 mod view;

@@ -25,6 +25,18 @@ pub const MAX_URL_BYTES: usize = 256;
 pub const MAX_NAME_BYTES: usize = 32;
 /// Longest public tag of a deposit (an invoice id) in bytes.
 pub const MAX_INVOICE_TAG_BYTES: usize = 32;
+/// Most secrets in one reveal.
+pub const MAX_SECRETS: usize = 256;
+/// Longest text of a proposal in bytes.
+pub const MAX_PROPOSAL_TEXT_BYTES: usize = 4096;
+/// Longest rationale of a vote in bytes.
+pub const MAX_RATIONALE_BYTES: usize = 1024;
+/// Most proposals that are open or wait for their effect.
+pub const MAX_OPEN_PROPOSALS: usize = 64;
+/// Most disputes that one block resolves or looks at; the rest carries over in key order.
+pub const MAX_RESOLUTIONS: usize = 64;
+/// Most registry entries that one block deletes; the rest carries over in key order.
+pub const MAX_DELETIONS: usize = 1024;
 /// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
 pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
 /// Most messages of one validator that are kept for a height that has not begun here.

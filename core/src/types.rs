@@ -153,6 +153,11 @@ pub struct Parties {
 }
 
 impl Parties {
+    /// Not above any two parties.
+    pub(crate) const FIRST: Self = Self { left: PublicKey([0; 32]), right: PublicKey([0; 32]) };
+    /// Not below any two parties.
+    pub(crate) const LAST: Self = Self { left: PublicKey([0xff; 32]), right: PublicKey([0xff; 32]) };
+
     /// Orders two keys; `None` when they are equal, since nobody has a channel with themselves.
     pub fn new(a: PublicKey, b: PublicKey) -> Option<Self> {
         match a.cmp(&b) {

@@ -167,6 +167,7 @@ impl Explorer<'_> {
                     expires_at: consent.expires_at.into(),
                 }
             }
+            other => Operation::Other { name: other.name() },
         }
     }
 

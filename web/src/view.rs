@@ -403,4 +403,7 @@ pub enum Operation {
         nonce: Num,
         expires_at: Num,
     },
+    Other {
+        name: &'static str,
+    },
 }

@@ -15,7 +15,7 @@ use super::verify::{self, BadBlock, Expected};
 use crate::ledger::batch::Batch;
 use crate::ledger::execute::{Excluded, Execution};
 use crate::ledger::inclusion::InclusionError;
-use crate::ledger::receipt::BatchOutcome;
+use crate::ledger::receipt::{BatchOutcome, Opening};
 use crate::ledger::state::{BadState, State};
 use crate::ledger::transition::Transition;
 use crate::message::Signed;
@@ -90,6 +90,11 @@ impl Step {
     /// What it does to the ledger.
     pub const fn transition(&self) -> &Transition {
         &self.transition
+    }
+
+    /// What fell due at the start of the block: resolved disputes, decided proposals.
+    pub fn openings(&self) -> &[Opening] {
+        self.transition.openings()
     }
 
     /// What became of each batch, in order.

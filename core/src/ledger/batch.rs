@@ -71,16 +71,17 @@ pub fn hash(signed: &Signed<Batch>) -> Hash {
     crypto::hash(tags::BATCH_LEAF, &[&codec::encode(signed)])
 }
 
-/// Which part of a block a batch may fill. Batches of court operations alone will have a room of their own.
+/// Which part of a block a batch may fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// At most K.max_block_bytes − K.court_room_bytes in all.
     Ordinary,
+    /// Only `Dispute`, `Answer` and `Reveal`: at most K.court_room_bytes in all.
+    Court,
 }
 
 /// The class of a batch.
 pub(super) fn class(batch: &Batch) -> Class {
-    batch.entries.iter().fold(Class::Ordinary, |_, entry| match entry.operation {
-        Operation::Deposit(_) | Operation::Withdraw(_) => Class::Ordinary,
-    })
+    let is_court = !batch.entries.is_empty() && batch.entries.iter().all(|entry| entry.operation.is_court());
+    if is_court { Class::Court } else { Class::Ordinary }
 }

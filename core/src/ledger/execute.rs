@@ -2,10 +2,13 @@
 //! (docs/protocol.md, section 3). Nothing changes until the [`Transition`] is committed.
 
 use super::batch::{self, Batch, Entry};
+use super::court;
 use super::deposit::{self, Applied};
+use super::governance;
 use super::inclusion::{self, InclusionError};
 use super::operation::{Deposit, Operation};
-use super::receipt::{BatchOutcome, OperationOutcome, Receipt, SkipReason};
+use super::receipt::{BatchOutcome, Opening, OperationOutcome, Receipt, SkipReason};
+use super::registry;
 use super::state::{self, Key, State, Value};
 use super::transition::Transition;
 use super::view::{Changes, Overlay, View as _};
@@ -41,6 +44,7 @@ pub(crate) struct Execution<'a> {
     context: Context<'a>,
     overlay: Overlay<'a>,
     signers: BTreeSet<PublicKey>,
+    openings: Vec<Opening>,
     outcomes: Vec<BatchOutcome>,
     room: Room,
 }
@@ -55,9 +59,12 @@ impl<'a> Execution<'a> {
             proposer,
             parameters: state.parameters(),
         };
-        let overlay = Overlay::new(state);
+        let mut overlay = Overlay::new(state);
+        let mut openings = court::open_block(&mut overlay, &context);
+        openings.extend(governance::open_block(&mut overlay, &context));
+        assert_conserved(&overlay);
         let room = Room::new(state.parameters());
-        Self { state, context, overlay, signers: BTreeSet::new(), outcomes: Vec::new(), room }
+        Self { state, context, overlay, signers: BTreeSet::new(), openings, outcomes: Vec::new(), room }
     }
 
     /// Executes the next batch of the block.
@@ -103,7 +110,8 @@ impl<'a> Execution<'a> {
         let (changes, before): (Vec<_>, Vec<_>) =
             self.overlay.differences().map(|(key, before, now)| ((*key, now.cloned()), before.cloned())).unzip();
         let tree = self.state.next_tree(&changes);
-        Transition { height: self.context.height, changes, before, outcomes: self.outcomes, tree }
+        let Self { openings, outcomes, .. } = self;
+        Transition { height: self.context.height, changes, before, openings, outcomes, tree }
     }
 }
 
@@ -154,6 +162,7 @@ impl Room {
         let bytes = batch::signed_bytes(signed);
         let (taken, limit) = match batch::class(&signed.body) {
             batch::Class::Ordinary => (&mut self.ordinary, self.ordinary_limit),
+            batch::Class::Court => (&mut self.court, self.court_limit),
         };
         let got = taken.saturating_add(bytes);
         if got > limit {
@@ -215,6 +224,14 @@ fn run_group(
         let result = match &entry.operation {
             Operation::Deposit(operation) => deposit::apply(&mut overlay, context, signer, operation),
             Operation::Withdraw(operation) => withdraw::apply(&mut overlay, context, signer, operation),
+            Operation::Dispute(operation) => court::dispute(&mut overlay, context, signer, operation),
+            Operation::Answer(operation) => court::answer(&mut overlay, context, signer, operation),
+            Operation::Reveal(operation) => court::reveal(&mut overlay, context, signer, operation),
+            Operation::Propose(operation) => governance::propose(&mut overlay, context, signer, operation),
+            Operation::Vote(operation) => governance::vote(&mut overlay, context, signer, operation),
+            Operation::CreateAsset(operation) => registry::create_asset(&mut overlay, context, signer, operation),
+            Operation::RegisterBank(operation) => registry::register_bank(&mut overlay, context, signer, operation),
+            Operation::UpdateBank(operation) => registry::update_bank(&mut overlay, context, signer, operation),
         };
         applied.push(result.map_err(|reason| (place, reason))?);
     }

@@ -1,7 +1,10 @@
 //! What became of batches and operations: receipts, reasons, and flows of money. They follow from the
 //! chain and are not part of the state; hosts store them beside each block for people to look at.
 
-use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, PublicKey, UsableHeight};
+use super::operation::ProposalId;
+use super::state::ProposalState;
+use crate::channel::state::StateOrder;
+use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, Parties, PublicKey, Side, UsableHeight};
 use borsh::de::EnumExt as _;
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -27,6 +30,62 @@ pub struct OperationOutcome {
     pub receipt: Receipt,
     /// What moved; per asset it sums up to zero. Empty when it was skipped.
     pub flows: Vec<Flow>,
+}
+
+/// What fell due at the start of a block.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Opening {
+    /// What happened.
+    pub event: OpeningEvent,
+    /// What moved; per asset it sums up to zero.
+    pub flows: Vec<Flow>,
+}
+
+/// Kinds of what falls due.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OpeningEvent {
+    /// A dispute was resolved.
+    Resolved {
+        /// Whose.
+        parties: Parties,
+        /// The channel's epoch from now on.
+        epoch: Epoch,
+        /// Order of the state by which it was.
+        order: StateOrder,
+        /// One for each asset of the channel or the state.
+        assets: Vec<ResolvedAsset>,
+    },
+    /// A proposal was tallied, or took effect.
+    Proposal {
+        /// Which.
+        id: ProposalId,
+        /// Where it stands now.
+        state: ProposalState,
+    },
+}
+
+/// How court split one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct ResolvedAsset {
+    /// Which.
+    pub asset: AssetId,
+    /// What was locked.
+    pub insurance: Amount,
+    /// D, with the locks that were revealed in time.
+    pub delta: i64,
+    /// Left's part of the insurance.
+    pub left: Amount,
+    /// Right's part of the insurance.
+    pub right: Amount,
+    /// Who owed more than the insurance, if anybody.
+    pub debtor: Option<Side>,
+    /// How much more.
+    pub owed: Amount,
+    /// What of it came from the debtor's on-chain balance.
+    pub paid: Amount,
+    /// What of it is a debt now.
+    pub debt: Amount,
 }
 
 /// Whether an operation applied.
@@ -95,6 +154,14 @@ pub enum Purpose {
     CreationFee,
     /// On-chain balance of a new account, out of its own side.
     StandaloneBalance,
+    /// Split of a channel's insurance by court.
+    Resolution,
+    /// What a resolved dispute took from the debtor's on-chain balance.
+    Enforcement,
+    /// Payment of an older debt.
+    Debt,
+    /// The supply of a new asset.
+    Issue,
 }
 
 /// Reads the reason inside a group's, which is none of a group: so bytes cannot nest without end.

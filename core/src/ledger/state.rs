@@ -11,10 +11,14 @@ mod proof;
 mod tree;
 mod value;
 
-pub use key::{Key, MAX_KEY_BYTES, RESERVED};
+pub use key::{Key, MAX_KEY_BYTES};
 pub use proof::{BadProof, MAX_PROOF_BYTES, ProofEnd, StateProof};
-pub use value::{Account, Channel, ChannelAsset, Counters, Value};
+pub use value::{
+    Account, Channel, ChannelAsset, Counters, CourtState, Debt, DebtQueue, Dispute, Hashlock, Proposal, ProposalState,
+    Release, Value, VoteCast,
+};
 
+use super::operation::ProposalId;
 use super::transition::{Transition, Undo};
 use super::view::{Changes, View};
 use crate::chain::certificate::ValidatorSet;
@@ -329,6 +333,81 @@ impl State {
         })
     }
 
+    /// A channel in court, `None` when it is not.
+    pub fn dispute(&self, parties: &Parties) -> Option<&Dispute> {
+        match self.entries.get(&Key::Dispute(*parties)) {
+            Some(Value::Dispute(dispute)) => Some(dispute.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// Every channel in court, in order of parties.
+    pub fn disputes(&self) -> impl Iterator<Item = (Parties, &Dispute)> {
+        self.entries.range(Key::Dispute(Parties::FIRST)..=Key::Dispute(Parties::LAST)).filter_map(
+            |(key, value)| match (key, value) {
+                (Key::Dispute(parties), Value::Dispute(dispute)) => Some((*parties, dispute.as_ref())),
+                _ => None,
+            },
+        )
+    }
+
+    /// What the registry says about a hash.
+    pub fn hashlock(&self, hash: &Hash) -> Option<Hashlock> {
+        match self.entries.get(&Key::Hashlock(*hash)) {
+            Some(Value::Hashlock(entry)) => Some(*entry),
+            _ => None,
+        }
+    }
+
+    /// Open debts of an account in an asset, oldest first, with their numbers.
+    pub fn debts_of(&self, debtor: &PublicKey, asset: AssetId) -> impl Iterator<Item = (u64, Debt)> + '_ {
+        self.entries.range(Key::Debt(*debtor, asset, 0)..=Key::Debt(*debtor, asset, u64::MAX)).filter_map(
+            |(key, value)| match (key, value) {
+                (Key::Debt(_, _, number), Value::Debt(debt)) => Some((*number, *debt)),
+                _ => None,
+            },
+        )
+    }
+
+    /// All open debts: debtor, asset, number, debt.
+    pub fn debts(&self) -> impl Iterator<Item = (PublicKey, AssetId, u64, Debt)> + '_ {
+        let first = Key::Debt(PublicKey([0; 32]), AssetId(0), 0);
+        let last = Key::Debt(PublicKey([0xff; 32]), AssetId(u32::MAX), u64::MAX);
+        self.entries.range(first..=last).filter_map(|(key, value)| match (key, value) {
+            (Key::Debt(debtor, asset, number), Value::Debt(debt)) => Some((*debtor, *asset, *number, *debt)),
+            _ => None,
+        })
+    }
+
+    /// All proposals by number.
+    pub fn proposals(&self) -> impl DoubleEndedIterator<Item = (ProposalId, &Proposal)> {
+        self.entries.range(Key::Proposal(0)..=Key::Proposal(ProposalId::MAX)).filter_map(|(key, value)| {
+            match (key, value) {
+                (Key::Proposal(id), Value::Proposal(proposal)) => Some((*id, proposal.as_ref())),
+                _ => None,
+            }
+        })
+    }
+
+    /// Votes on a proposal as they stand, by account.
+    pub fn votes(&self, proposal: ProposalId) -> impl Iterator<Item = (PublicKey, &VoteCast)> {
+        let (first, last) = (PublicKey([0; 32]), PublicKey([0xff; 32]));
+        self.entries.range(Key::Vote(proposal, first)..=Key::Vote(proposal, last)).filter_map(|(key, value)| {
+            match (key, value) {
+                (Key::Vote(_, account), Value::Vote(vote)) => Some((*account, vote.as_ref())),
+                _ => None,
+            }
+        })
+    }
+
+    /// Announced versions of the rules, in order.
+    pub fn releases(&self) -> impl Iterator<Item = (u16, Release)> + '_ {
+        self.entries.range(Key::Release(0)..=Key::Release(u16::MAX)).filter_map(|(key, value)| match (key, value) {
+            (Key::Release(version), Value::Release(release)) => Some((*version, *release)),
+            _ => None,
+        })
+    }
+
     /// Every key and value in their canonical bytes, to be stored.
     pub fn encoded(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
         self.entries.iter().map(|(key, value)| (codec::encode(key), codec::encode(value)))
@@ -343,7 +422,7 @@ impl State {
     /// Makes the outcome of a block the newest state.
     pub(crate) fn commit(&mut self, transition: Transition) {
         assert_eq!(self.height.checked_add(1), Some(transition.height), "a transition of another height");
-        let Transition { height, changes, before, tree, outcomes: _ } = transition;
+        let Transition { height, changes, before, tree, openings: _, outcomes: _ } = transition;
         self.tree.commit(tree.0, u64::from(self.facts.parameters.proof_window_heights));
         self.past.insert(height, changes.iter().map(|(key, _)| *key).zip(before).collect());
         for (key, value) in changes {

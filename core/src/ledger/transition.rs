@@ -1,6 +1,6 @@
 //! What executing a block does to the state, before it is done.
 
-use super::receipt::BatchOutcome;
+use super::receipt::{BatchOutcome, Opening};
 use super::state::{Key, TreeUpdateHandle, Value};
 use crate::codec;
 use crate::types::{Hash, Height};
@@ -15,6 +15,7 @@ pub struct Transition {
     pub(super) changes: Vec<(Key, Option<Value>)>,
     /// Values before, in step with `changes`.
     pub(super) before: Vec<Option<Value>>,
+    pub(super) openings: Vec<Opening>,
     pub(super) outcomes: Vec<BatchOutcome>,
     pub(super) tree: TreeUpdateHandle,
 }
@@ -28,6 +29,11 @@ impl Transition {
     /// Root of the state after it.
     pub const fn root(&self) -> Hash {
         self.tree.root()
+    }
+
+    /// What fell due at the start of the block, in order.
+    pub fn openings(&self) -> &[Opening] {
+        &self.openings
     }
 
     /// What became of each batch, in order.

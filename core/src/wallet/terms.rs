@@ -243,7 +243,7 @@ impl Wallet {
     fn has_consent(&self, consent: &WithdrawalConsent) -> bool {
         let same = |operation: &Operation| match operation {
             Operation::Withdraw(withdraw) => withdraw.proof.body == *consent,
-            Operation::Deposit(_) => false,
+            _ => false,
         };
         let sent = self.on_chain.sent().filter(|sent| sent.state != SentState::Expired);
         self.on_chain.draft().any(|action| same(&action.operation))

@@ -9,8 +9,8 @@ use fair_core::chain::params::Parameters;
 use fair_core::codec::encode;
 use fair_core::crypto::{Secret, SecretKey, lock_hash};
 use fair_core::ledger::batch::{self, Batch, Entry};
-use fair_core::ledger::operation::{self, Deposit, Operation, Withdraw, WithdrawalConsent};
-use fair_core::ledger::state::{self, Key, ProofEnd, StateProof, Value};
+use fair_core::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
+use fair_core::ledger::state::{Key, ProofEnd, StateProof, Value};
 use fair_core::message::{Message, Signed};
 use fair_core::types::{AssetId, Hash, Parties, PublicKey, Side, Signature};
 use fair_core::vectors::{Case, ChainBlock, Vector, decoded};
@@ -342,10 +342,6 @@ fn encodings(story: &Story) -> Vec<Vector> {
         true,
     );
     put("a consent", "WithdrawalConsent", encode(&story.consent.body), true);
-    for (number, name) in operation::RESERVED {
-        let bytes = [&[*number], &operation[1..]].concat();
-        put(&format!("operation {number} is reserved for {name}"), "Operation", bytes, false);
-    }
     put("operation 10 does not exist", "Operation", [&[10], &operation[1..]].concat(), false);
     put("operation 255 does not exist", "Operation", [&[255], &operation[1..]].concat(), false);
     let mut bad_option = operation.clone();
@@ -365,10 +361,6 @@ fn encodings(story: &Story) -> Vec<Vector> {
             put(&format!("a key of kind {}", key[0]), "Key", key, true);
             put(&format!("a value of kind {}", value[0]), "Value", value, true);
         }
-    }
-    for (number, name) in state::RESERVED {
-        let bytes = [&[*number][..], &[0; 32]].concat();
-        put(&format!("key {number} is reserved for {name}"), "Key", bytes, false);
     }
     put("key 11 does not exist", "Key", vec![11], false);
     put("value 10 does not exist", "Value", vec![10], false);

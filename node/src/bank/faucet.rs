@@ -128,7 +128,7 @@ fn as_gift(operation: &Operation) -> Option<Gift> {
         Operation::Deposit(Deposit { asset, amount, to, partner: None, .. }) => {
             Some(Gift { account: *to, asset: *asset, amount: *amount })
         }
-        Operation::Deposit(_) | Operation::Withdraw(_) => None,
+        _ => None,
     }
 }
 

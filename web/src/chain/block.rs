@@ -9,7 +9,7 @@ use fair_core::chain::follow::Step;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
 use fair_core::ledger::operation::Operation;
-use fair_core::ledger::receipt::BatchOutcome;
+use fair_core::ledger::receipt::{BatchOutcome, Opening};
 use fair_core::limits;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
@@ -23,6 +23,8 @@ const MAX_STORED_BYTES: usize = limits::MAX_CERTIFIED_BLOCK_BYTES * 8;
 pub struct StoredBlock {
     /// As relays serve it.
     pub certified: CertifiedBlock,
+    /// What fell due at its start.
+    pub openings: Vec<Opening>,
     /// What became of each batch.
     pub outcomes: Vec<BatchOutcome>,
     /// The way back to the state before ([`fair_core::chain::follow::Follower::recall`]).
@@ -32,8 +34,12 @@ pub struct StoredBlock {
 /// Adds a verified block, its indexes, the state it changes and the new head.
 pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
     let header = step.header();
-    let stored =
-        StoredBlock { certified: certified.clone(), outcomes: step.outcomes().to_vec(), undo: step.encoded_undo() };
+    let stored = StoredBlock {
+        certified: certified.clone(),
+        openings: step.openings().to_vec(),
+        outcomes: step.outcomes().to_vec(),
+        undo: step.encoded_undo(),
+    };
     changes.put(record::block(header.height), codec::encode(&stored));
     changes.put(record::block_hash(&header.hash()), header.height.to_be_bytes().to_vec());
     for (index, signed) in (0..).zip(&certified.block.batches) {
@@ -69,6 +75,13 @@ pub fn mentioned(batch: &Batch) -> BTreeSet<PublicKey> {
                 let parties = withdraw.proof.body.parties;
                 accounts.extend([parties.left(), parties.right()]);
             }
+            Operation::Dispute(dispute) => {
+                accounts.insert(dispute.partner);
+            }
+            Operation::Answer(answer) => {
+                accounts.extend([answer.state.parties.left(), answer.state.parties.right()]);
+            }
+            _ => {}
         }
     }
     accounts

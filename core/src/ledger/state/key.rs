@@ -16,11 +16,20 @@
 //!   8     Channel         left 32 │ right 32                     65  collateral and consents
 //!   9     Asset           asset u32                               5  what it is
 //!  10     Bank            key 32                                 33  what is registered
+//!  16     DisputeByEnd    U u64 │ left 32 │ right 32             73  nothing: a dispute to be looked at then
+//!  17     Dispute         left 32 │ right 32                     65  a channel in court
+//!  18     Debt            debtor 32 │ asset u32 │ number u64     45  creditor and amount
+//!  19     DebtQueue       debtor 32 │ asset u32                  37  first and next number of its debts
+//!  20     Hashlock        hash 32                                33  when revealed, when deleted
+//!  21     HashlockByDeletion  U u64 │ hash 32                    41  nothing: an entry to be deleted then
+//!  22     Proposal        number u64                              9  a proposal
+//!  23     ProposalByEnd   U u64 │ number u64                     17  nothing: a proposal to be looked at then
+//!  24     Vote            proposal u64 │ account 32              41  a vote
+//!  25     Release         version u16                             3  from when on, and its bundle
 //! ```
-//!
-//! The numbers in [`RESERVED`] belong to the court and to governance, which version 1 does not execute.
 
-use crate::types::{AccountId, AssetId, Parties, PublicKey};
+use crate::ledger::operation::ProposalId;
+use crate::types::{AccountId, AssetId, Hash, Parties, PublicKey, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
@@ -52,21 +61,27 @@ pub enum Key {
     Asset(AssetId) = 9,
     /// A registered bank.
     Bank(PublicKey) = 10,
+    /// A dispute that is to be looked at when U reaches this.
+    DisputeByEnd(UsableHeight, Parties) = 16,
+    /// A channel in court.
+    Dispute(Parties) = 17,
+    /// A debt of an account in an asset, by its number.
+    Debt(PublicKey, AssetId, u64) = 18,
+    /// Numbers of the debts of an account in an asset; absent when it has none.
+    DebtQueue(PublicKey, AssetId) = 19,
+    /// A revealed secret's hash.
+    Hashlock(Hash) = 20,
+    /// An entry of the registry that is to be deleted when U reaches this.
+    HashlockByDeletion(UsableHeight, Hash) = 21,
+    /// A proposal.
+    Proposal(ProposalId) = 22,
+    /// A proposal that is to be looked at when U reaches this.
+    ProposalByEnd(UsableHeight, ProposalId) = 23,
+    /// A validator's vote.
+    Vote(ProposalId, PublicKey) = 24,
+    /// A version of the rules.
+    Release(u16) = 25,
 }
 
-/// Numbers of key kinds that version 1 does not have; such bytes are a decoding error.
-pub const RESERVED: &[(u8, &str)] = &[
-    (16, "DisputeByEnd"),
-    (17, "Dispute"),
-    (18, "Debt"),
-    (19, "DebtQueue"),
-    (20, "Hashlock"),
-    (21, "HashlockByDeletion"),
-    (22, "Proposal"),
-    (23, "ProposalByEnd"),
-    (24, "Vote"),
-    (25, "Release"),
-];
-
 /// Longest encoded key.
-pub const MAX_KEY_BYTES: usize = 65;
+pub const MAX_KEY_BYTES: usize = 73;

@@ -1,6 +1,6 @@
 use super::tree::Tree;
-use super::{BadProof, BadState, Key, OutsideWindow, ProofEnd, RESERVED, State, StateProof, Value, proof};
-use crate::codec::{self, DecodeError};
+use super::{BadProof, BadState, Key, OutsideWindow, ProofEnd, State, StateProof, Value, proof};
+use crate::codec;
 use crate::ledger::fixture::{World, deposit, genesis, key, parties};
 use crate::ledger::operation::Operation;
 use crate::types::{AssetId, Hash, PublicKey};
@@ -150,16 +150,6 @@ fn stored_bytes_that_are_not_the_state_are_refused_by_name() {
         change(&mut stored);
         let error = restore(&stored).unwrap_err();
         assert!(is_expected(&error), "case {index}: {error:?}");
-    }
-}
-
-#[test]
-fn reserved_key_numbers_are_decoding_errors() {
-    for (number, name) in RESERVED {
-        let mut bytes = vec![0; 40];
-        bytes[0] = *number;
-        let got = codec::decode::<Key>(&bytes, super::MAX_KEY_BYTES);
-        assert!(matches!(got, Err(DecodeError::Malformed(_))), "{name}");
     }
 }
 

@@ -12,16 +12,27 @@
 //!   5     AccountKey  key 32
 //!   6     Balance     amount u64
 //!   7     Channel     epoch u64 │ count u32, then each, sorted by asset: asset u32 │ insurance u64 │ ondelta i64
-//!                     │ left_consents u64 │ right_consents u64
+//!                     │ left_consents u64 │ right_consents u64; then resolved (0, or 1 │ frame u64 │ proposer u8)
 //!   8     Asset       as in chain::genesis
 //!   9     Bank        as in chain::genesis
+//!  16     Due         nothing: the key says it
+//!  17     Dispute     starter u8 │ start u64 │ delay u32 │ state (0, or 1 │ frame u64 │ proposer u8 │ subs) │ end u64
+//!  18     Debt        creditor 32 │ amount u64
+//!  19     DebtQueue   first u64 │ next u64
+//!  20     Hashlock    secret 32 │ revealed_at u64 │ deleted_at u64
+//!  22     Proposal    fields of [`Proposal`]
+//!  24     Vote        approve u8 │ rationale (u32 length, bytes)
+//!  25     Release     height u64 │ bundle 32
 //! ```
 
 use super::key::Key;
 use crate::chain::certificate::ValidatorSet;
 use crate::chain::genesis::{Asset, Bank};
 use crate::chain::params::Parameters;
-use crate::types::{AccountId, Amount, AssetId, Epoch, PublicKey, Side, UsableHeight};
+use crate::channel::state::{StateOrder, Sub};
+use crate::crypto::Secret;
+use crate::ledger::operation::GovernanceAction;
+use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, Height, PublicKey, Side, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
@@ -51,6 +62,22 @@ pub enum Value {
     Asset(Box<Asset>) = 8,
     /// A bank.
     Bank(Box<Bank>) = 9,
+    /// Nothing but that its key is there.
+    Due = 16,
+    /// A channel in court.
+    Dispute(Box<Dispute>) = 17,
+    /// A debt, never zero.
+    Debt(Debt) = 18,
+    /// Numbers of debts, never none.
+    DebtQueue(DebtQueue) = 19,
+    /// A revealed hash.
+    Hashlock(Hashlock) = 20,
+    /// A proposal.
+    Proposal(Box<Proposal>) = 22,
+    /// A vote.
+    Vote(Box<VoteCast>) = 24,
+    /// A version of the rules.
+    Release(Release) = 25,
 }
 
 impl Value {
@@ -68,6 +95,14 @@ impl Value {
                 | (Key::Channel(_), Self::Channel(_))
                 | (Key::Asset(_), Self::Asset(_))
                 | (Key::Bank(_), Self::Bank(_))
+                | (Key::DisputeByEnd(..) | Key::HashlockByDeletion(..) | Key::ProposalByEnd(..), Self::Due)
+                | (Key::Dispute(_), Self::Dispute(_))
+                | (Key::Debt(..), Self::Debt(_))
+                | (Key::DebtQueue(..), Self::DebtQueue(_))
+                | (Key::Hashlock(_), Self::Hashlock(_))
+                | (Key::Proposal(_), Self::Proposal(_))
+                | (Key::Vote(..), Self::Vote(_))
+                | (Key::Release(_), Self::Release(_))
         )
     }
 }
@@ -79,6 +114,8 @@ pub struct Counters {
     pub accounts: AccountId,
     /// Assets; the newest has this number.
     pub assets: u32,
+    /// Proposals; the newest has this number.
+    pub proposals: u64,
 }
 
 /// A registered account. Its balances stand at keys of their own, so that junk assets in somebody's
@@ -98,6 +135,8 @@ pub struct Channel {
     pub epoch: Epoch,
     /// Sorted by asset, at most K.max_channel_assets.
     pub assets: Vec<ChannelAsset>,
+    /// Order of the state by which the last dispute was resolved.
+    pub resolved: Option<StateOrder>,
 }
 
 /// One asset of a channel on-chain.
@@ -153,4 +192,129 @@ impl Channel {
             Err(place) => self.assets.insert(place, part),
         }
     }
+}
+
+/// A channel in court.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Dispute {
+    /// Who began it.
+    pub starter: Side,
+    /// U of the block that began it.
+    pub start: UsableHeight,
+    /// Length of the answer window, fixed at the start: answers count while U ≤ start + delay.
+    pub delay: u32,
+    /// The newest state shown; `None`: the default state.
+    pub state: Option<CourtState>,
+    /// It is looked at, and resolved if the answer window is over, when U reaches this. During the answer window
+    /// start + delay + 1; afterwards the end, computed once from the state in court.
+    pub end: UsableHeight,
+}
+
+/// What court keeps of a channel state.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct CourtState {
+    /// Its place among the states of its epoch.
+    pub order: StateOrder,
+    /// One for each asset that is not all zero, sorted by asset.
+    pub subs: Vec<Sub>,
+}
+
+impl Dispute {
+    /// Last U at which an answer counts.
+    pub fn answers_until(&self) -> UsableHeight {
+        self.start.saturating_add(UsableHeight::from(self.delay))
+    }
+
+    /// Order of the state in court.
+    pub fn order(&self) -> StateOrder {
+        self.state.as_ref().map_or(StateOrder::DEFAULT, |state| state.order)
+    }
+}
+
+/// What a resolved dispute could not pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Debt {
+    /// To whom.
+    pub creditor: PublicKey,
+    /// What is still open.
+    pub amount: Amount,
+}
+
+/// Which debts an account has in an asset: those numbered `first` to `next − 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct DebtQueue {
+    /// The oldest that is open.
+    pub first: u64,
+    /// Number of the next.
+    pub next: u64,
+}
+
+/// An entry of the registry of secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Hashlock {
+    /// The secret itself, for whoever holds a lock with this hash.
+    pub secret: Secret,
+    /// U at which it was first revealed; never changes.
+    pub revealed_at: UsableHeight,
+    /// It is deleted when U reaches this; a second reveal extends it.
+    pub deleted_at: UsableHeight,
+}
+
+/// A proposal of governance.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Proposal {
+    /// Who proposed it.
+    pub proposer: PublicKey,
+    /// What it does.
+    pub action: GovernanceAction,
+    /// Why.
+    pub text: String,
+    /// U of the block that took it.
+    pub start: UsableHeight,
+    /// Votes count while U ≤ this.
+    pub votes_until: UsableHeight,
+    /// Where it stands.
+    pub state: ProposalState,
+}
+
+/// Where a proposal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ProposalState {
+    /// Votes are taken.
+    Open = 0,
+    /// 2/3+ approved; it takes effect when U reaches this.
+    Accepted {
+        /// When.
+        effective: UsableHeight,
+    } = 1,
+    /// It took effect.
+    Executed {
+        /// In the block that was executed by this U.
+        at: UsableHeight,
+    } = 2,
+    /// Too few approved.
+    Rejected = 3,
+    /// Accepted, but what would result breaks a rule.
+    Void = 4,
+}
+
+/// A vote as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct VoteCast {
+    /// Yes or no.
+    pub approve: bool,
+    /// Why.
+    pub rationale: String,
+}
+
+/// A version of the rules that governance announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Release {
+    /// First height that follows it.
+    pub height: Height,
+    /// Hash of the published bundle.
+    pub bundle: Hash,
 }
