@@ -69,7 +69,7 @@ pub(crate) fn genesis(plan: &Plan) -> Result<Genesis, NodeError> {
     let genesis = Genesis {
         network: plan.name.clone(),
         purpose: match plan.preset {
-            Preset::Demo => Purpose::Test,
+            Preset::Demo | Preset::Swift => Purpose::Test,
             Preset::Main => Purpose::Main,
         },
         time_ms: clock::now_ms(),

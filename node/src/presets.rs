@@ -7,6 +7,8 @@ use fair_core::chain::params::{BadParameters, Parameters};
 pub(crate) enum Preset {
     /// Short delays, for trying everything out; a test network.
     Demo,
+    /// The shortest delays that the rules allow, so that a dispute ends while one watches; a test network.
+    Swift,
     /// Delays for real money.
     Main,
 }
@@ -20,6 +22,7 @@ impl Preset {
     pub(crate) fn parameters(self, block_time_ms: Option<u64>) -> Result<Parameters, BadParameters> {
         let mut parameters = match self {
             Self::Demo => Parameters::DEMO,
+            Self::Swift => Parameters::SWIFT,
             Self::Main => Parameters::MAIN,
         };
         if let Some(block_time_ms) = block_time_ms {
@@ -66,9 +69,11 @@ mod tests {
         for ms in [50, 100, 200, 250, 333, 500, 999, 1_000, 1_001, 2_000, 10_000, 60_000] {
             let demo = Preset::Demo.parameters(Some(ms)).unwrap_or_else(|error| panic!("{ms}: {error}"));
             assert_eq!(demo.min_block_interval_ms, ms);
+            Preset::Swift.parameters(Some(ms.max(100))).unwrap_or_else(|error| panic!("swift {ms}: {error}"));
             Preset::Main.parameters(Some(ms.max(100))).unwrap_or_else(|error| panic!("main {ms}: {error}"));
         }
         assert_eq!(Preset::Demo.parameters(None).unwrap(), Parameters::DEMO);
+        assert_eq!(Preset::Swift.parameters(None).unwrap(), Parameters::SWIFT);
         assert_eq!(Preset::Demo.parameters(Some(0)).unwrap_err().rule, "min_block_interval > 0");
     }
 }

@@ -85,6 +85,8 @@ pub struct Plan {
     pub validators: u16,
     /// Time between blocks in milliseconds; `None` takes the preset's.
     pub block_time_ms: Option<u64>,
+    /// Whose delays: `demo`, or `swift` where a dispute has to end.
+    pub preset: &'static str,
     /// The relay's port; `None` takes a free one.
     pub relay_port: Option<u16>,
     /// Where everything is kept; `None` takes a temporary folder. A folder that holds a network
@@ -113,6 +115,7 @@ impl Plan {
             members: Members::All,
             validators: 4,
             block_time_ms: None,
+            preset: "demo",
             relay_port: None,
             folder: None,
             pages: Some(target.join("www")),
@@ -456,7 +459,7 @@ async fn make_genesis(plan: &Plan, folder: &Path, ports: &PortBlock) -> Result<(
     }
     for _ in 0..KEYS_TRIED {
         let mut command = Command::new(plan.programs.join("node"));
-        command.args(["genesis", "--preset", "demo", "--name", NAME]);
+        command.args(["genesis", "--preset", plan.preset, "--name", NAME]);
         command.arg("--out").arg(folder);
         command.args(["--validators", &plan.validators.to_string()]);
         command.args(["--base-port", &ports.first().to_string()]);

@@ -137,6 +137,25 @@ impl Parameters {
         snapshot_after_bytes: 4 << 20,
     };
 
+    /// The demo's values with the shortest delays that the rules allow: a dispute against a bank ends within
+    /// a minute, so that it can be watched.
+    pub const SWIFT: Self = Self {
+        min_block_interval_ms: 250,
+        max_idle_ms: 250,
+        max_hops: 2,
+        lock_horizon_blocks: 180,
+        hop_delta_blocks: 46,
+        margin_blocks: 35,
+        max_lead_ms: 3_000,
+        stale_head_ms: 6_000,
+        dispute_delay_blocks: 60,
+        bank_dispute_delay_blocks: 60,
+        hashlock_keepalive_blocks: 600,
+        voting_period_blocks: 40,
+        snapshot_after_bytes: 16 << 10,
+        ..Self::DEMO
+    };
+
     /// Delays for real money.
     pub const MAIN: Self = Self {
         min_block_interval_ms: 5_000,

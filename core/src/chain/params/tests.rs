@@ -3,6 +3,7 @@ use super::*;
 #[test]
 fn presets_hold() {
     assert_eq!(Parameters::DEMO.check(), Ok(()));
+    assert_eq!(Parameters::SWIFT.check(), Ok(()));
     assert_eq!(Parameters::MAIN.check(), Ok(()));
 }
 
