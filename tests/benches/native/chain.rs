@@ -15,7 +15,7 @@ use fair_core::types::{AssetId, Hash};
 
 const BATCHES: usize = 1_000;
 
-fn key(number: usize) -> SecretKey {
+pub(crate) fn key(number: usize) -> SecretKey {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number.to_le_bytes());
     SecretKey::from_seed(&seed)
@@ -35,7 +35,7 @@ fn validators(count: usize) -> ValidatorSet {
 }
 
 /// A chain with so many funded accounts; account 0 is bank and validator.
-fn genesis(accounts: usize) -> Genesis {
+pub(crate) fn genesis(accounts: usize) -> Genesis {
     let supply = 1_000_000 * accounts as u64;
     Genesis {
         network: "bench".to_owned(),

@@ -4,17 +4,20 @@
 //! Prints one Markdown table; `cargo xtask bench` runs it with the release profile.
 
 mod chain;
+mod growth;
 mod measure;
 mod payments;
 
 use measure::Table;
 
-fn main() {
+fn main() -> anyhow::Result<()> {
     let mut table = Table::default();
     let signatures = measure::signatures(&mut table);
     chain::blocks(&mut table, &signatures);
     chain::certificates(&mut table, &signatures);
     payments::frames(&mut table, &signatures);
     payments::mediated(&mut table, &signatures);
+    growth::updates(&mut table)?;
     table.print();
+    Ok(())
 }

@@ -1,0 +1,131 @@
+//! What a block costs as the ledger grows: the same hundred accounts' worth of changes, made durable, among a
+//! thousand accounts and among a million.
+
+use crate::chain::{genesis, key};
+use crate::measure::{Table, median, per_second, times};
+use anyhow::Result;
+use fair_core::chain::follow::{Follower, Step};
+use fair_core::ledger::batch::{Batch, Entry};
+use fair_core::ledger::operation::{Deposit, Operation};
+use fair_core::message::Signed;
+use fair_core::types::AssetId;
+use rusqlite::Connection;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+/// Accounts that one block changes.
+const UPDATED: usize = 100;
+
+/// A ledger of so many accounts, and its copy on disk as nodes keep it.
+struct Ledger {
+    follower: Follower,
+    database: Connection,
+    accounts: usize,
+    _folder: tempfile::TempDir,
+}
+
+impl Ledger {
+    fn new(accounts: usize) -> Result<Self> {
+        let follower = Follower::new(&genesis(accounts));
+        let folder = tempfile::tempdir()?;
+        let mut database = Connection::open(folder.path().join("db.sqlite"))?;
+        database.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+             CREATE TABLE undo (key BLOB PRIMARY KEY, value BLOB NOT NULL);",
+        )?;
+        let transaction = database.transaction()?;
+        {
+            let mut put = transaction.prepare("INSERT INTO state VALUES (?1, ?2)")?;
+            for (key, value) in follower.state().encoded() {
+                put.execute((key, value))?;
+            }
+        }
+        transaction.commit()?;
+        database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);")?;
+        Ok(Self { follower, database, accounts, _folder: folder })
+    }
+
+    /// A batch that pays a hundred accounts, spread over all.
+    fn batch(&self, round: usize) -> Signed<Batch> {
+        let signer = key(0);
+        let state = self.follower.state();
+        let entry = |index: usize| {
+            let to = 1 + (index * (self.accounts / UPDATED) + round) % (self.accounts - 1);
+            let deposit = Deposit {
+                asset: AssetId::FRD,
+                amount: 1,
+                to: key(to).public(),
+                partner: None,
+                keep: 0,
+                epoch: None,
+                invoice: None,
+            };
+            Entry { group: None, operation: Operation::Deposit(deposit) }
+        };
+        let batch = Batch {
+            signer: signer.public(),
+            nonce: state.account(&signer.public()).map_or(0, |account| account.nonce),
+            valid_until: state.height() + 10,
+            fee_rate: state.parameters().min_fee_rate,
+            entries: (0..UPDATED).map(entry).collect(),
+        };
+        Signed::new(batch, &state.chain_id(), &signer)
+    }
+
+    /// Executes it, makes it durable, then visible.
+    fn update(&mut self, batch: &Signed<Batch>) -> Result<()> {
+        let step: Step = self.follower.build([batch], key(0).public(), 0).step;
+        let height = step.header().height.to_be_bytes().to_vec();
+        let transaction = self.database.transaction()?;
+        {
+            let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
+            let mut delete = transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?;
+            for (key, value) in step.encoded_changes() {
+                match value {
+                    Some(value) => put.execute((key, value))?,
+                    None => delete.execute([key])?,
+                };
+            }
+            transaction.prepare_cached("INSERT INTO undo VALUES (?1, ?2)")?.execute((height, step.encoded_undo()))?;
+        }
+        transaction.commit()?;
+        self.follower.commit(step);
+        Ok(())
+    }
+}
+
+fn cost(accounts: usize) -> Result<Duration> {
+    let ledger = RefCell::new(Ledger::new(accounts)?);
+    let round = Cell::new(0);
+    let failed = RefCell::new(None);
+    let time = median(
+        || {
+            round.set(round.get() + 1);
+            ledger.borrow().batch(round.get())
+        },
+        |batch| {
+            if let Err(error) = ledger.borrow_mut().update(&batch) {
+                failed.replace(Some(error));
+            }
+        },
+    );
+    failed.into_inner().map_or(Ok(time), Err)
+}
+
+/// The cost of a hundred updated accounts at two sizes, and their ratio.
+pub(crate) fn updates(table: &mut Table) -> Result<()> {
+    let mut at_a_thousand = None;
+    for accounts in [1_000, 1_000_000] {
+        let time = cost(accounts)?;
+        let reference = *at_a_thousand.get_or_insert(time);
+        table.add(
+            &format!("update {UPDATED} of {accounts} accounts in one block, durable"),
+            time,
+            per_second(time, UPDATED),
+            times(time, reference, "at a thousand"),
+        );
+    }
+    Ok(())
+}
