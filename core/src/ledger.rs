@@ -9,6 +9,7 @@
 
 pub mod batch;
 mod court;
+mod debts;
 mod deposit;
 pub(crate) mod execute;
 #[cfg(test)]

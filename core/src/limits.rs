@@ -37,6 +37,8 @@ pub const MAX_OPEN_PROPOSALS: usize = 64;
 pub const MAX_RESOLUTIONS: usize = 64;
 /// Most registry entries that one block deletes; the rest carries over in key order.
 pub const MAX_DELETIONS: usize = 1024;
+/// Most payments of debts in one block; the rest carries over.
+pub const MAX_DEBT_PAYMENTS: u32 = 16_384;
 /// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
 pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
 /// Most messages of one validator that are kept for a height that has not begun here.

@@ -1,43 +1,33 @@
 //! Court: disputes, answers, the registry of secrets, resolution (docs/protocol.md, section 6).
+//!
+//! ```text
+//! Dispute ─ answers while U ≤ start + delay ─ looked at when U ≥ start + delay + 1
+//!         ─ locks may run on until min(last expiry, start + horizon) ─ resolved at the start of a block
+//! ```
+//!
+//! Delay and horizon are fixed when it begins: changes of K never touch a dispute that runs.
 
-use super::deposit::Applied;
+mod dispute;
+mod resolve;
+mod reveal;
+
+pub(super) use dispute::{answer, dispute};
+pub(super) use reveal::reveal;
+
+use super::debts::Payments;
 use super::execute::Context;
-use super::operation::{Answer, Dispute, Reveal};
-use super::receipt::{Opening, SkipReason};
+use super::receipt::Opening;
 use super::view::Overlay;
-use crate::types::PublicKey;
 
-/// What falls due at the start of a block.
-pub(super) fn open_block(_overlay: &mut Overlay<'_>, _context: &Context<'_>) -> Vec<Opening> {
-    Vec::new()
+/// What falls due at the start of a block: disputes, then entries of the registry, which stay as long as
+/// a dispute that is due waits for its turn.
+pub(super) fn open_block(overlay: &mut Overlay<'_>, context: &Context<'_>, payments: &mut Payments) -> Vec<Opening> {
+    let (openings, backlog) = resolve::due(overlay, context, payments);
+    if backlog == resolve::Backlog::None {
+        reveal::delete_due(overlay, context);
+    }
+    openings
 }
 
-/// Takes a channel to court.
-pub(super) fn dispute(
-    _overlay: &mut Overlay<'_>,
-    _context: &Context<'_>,
-    _signer: PublicKey,
-    _operation: &Dispute,
-) -> Result<Applied, SkipReason> {
-    Err(SkipReason::OutOfBounds)
-}
-
-/// Shows a newer state.
-pub(super) fn answer(
-    _overlay: &mut Overlay<'_>,
-    _context: &Context<'_>,
-    _signer: PublicKey,
-    _operation: &Answer,
-) -> Result<Applied, SkipReason> {
-    Err(SkipReason::OutOfBounds)
-}
-
-/// Puts secrets into the registry.
-pub(super) fn reveal(
-    _overlay: &mut Overlay<'_>,
-    _context: &Context<'_>,
-    _signer: PublicKey,
-    _operation: &Reveal,
-) -> Result<Applied, SkipReason> {
-    Err(SkipReason::OutOfBounds)
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 //! so a newcomer's balances sum up to what they were (plus A when the deposit is to itself), and the other
 //! side's are untouched: nobody can be made to owe anything by being registered.
 
+use super::debts;
 use super::execute::Context;
 use super::operation::Deposit;
 use super::receipt::{Flow, Place, Purpose, Registered, SkipReason};
@@ -40,6 +41,7 @@ pub(super) fn apply(
         return Err(SkipReason::UnknownAsset { asset: deposit.asset });
     }
     let newcomer = newcomer(overlay, context, deposit)?;
+    debts::come_first(overlay, signer, deposit.asset)?;
     let creation_fee = if newcomer.is_some() { context.parameters.account_creation_fee } else { 0 };
     affordable(overlay, signer, deposit, creation_fee)?;
 

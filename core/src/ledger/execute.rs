@@ -3,11 +3,12 @@
 
 use super::batch::{self, Batch, Entry};
 use super::court;
+use super::debts::{self, Payments};
 use super::deposit::{self, Applied};
 use super::governance;
 use super::inclusion::{self, InclusionError};
 use super::operation::{Deposit, Operation};
-use super::receipt::{BatchOutcome, Opening, OperationOutcome, Receipt, SkipReason};
+use super::receipt::{BatchOutcome, Flow, Opening, OperationOutcome, Place, Purpose, Receipt, SkipReason};
 use super::registry;
 use super::state::{self, Key, State, Value};
 use super::transition::Transition;
@@ -43,7 +44,9 @@ pub(crate) struct Execution<'a> {
     state: &'a State,
     context: Context<'a>,
     overlay: Overlay<'a>,
+    /// Accounts that have an ordinary batch in the block.
     signers: BTreeSet<PublicKey>,
+    payments: Payments,
     openings: Vec<Opening>,
     outcomes: Vec<BatchOutcome>,
     room: Room,
@@ -60,11 +63,12 @@ impl<'a> Execution<'a> {
             parameters: state.parameters(),
         };
         let mut overlay = Overlay::new(state);
-        let mut openings = court::open_block(&mut overlay, &context);
+        let mut payments = Payments::of_block();
+        let mut openings = court::open_block(&mut overlay, &context, &mut payments);
         openings.extend(governance::open_block(&mut overlay, &context));
         assert_conserved(&overlay);
         let room = Room::new(state.parameters());
-        Self { state, context, overlay, signers: BTreeSet::new(), openings, outcomes: Vec::new(), room }
+        Self { state, context, overlay, signers: BTreeSet::new(), payments, openings, outcomes: Vec::new(), room }
     }
 
     /// Executes the next batch of the block.
@@ -74,7 +78,8 @@ impl<'a> Execution<'a> {
     pub(crate) fn include(&mut self, signed: &Signed<Batch>) -> Result<(), Excluded> {
         let room = self.room.with(signed)?;
         let signer = signed.body.signer;
-        if self.signers.contains(&signer) {
+        let is_ordinary = batch::class(&signed.body) == batch::Class::Ordinary;
+        if is_ordinary && self.signers.contains(&signer) {
             return Err(InclusionError::SecondBatch { signer }.into());
         }
         let admitted = inclusion::admit(
@@ -84,17 +89,24 @@ impl<'a> Execution<'a> {
             signed,
             self.context.height,
         )?;
+        self.payments.begin_step(self.context.parameters);
         let mut overlay = Overlay::new(&self.overlay);
         // Cannot fail: admission looked at the nonce and the balance.
         pay_fee(&mut overlay, signer, self.context.proposer, admitted.fee)
             .ok_or(InclusionError::CannotPayFee { fee: admitted.fee, balance: 0 })?;
-        let operations = run_groups(&mut overlay, &self.context, signer, &admitted.batch.body().entries);
+        let entries = &admitted.batch.body().entries;
+        let (parameters, payments) = (self.context.parameters, &mut self.payments);
+        let mut debts = pay_debts(&mut overlay, parameters, payments, spent(signer, entries));
+        let operations = run_groups(&mut overlay, &self.context, signer, entries);
+        debts.extend(pay_debts(&mut overlay, parameters, payments, received(&operations)));
         assert_conserved(&overlay);
         let changes = overlay.into_changes();
         self.overlay.merge(changes);
-        self.signers.insert(signer);
+        if is_ordinary {
+            self.signers.insert(signer);
+        }
         self.room = room;
-        self.outcomes.push(BatchOutcome { hash: batch::hash(signed), signer, fee: admitted.fee, operations });
+        self.outcomes.push(BatchOutcome { hash: batch::hash(signed), signer, fee: admitted.fee, operations, debts });
         Ok(())
     }
 
@@ -186,6 +198,37 @@ fn pay_fee(overlay: &mut Overlay<'_>, signer: PublicKey, proposer: PublicKey, fe
     overlay.credit(proposer, AssetId::FRD, fee)?;
     overlay.put(Key::Account(signer), Value::Account(account));
     Some(())
+}
+
+/// Older debts of whoever spends or received, within the step of the batch.
+fn pay_debts(
+    overlay: &mut Overlay<'_>,
+    parameters: &Parameters,
+    payments: &mut Payments,
+    touched: impl Iterator<Item = (PublicKey, AssetId)>,
+) -> Vec<Flow> {
+    let mut flows = Vec::new();
+    for (debtor, asset) in touched {
+        debts::pay(overlay, parameters, payments, debtor, asset, &mut flows);
+    }
+    flows
+}
+
+/// What the signer of a batch would spend: FRD for its fee, and what it deposits.
+fn spent(signer: PublicKey, entries: &[Entry]) -> impl Iterator<Item = (PublicKey, AssetId)> {
+    let deposits = entries.iter().filter_map(|entry| match &entry.operation {
+        Operation::Deposit(deposit) => Some(deposit.asset),
+        _ => None,
+    });
+    std::iter::once(AssetId::FRD).chain(deposits).map(move |asset| (signer, asset))
+}
+
+/// Who received what on-chain by what applied. Fees wait for their proposer's next step.
+fn received(operations: &[OperationOutcome]) -> impl Iterator<Item = (PublicKey, AssetId)> {
+    operations.iter().flat_map(|operation| &operation.flows).filter_map(|flow| match flow.place {
+        Place::Account { key } if flow.amount > 0 && flow.purpose == Purpose::Transfer => Some((key, flow.asset)),
+        _ => None,
+    })
 }
 
 /// Operations in order; neighbours of one group apply wholly or are skipped wholly.

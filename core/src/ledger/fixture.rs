@@ -2,17 +2,19 @@
 //! every block.
 
 use super::batch::{Batch, Entry};
-use super::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
-use super::receipt::{BatchOutcome, OperationOutcome, Receipt, SkipReason};
+use super::operation::{Answer, Deposit, Dispute, Operation, Withdraw, WithdrawalConsent};
+use super::receipt::{BatchOutcome, Opening, OperationOutcome, Receipt, SkipReason};
 use super::state::{ChannelAsset, Key, State};
 use crate::chain::block::CertifiedBlock;
 use crate::chain::certificate::{Certificate, Precommit, Validator, ValidatorSet};
 use crate::chain::follow::{Built, Follower};
 use crate::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
 use crate::chain::params::Parameters;
+use crate::channel::shared::Sides;
+use crate::channel::state::{ChannelState, Sub};
 use crate::crypto::SecretKey;
 use crate::message::{Message as _, Signed};
-use crate::types::{Amount, AssetId, Parties, PublicKey, Side};
+use crate::types::{Amount, AssetId, Hash, Parties, PublicKey, Side, UsableHeight};
 
 /// What each of the genesis accounts starts with, of each asset.
 pub(crate) const START: Amount = 10_000_000;
@@ -73,6 +75,8 @@ pub(crate) struct World {
     pub(crate) now: u64,
     /// Keys that the newest block changed.
     pub(crate) changed: Vec<Key>,
+    /// What fell due at the start of the newest block.
+    pub(crate) openings: Vec<Opening>,
 }
 
 impl World {
@@ -82,7 +86,8 @@ impl World {
 
     pub(crate) fn with(genesis: Genesis) -> Self {
         let now = genesis.time_ms;
-        Self { builder: Follower::new(&genesis), client: Follower::new(&genesis), genesis, now, changed: vec![] }
+        let (builder, client) = (Follower::new(&genesis), Follower::new(&genesis));
+        Self { builder, client, genesis, now, changed: vec![], openings: vec![] }
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -124,6 +129,7 @@ impl World {
         assert_eq!(step.outcomes(), built.step.outcomes());
         let outcomes = step.outcomes().to_vec();
         self.changed = step.transition().changes().iter().map(|(key, _)| *key).collect();
+        self.openings = step.transition().openings().to_vec();
         self.builder.commit(built.step);
         self.client.commit(step);
         self.check_invariants(&outcomes);
@@ -158,10 +164,12 @@ impl World {
         for asset in self.genesis.assets.iter() {
             assert_eq!(self.state().totals().get(&asset.id), Some(&u128::from(asset.supply)), "conservation");
         }
-        for operation in outcomes.iter().flat_map(|outcome| &outcome.operations) {
+        let operations = outcomes.iter().flat_map(|outcome| &outcome.operations).map(|operation| &operation.flows);
+        let debts = outcomes.iter().map(|outcome| &outcome.debts);
+        for flows in operations.chain(debts).chain(self.openings.iter().map(|opening| &opening.flows)) {
             for asset in [AssetId::FRD, AssetId::FRB] {
-                let sum: i64 = operation.flows.iter().filter(|flow| flow.asset == asset).map(|flow| flow.amount).sum();
-                assert_eq!(sum, 0, "flows of an operation sum up to zero");
+                let sum: i64 = flows.iter().filter(|flow| flow.asset == asset).map(|flow| flow.amount).sum();
+                assert_eq!(sum, 0, "flows sum up to zero");
             }
         }
         let head = self.client.head().unwrap().clone();
@@ -172,6 +180,21 @@ impl World {
             stored.iter().rev().map(|(key, value)| (key.as_slice(), value.as_slice())),
         );
         assert_eq!(restored.unwrap().state().root(), self.state().root(), "the root has no history");
+    }
+
+    /// Empty blocks until U is this.
+    pub(crate) fn wait_until(&mut self, usable_height: UsableHeight) {
+        while self.state().usable_height() < usable_height {
+            self.block(&[]);
+        }
+    }
+
+    /// A state of the channel of two keys, in its current epoch.
+    pub(crate) fn channel_state(&self, a: &SecretKey, b: &SecretKey, frame: u64, subs: Vec<Sub>) -> ChannelState {
+        let parties = parties(a, b);
+        let epoch = self.state().channel(&parties).epoch;
+        let default = ChannelState::default_of(self.state().chain_id(), parties, epoch, Hash::ZERO);
+        ChannelState { frame, subs, ..default }
     }
 
     pub(crate) fn frd(&self, key: &SecretKey) -> Amount {
@@ -220,6 +243,26 @@ impl World {
 pub(crate) fn signed_withdraw(consent: WithdrawalConsent, other: &SecretKey) -> Operation {
     let chain_id = consent.chain_id;
     Operation::Withdraw(Withdraw { proof: Signed::new(consent, &chain_id, other) })
+}
+
+/// A dispute against a partner, with a state that it signed.
+pub(crate) fn dispute(partner: &SecretKey, state: Option<ChannelState>) -> Operation {
+    let proof = state.map(|state| {
+        let chain_id = state.chain_id;
+        Signed::new(state, &chain_id, partner)
+    });
+    Operation::Dispute(Dispute { partner: partner.public(), proof })
+}
+
+/// An answer with the signatures of those keys.
+pub(crate) fn answer(state: ChannelState, signers: &[&SecretKey]) -> Operation {
+    let mut signatures = Sides::default();
+    for signer in signers {
+        if let Some(side) = state.parties.side_of(&signer.public()) {
+            *signatures.get_mut(side) = Some(state.sign(&state.chain_id, signer));
+        }
+    }
+    Operation::Answer(Answer { state, signatures })
 }
 
 pub(crate) fn parties(a: &SecretKey, b: &SecretKey) -> Parties {

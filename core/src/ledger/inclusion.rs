@@ -2,6 +2,7 @@
 //! everybody who executes the block ask the same function.
 
 use super::batch::{self, Batch};
+use super::debts;
 use super::state::State;
 use super::view::View;
 use crate::chain::params::Parameters;
@@ -68,6 +69,16 @@ pub enum InclusionError {
         /// The batch's rate.
         got: Amount,
     },
+    /// A debtor pays the least fee rate and nothing more.
+    #[error("{signer} has open debts of FRD and may pay {limit} for 1,000 bytes; the batch pays {got}")]
+    FeeBeforeDebts {
+        /// Who.
+        signer: PublicKey,
+        /// K.min_fee_rate.
+        limit: Amount,
+        /// The batch's rate.
+        got: Amount,
+    },
     /// Cannot pay.
     #[error("the batch costs {fee} of FRD; its signer has {balance}")]
     CannotPayFee {
@@ -76,7 +87,7 @@ pub enum InclusionError {
         /// What the signer has.
         balance: Amount,
     },
-    /// The signer has another batch in the block.
+    /// The signer has another ordinary batch in the block.
     #[error("{signer} has another batch in this block")]
     SecondBatch {
         /// Who.
@@ -158,7 +169,7 @@ fn nonce(batch: &Batch, view: &dyn View) -> Result<(), InclusionError> {
     if got == expected { Ok(()) } else { Err(InclusionError::WrongNonce { expected, got }) }
 }
 
-/// At least K.min_fee_rate, and payable in FRD.
+/// At least K.min_fee_rate, not more for who owes FRD, and payable in FRD.
 fn payable_fee(
     batch: &Batch,
     bytes: usize,
@@ -168,6 +179,9 @@ fn payable_fee(
     let (least, got) = (parameters.min_fee_rate, batch.fee_rate);
     if got < least {
         return Err(InclusionError::FeeTooLow { least, got });
+    }
+    if got > least && debts::open(view, &batch.signer, AssetId::FRD) > 0 {
+        return Err(InclusionError::FeeBeforeDebts { signer: batch.signer, limit: least, got });
     }
     let balance = view.balance(&batch.signer, AssetId::FRD);
     match batch::fee(batch.fee_rate, bytes) {

@@ -21,6 +21,8 @@ pub struct BatchOutcome {
     pub fee: Amount,
     /// One per operation, in order.
     pub operations: Vec<OperationOutcome>,
+    /// Payments of older debts that it set off; per asset they sum up to zero.
+    pub debts: Vec<Flow>,
 }
 
 /// What became of one operation.
@@ -72,7 +74,7 @@ pub struct ResolvedAsset {
     pub asset: AssetId,
     /// What was locked.
     pub insurance: Amount,
-    /// D, with the locks that were revealed in time.
+    /// D, with the locks that were revealed in time; the nearest i64 should it be ±2^63.
     pub delta: i64,
     /// Left's part of the insurance.
     pub left: Amount,
@@ -264,11 +266,11 @@ pub enum SkipReason {
     /// A number would leave its bounds.
     #[error("a number would leave its bounds")]
     OutOfBounds,
-    /// The consent is for another chain.
-    #[error("the consent is for another network")]
+    /// A consent or a state is for another chain.
+    #[error("it is for another network")]
     WrongChain,
-    /// The consent's parties are not ordered.
-    #[error("the consent names its parties in the wrong order")]
+    /// The parties of a consent or a state are not ordered.
+    #[error("it names its parties in the wrong order")]
     UnorderedParties,
     /// The signer is not who may withdraw.
     #[error("the consent is for {expected}")]
@@ -305,6 +307,100 @@ pub enum SkipReason {
         insurance: Amount,
         /// The amount.
         amount: Amount,
+    },
+    /// Debts come first.
+    #[error("the signer has {open} open debts of asset {asset}, which are paid first")]
+    DebtsFirst {
+        /// Which asset.
+        asset: AssetId,
+        /// How many are open.
+        open: u64,
+    },
+    /// Only registered keys are taken to court.
+    #[error("{key} is not registered and cannot answer in court")]
+    AccusedUnknown {
+        /// Who.
+        key: PublicKey,
+    },
+    /// A dispute runs.
+    #[error("the channel is in court since {start}")]
+    AlreadyInCourt {
+        /// U at its start.
+        start: UsableHeight,
+    },
+    /// No dispute runs.
+    #[error("the channel is not in court")]
+    NotInCourt,
+    /// A state of another channel.
+    #[error("the state is of another channel")]
+    OtherChannel,
+    /// A state without the form that every state has.
+    #[error("the state is not well formed")]
+    MalformedState,
+    /// A state with too many bytes.
+    #[error("the state has {got} bytes; {limit} are allowed")]
+    StateTooLong {
+        /// K.max_state_bytes.
+        limit: u64,
+        /// Its bytes.
+        got: u64,
+    },
+    /// A state with too many assets.
+    #[error("the state has {got} assets; {limit} are allowed")]
+    TooManyStateAssets {
+        /// K.max_channel_assets.
+        limit: u64,
+        /// Its assets.
+        got: u64,
+    },
+    /// A state in which a side gives too many locks.
+    #[error("{giver} gives {got} locks in the state; {limit} are allowed")]
+    TooManyLocks {
+        /// Who gives them.
+        giver: PublicKey,
+        /// K.max_locks.
+        limit: u64,
+        /// How many.
+        got: u64,
+    },
+    /// A state that is not above the one in court.
+    #[error("court has frame {}, this is frame {}", in_court.frame, got.frame)]
+    NotNewer {
+        /// Order of what court has.
+        in_court: StateOrder,
+        /// Order of what came.
+        got: StateOrder,
+    },
+    /// An answer after the window.
+    #[error("answers counted until {until}; it is {now}")]
+    AnswerTooLate {
+        /// Last U.
+        until: UsableHeight,
+        /// U now.
+        now: UsableHeight,
+    },
+    /// An answer lacks a signature.
+    #[error("the signature of {expected} is missing")]
+    MissingStateSignature {
+        /// Whose.
+        expected: PublicKey,
+    },
+    /// A state is not signed by who should have.
+    #[error("the state is not signed by {expected}")]
+    BadStateSignature {
+        /// Who should have.
+        expected: PublicKey,
+    },
+    /// Nothing to reveal.
+    #[error("no secret was given")]
+    NoSecrets,
+    /// Too many secrets.
+    #[error("{got} secrets were given; {limit} are allowed")]
+    TooManySecrets {
+        /// [`crate::limits::MAX_SECRETS`].
+        limit: u64,
+        /// How many.
+        got: u64,
     },
 }
 

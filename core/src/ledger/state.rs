@@ -106,6 +106,10 @@ impl View for State {
     fn get(&self, key: &Key) -> Option<&Value> {
         self.entries.get(key)
     }
+
+    fn keys_between(&self, first: &Key, last: &Key, most: usize) -> Vec<Key> {
+        self.entries.range(*first..=*last).take(most).map(|(key, _)| *key).collect()
+    }
 }
 
 impl State {

@@ -15,6 +15,9 @@ pub(crate) trait View {
     /// The value at a key.
     fn get(&self, key: &Key) -> Option<&Value>;
 
+    /// Keys between two, both included, in order: the first `most` of them.
+    fn keys_between(&self, first: &Key, last: &Key, most: usize) -> Vec<Key>;
+
     /// A registered account.
     fn account(&self, key: &PublicKey) -> Option<Account> {
         match self.get(&Key::Account(*key)) {
@@ -66,6 +69,17 @@ impl View for Overlay<'_> {
             None => self.below.get(key),
         }
     }
+
+    fn keys_between(&self, first: &Key, last: &Key, most: usize) -> Vec<Key> {
+        let changed = || self.changes.range(*first..=*last);
+        let removed = changed().filter(|(_, change)| change.is_none()).count();
+        let mut keys = self.below.keys_between(first, last, most.saturating_add(removed));
+        keys.retain(|key| !self.changes.contains_key(key));
+        keys.extend(changed().filter(|(_, change)| change.is_some()).map(|(key, _)| *key));
+        keys.sort_unstable();
+        keys.truncate(most);
+        keys
+    }
 }
 
 impl<'a> Overlay<'a> {
@@ -95,6 +109,11 @@ impl<'a> Overlay<'a> {
     /// Sets a value.
     pub(crate) fn put(&mut self, key: Key, value: Value) {
         self.changes.insert(key, Some(value));
+    }
+
+    /// Removes a value.
+    pub(crate) fn remove(&mut self, key: Key) {
+        self.changes.insert(key, None);
     }
 
     /// Sets an on-chain balance; zero is absence.

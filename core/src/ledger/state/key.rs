@@ -55,7 +55,7 @@ pub enum Key {
     AccountKey(AccountId) = 6,
     /// On-chain balance of an account in an asset; absent when zero.
     Balance(PublicKey, AssetId) = 7,
-    /// A channel that was ever deposited into.
+    /// A channel that was ever deposited into or resolved.
     Channel(Parties) = 8,
     /// An asset.
     Asset(AssetId) = 9,

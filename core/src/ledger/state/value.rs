@@ -16,7 +16,7 @@
 //!   8     Asset       as in chain::genesis
 //!   9     Bank        as in chain::genesis
 //!  16     Due         nothing: the key says it
-//!  17     Dispute     starter u8 │ start u64 │ delay u32 │ state (0, or 1 │ frame u64 │ proposer u8 │ subs) │ end u64
+//!  17     Dispute     starter u8 │ start u64 │ delay u32 │ horizon u32 │ state (0, or 1 │ frame u64 │ proposer u8 │ subs) │ end u64
 //!  18     Debt        creditor 32 │ amount u64
 //!  19     DebtQueue   first u64 │ next u64
 //!  20     Hashlock    secret 32 │ revealed_at u64 │ deleted_at u64
@@ -203,6 +203,8 @@ pub struct Dispute {
     pub start: UsableHeight,
     /// Length of the answer window, fixed at the start: answers count while U ≤ start + delay.
     pub delay: u32,
+    /// How long after the start locks may keep it open, fixed then.
+    pub horizon: u32,
     /// The newest state shown; `None`: the default state.
     pub state: Option<CourtState>,
     /// It is looked at, and resolved if the answer window is over, when U reaches this. During the answer window
@@ -223,6 +225,16 @@ impl Dispute {
     /// Last U at which an answer counts.
     pub fn answers_until(&self) -> UsableHeight {
         self.start.saturating_add(UsableHeight::from(self.delay))
+    }
+
+    /// U from which on it can be resolved, by the state that is in court now:
+    /// max(start + delay, min(last lock's expiry, start + horizon)) + 1.
+    pub fn resolvable_from(&self) -> UsableHeight {
+        let locks = self.state.iter().flat_map(|state| &state.subs);
+        let locks = locks.flat_map(|sub| sub.left_locks.iter().chain(&sub.right_locks));
+        let last_expiry = locks.map(|lock| lock.expiry).max().unwrap_or(0);
+        let latest = self.start.saturating_add(UsableHeight::from(self.horizon));
+        self.answers_until().max(last_expiry.min(latest)).saturating_add(1)
     }
 
     /// Order of the state in court.

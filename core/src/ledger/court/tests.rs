@@ -1,0 +1,165 @@
+use crate::channel::state::{ChannelState, Lock, StateOrder, Sub};
+use crate::crypto::{Secret, SecretKey, lock_hash};
+use crate::ledger::fixture::{START, World, answer, deposit, dispute, key, parties};
+use crate::ledger::operation::{Operation, Reveal};
+use crate::ledger::receipt::{OpeningEvent, ResolvedAsset, SkipReason};
+use crate::ledger::state::{Debt, Key};
+use crate::types::{AssetId, Side};
+
+const FRD: AssetId = AssetId::FRD;
+const SECRET: Secret = Secret([7; 32]);
+
+/// 5 and 6, left first.
+fn two() -> (SecretKey, SecretKey) {
+    if key(5).public() < key(6).public() { (key(5), key(6)) } else { (key(6), key(5)) }
+}
+
+fn sub(offdelta: i64) -> Sub {
+    Sub { offdelta, ..Sub::zero(FRD) }
+}
+
+fn lock(amount: u64, expiry: u64) -> Lock {
+    Lock { index: 0, amount, hash: lock_hash(&SECRET), expiry }
+}
+
+fn reveal() -> Operation {
+    Operation::Reveal(Reveal { secrets: vec![SECRET] })
+}
+
+/// A channel of left and right with 1,000 that left put in.
+fn funded() -> (World, SecretKey, SecretKey) {
+    let (left, right) = two();
+    let mut world = World::new();
+    world.run(&left, vec![Operation::Deposit(deposit(1_000, &left, Some(&right)))]);
+    (world, left, right)
+}
+
+fn state(world: &World, frame: u64, subs: Vec<Sub>) -> ChannelState {
+    let (left, right) = two();
+    world.channel_state(&left, &right, frame, subs)
+}
+
+fn resolved(world: &World) -> ResolvedAsset {
+    match &world.openings[..] {
+        [opening] => match &opening.event {
+            OpeningEvent::Resolved { assets, .. } => assets[0],
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Ends the dispute of left and right, at the stored end and not a block earlier.
+fn end(world: &mut World) {
+    let (left, right) = two();
+    while let Some(dispute) = world.state().dispute(&parties(&left, &right)) {
+        let (now, end) = (world.state().usable_height(), dispute.end);
+        assert!(now <= end, "what is due is looked at");
+        world.block(&[]);
+    }
+}
+
+#[test]
+fn a_dispute_without_a_proof_ends_by_what_is_on_chain() {
+    let (mut world, left, right) = funded();
+    let start = world.state().usable_height();
+    world.run(&right, vec![dispute(&left, None)]);
+    let parties = parties(&left, &right);
+    let running = world.state().dispute(&parties).unwrap().clone();
+    assert_eq!((running.start, running.delay, running.starter), (start, 120, Side::Right));
+    assert_eq!(running.end, start + 121);
+    let before = world.frd(&left);
+    world.wait_until(start + 121);
+    assert!(world.openings.is_empty() && world.state().dispute(&parties).is_some());
+    world.block(&[]);
+    let split = resolved(&world);
+    assert_eq!((split.left, split.right, split.owed), (1_000, 0, 0));
+    assert_eq!(world.frd(&left), before + 1_000);
+    let channel = world.state().channel(&parties);
+    assert_eq!((channel.epoch, channel.resolved), (1, Some(StateOrder::DEFAULT)));
+    assert!(channel.assets.is_empty());
+    assert!(world.state().dispute(&parties).is_none());
+    assert!(world.state().value(&Key::DisputeByEnd(start + 121, parties)).is_none());
+    // A second dispute runs in the next epoch.
+    world.run(&left, vec![dispute(&right, None)]);
+    end(&mut world);
+    assert_eq!(world.state().channel(&parties).epoch, 2);
+}
+
+#[test]
+fn against_a_bank_it_is_shorter_and_from_a_bank_it_is_not() {
+    let mut world = World::new();
+    let (bank, user) = (key(1), key(5));
+    world.run(&user, vec![dispute(&bank, None)]);
+    world.run(&bank, vec![dispute(&key(6), None)]);
+    let delay = |other: &SecretKey| world.state().dispute(&parties(&bank, other)).unwrap().delay;
+    assert_eq!((delay(&user), delay(&key(6))), (60, 120));
+}
+
+#[test]
+fn a_newer_answer_counts_and_the_debtor_pays_what_it_has() {
+    let (mut world, left, right) = funded();
+    let signed = state(&world, 1, vec![sub(-400)]);
+    world.run(&right, vec![dispute(&left, Some(signed))]);
+    // Left owes 200 beyond the insurance in the newest state.
+    let newest = state(&world, 2, vec![sub(-1_200)]);
+    world.run(&right, vec![answer(newest.clone(), &[&left])]);
+    let in_court = StateOrder { frame: 2, proposer: Side::Right };
+    world.assert_skipped(&key(1), answer(newest, &[&left, &right]), SkipReason::NotNewer { in_court, got: in_court });
+    let (poor, rich) = (world.frd(&left), world.frd(&right));
+    end(&mut world);
+    let split = resolved(&world);
+    assert_eq!((split.delta, split.left, split.right), (-200, 0, 1_000));
+    assert_eq!((split.debtor, split.owed, split.paid, split.debt), (Some(Side::Left), 200, 200, 0));
+    assert_eq!((world.frd(&left), world.frd(&right)), (poor - 200, rich + 1_200));
+}
+
+#[test]
+fn what_cannot_be_paid_becomes_a_debt_that_incoming_money_pays() {
+    let (mut world, left, right) = funded();
+    world.run(&left, vec![Operation::Deposit(deposit(world.frd(&left) - 2_000, &key(1), None))]);
+    world.run(&right, vec![dispute(&left, Some(state(&world, 1, vec![sub(-11_000)])))]);
+    let had = world.frd(&left);
+    end(&mut world);
+    let split = resolved(&world);
+    assert_eq!((split.owed, split.paid, split.debt), (10_000, had - 100, 10_100 - had));
+    assert_eq!(world.frd(&left), 100);
+    let debt = |world: &World| world.state().debts_of(&left.public(), FRD).map(|(_, debt)| debt).collect::<Vec<_>>();
+    assert_eq!(debt(&world), [Debt { creditor: right.public(), amount: split.debt }]);
+    let before = world.frd(&right);
+    world.run(&key(1), vec![Operation::Deposit(deposit(3_000, &left, None))]);
+    assert_eq!(debt(&world), [Debt { creditor: right.public(), amount: split.debt - 3_000 }]);
+    assert_eq!((world.frd(&left), world.frd(&right)), (100, before + 3_000));
+    world.assert_skipped(
+        &left,
+        Operation::Deposit(deposit(1, &key(1), None)),
+        SkipReason::DebtsFirst { asset: FRD, open: 1 },
+    );
+    world.run(&key(1), vec![Operation::Deposit(deposit(split.debt, &left, None))]);
+    assert_eq!(debt(&world), []);
+    assert_eq!(world.frd(&right), before + split.debt);
+    assert!(world.frd(&left) > 3_000);
+}
+
+#[test]
+fn a_lock_counts_when_it_was_revealed_in_time_and_keeps_the_dispute_open_until_then() {
+    for (late, expected) in [(0, 700), (1, 1_000)] {
+        let (mut world, left, right) = funded();
+        let start = world.state().usable_height();
+        let expiry = start + 200;
+        let locked = Sub { right_locks: vec![lock(300, expiry)], ..sub(0) };
+        world.run(&right, vec![dispute(&left, Some(state(&world, 1, vec![locked])))]);
+        world.wait_until(expiry + late);
+        world.run(&right, vec![reveal()]);
+        assert_eq!(world.state().hashlock(&lock_hash(&SECRET)).unwrap().revealed_at, expiry + late);
+        if late == 0 {
+            assert_eq!(world.state().dispute(&parties(&left, &right)).unwrap().end, expiry + 1);
+        }
+        end(&mut world);
+        let split = if late == 0 { resolved(&world).left } else { START - 1_000 + expected - world.frd(&left) };
+        if late == 0 {
+            assert_eq!(split, expected);
+        }
+        assert!(world.state().dispute(&parties(&left, &right)).is_none());
+    }
+}
