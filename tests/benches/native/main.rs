@@ -4,6 +4,7 @@
 //! Prints one Markdown table; `cargo xtask bench` runs it with the release profile.
 
 mod chain;
+mod court;
 mod growth;
 mod measure;
 mod payments;
@@ -17,6 +18,8 @@ fn main() -> anyhow::Result<()> {
     chain::certificates(&mut table, &signatures);
     payments::frames(&mut table, &signatures);
     payments::mediated(&mut table, &signatures);
+    court::resolutions(&mut table, &signatures);
+    court::largest(&mut table, &signatures);
     growth::updates(&mut table)?;
     table.print();
     Ok(())
