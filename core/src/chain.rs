@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod follow;
 pub mod genesis;
 pub mod header;
+pub(crate) mod names;
 pub mod params;
 pub mod proven;
 pub mod verify;

@@ -19,6 +19,10 @@ pub const MAX_OPERATIONS: usize = 4096;
 pub const MAX_VALIDATORS: usize = 256;
 /// Largest supply of an asset: leaves room for sums in i64 and far more in i128.
 pub const MAX_SUPPLY: u64 = 1 << 62;
+/// Most decimal digits after the point of an asset.
+pub const MAX_DECIMALS: u8 = 18;
+/// Largest proportional fee of a bank, in parts per million: all of the amount.
+pub const MAX_FEE_PPM: u32 = 1_000_000;
 /// Longest URL in bytes.
 pub const MAX_URL_BYTES: usize = 256;
 /// Longest handle, ticker or network name in bytes.

@@ -36,6 +36,10 @@ pub mod tags {
     pub const VALIDATOR_HELLO: Tag = Tag(b"fair/vhello//001");
     /// Leaf and inner nodes of the state tree.
     pub const STATE_TREE: Tag = Tag(b"fair/state///001");
+    /// A bank's handle, in the key of its index.
+    pub const BANK_HANDLE: Tag = Tag(b"fair/handle//001");
+    /// An asset's ticker, in the key of its index.
+    pub const TICKER: Tag = Tag(b"fair/ticker//001");
     /// Consent to a withdrawal (signed by the other side).
     pub const WITHDRAWAL: Tag = Tag(b"fair/withdraw001");
     /// Channel state (signed by both parties).
@@ -73,6 +77,8 @@ pub mod tags {
         PROPOSAL,
         VALIDATOR_HELLO,
         STATE_TREE,
+        BANK_HANDLE,
+        TICKER,
         WITHDRAWAL,
         CHANNEL_STATE,
         CHANNEL_SHARED,

@@ -10,13 +10,13 @@
 
 use super::block::{Block, CertifiedBlock, batches_root};
 use super::genesis::Genesis;
-use super::header::{Header, VERSION};
+use super::header::{FIRST_VERSION, Header, VERSION};
 use super::verify::{self, BadBlock, Expected};
 use crate::ledger::batch::Batch;
 use crate::ledger::execute::{Excluded, Execution};
 use crate::ledger::inclusion::InclusionError;
 use crate::ledger::receipt::{BatchOutcome, Opening};
-use crate::ledger::state::{BadState, State};
+use crate::ledger::state::{BadState, Release, State};
 use crate::ledger::transition::Transition;
 use crate::message::Signed;
 use crate::types::{Hash, Height, PublicKey, TimeMs};
@@ -194,9 +194,30 @@ impl Follower {
         self.recent.get(usize::try_from(place).ok()?)
     }
 
+    /// The release whose rules the next block follows, with its version; `None`: those of the start.
+    fn release(&self) -> Option<(u16, Release)> {
+        let next = self.height().saturating_add(1);
+        self.state.releases().filter(|(_, release)| release.height <= next).last()
+    }
+
+    /// Whether the next block follows rules that this code knows. Whoever builds blocks asks before, for
+    /// [`Self::build`] cannot follow others.
+    ///
+    /// # Errors
+    /// [`BadBlock::NewRules`]: there is nothing left to do but to install the release that it names.
+    pub fn check_rules(&self) -> Result<(), BadBlock> {
+        match self.release() {
+            Some((version, Release { height, bundle })) if version > VERSION => {
+                Err(BadBlock::NewRules { version, height, bundle })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the next block is held against.
     pub fn expected(&self) -> Expected<'_> {
         Expected {
+            version: self.release().map_or(FIRST_VERSION, |(version, _)| version),
             chain_id: self.state.chain_id(),
             height: self.height().saturating_add(1),
             previous: self.head().map_or(Hash::ZERO, Header::hash),
@@ -214,6 +235,7 @@ impl Follower {
     /// # Errors
     /// The first [`BadBlock`].
     pub fn check(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<Step, BadBlock> {
+        self.check_rules()?;
         let CertifiedBlock { block, certificate } = certified;
         let (header, validators) = (&block.header, self.state.validators());
         verify::block(block, &self.expected()).map_err(|error| verify::blame_root(error, header, certificate))?;
@@ -230,6 +252,7 @@ impl Follower {
     /// # Errors
     /// The first [`BadBlock`].
     pub fn execute(&self, block: &Block) -> Result<Step, BadBlock> {
+        self.check_rules()?;
         verify::block(block, &self.expected())?;
         self.run(block)
     }
@@ -267,7 +290,7 @@ impl Follower {
         }
         let transition = execution.finish();
         let header = Header {
-            version: VERSION,
+            version: expected.version,
             chain_id: expected.chain_id,
             height: expected.height,
             time_ms: time_ms.max(verify::earliest_time(&expected)),

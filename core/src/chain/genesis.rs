@@ -1,6 +1,7 @@
 //! The genesis document: everything that a chain starts with. Its hash is the chain's id.
 
 use super::certificate::{BadValidatorSet, ValidatorSet};
+use super::names;
 use super::params::{BadParameters, Parameters};
 use crate::codec::{self, DecodeError};
 use crate::crypto;
@@ -55,6 +56,13 @@ pub struct Asset {
     pub decimals: u8,
     /// How much exists, in the smallest unit.
     pub supply: Amount,
+}
+
+impl Asset {
+    /// Whether ticker, name and decimals are within their bounds.
+    fn is_presentable(&self) -> bool {
+        names::is_ticker(&self.ticker) && names::is_name(&self.name) && self.decimals <= limits::MAX_DECIMALS
+    }
 }
 
 /// An account at the start.
@@ -124,9 +132,8 @@ impl Genesis {
         self.parameters.check()?;
         self.validators.check()?;
         let keys: BTreeSet<_> = self.accounts.iter().map(|account| account.key).collect();
-        let name_fits = |name: &str| !name.is_empty() && name.len() <= limits::MAX_NAME_BYTES;
         let rules = [
-            (name_fits(&self.network), "the network needs a short name"),
+            (names::is_name(&self.network), "the network needs a short name"),
             (keys.len() == self.accounts.len(), "an account stands twice"),
             (
                 self.validators.validators.iter().all(|validator| keys.contains(&validator.account)),
@@ -139,19 +146,19 @@ impl Genesis {
                 "two banks share a handle or an account",
             ),
             (
-                self.banks.iter().all(|bank| name_fits(&bank.handle) && bank.url.len() <= limits::MAX_URL_BYTES),
-                "a bank's handle or URL is empty or too long",
+                self.banks.iter().all(|bank| names::is_handle(&bank.handle) && bank.url.len() <= limits::MAX_URL_BYTES),
+                "a bank's handle is none or its URL too long",
             ),
+            (self.banks.iter().all(|bank| bank.fee_ppm <= limits::MAX_FEE_PPM), "a bank takes more than it is paid"),
             (
                 self.assets.iter().zip(1_u32..).all(|(asset, number)| asset.id == AssetId(number)),
                 "assets are not numbered from 1",
             ),
             (self.assets.len() >= 2, "FRD and FRB must exist"),
+            (self.assets.iter().all(Asset::is_presentable), "an asset's ticker, name or decimals are out of bounds"),
             (
-                self.assets
-                    .iter()
-                    .all(|asset| name_fits(&asset.ticker) && name_fits(&asset.name) && asset.decimals <= 18),
-                "an asset's ticker, name or decimals are out of bounds",
+                self.assets.iter().map(|asset| &asset.ticker).collect::<BTreeSet<_>>().len() == self.assets.len(),
+                "two assets share a ticker",
             ),
             (
                 self.accounts.iter().all(|account| {

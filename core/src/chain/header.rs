@@ -14,7 +14,10 @@ use crate::types::{Hash, Height, PublicKey, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
-/// The version of the rules that this code knows.
+/// The version of the rules by which every chain starts.
+pub const FIRST_VERSION: u16 = 1;
+
+/// The newest version of the rules that this code knows.
 pub const VERSION: u16 = 1;
 
 /// What validators certify.

@@ -6,8 +6,10 @@
 
 use crate::codec;
 use crate::crypto;
+use crate::ledger::state::MAX_VALUE_BYTES;
 use crate::limits;
 use crate::message::tags;
+use crate::payment::onion;
 use crate::types::{Amount, Hash};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -94,6 +96,13 @@ pub struct Parameters {
 pub struct BadParameters {
     /// The rule.
     pub rule: &'static str,
+}
+
+/// What a value of the state needs beside a channel's assets or a channel state in court, generously.
+const VALUE_FRAMING: u64 = 128;
+
+fn largest_value_bytes() -> u64 {
+    u64::try_from(MAX_VALUE_BYTES).unwrap_or(u64::MAX)
 }
 
 /// Blocks within which a batch sent to all validators is included: two rotations of a small set and slack.
@@ -216,12 +225,63 @@ impl Parameters {
         ms.checked_div(self.min_block_interval_ms).unwrap_or(u64::MAX)
     }
 
+    /// Most usable blocks from the start of a dispute to its end.
+    pub fn longest_dispute_blocks(&self) -> u64 {
+        u64::from(self.dispute_delay_blocks.max(self.lock_horizon_blocks)).saturating_add(1)
+    }
+
+    /// Usable blocks that a revealed secret stays in the registry at least, for the sake of every lock and
+    /// dispute.
+    fn least_keepalive_blocks(&self) -> u64 {
+        u64::from(self.lock_horizon_blocks)
+            .saturating_add(self.longest_dispute_blocks().saturating_mul(2))
+            .saturating_add(u64::from(self.margin_blocks))
+    }
+
+    /// What disputing a maximal state and one reveal cost at the least fee rate.
+    fn dispute_cost(&self) -> Amount {
+        u64::from(self.max_state_bytes).saturating_add(1000).saturating_mul(self.min_fee_rate).div_ceil(1000)
+    }
+
+    /// Checks that this set may follow another in a chain whose channels, locks, consents and disputes run
+    /// under it. What has been signed off-chain is known to nobody else, and may have been signed just before
+    /// the change: so what bounds it never shrinks. What a change makes longer or dearer is held against what
+    /// is already kept for it: so the one that keeps more comes first, and has taken effect before the other
+    /// is proposed.
+    ///
+    /// # Errors
+    /// [`BadParameters`] names the first rule that does not hold.
+    pub fn check_succession(&self, before: &Self) -> Result<(), BadParameters> {
+        match self.succession_rules(before).into_iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(BadParameters { rule }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn succession_rules(&self, before: &Self) -> [(bool, &'static str); 8] {
+        [
+            (self.max_state_bytes >= before.max_state_bytes, "max_state never shrinks"),
+            (self.max_locks >= before.max_locks, "max_locks never shrinks"),
+            (self.max_channel_assets >= before.max_channel_assets, "max_channel_assets never shrinks"),
+            (self.lock_horizon_blocks >= before.lock_horizon_blocks, "lock_horizon never shrinks"),
+            (self.max_consent_blocks >= before.max_consent_blocks, "max_consent never shrinks"),
+            (self.margin_blocks >= before.margin_blocks, "margin never shrinks"),
+            (
+                self.least_keepalive_blocks() <= u64::from(before.hashlock_keepalive_blocks),
+                "hashlock_keepalive is raised before what it outlives",
+            ),
+            (
+                self.dispute_cost() <= before.standalone_balance,
+                "standalone_balance is raised before the cost of a dispute",
+            ),
+        ]
+    }
+
     fn rules(&self) -> Vec<(bool, &'static str)> {
         let wide = u64::from;
         let state = u64::from(self.max_state_bytes);
         let margin = u64::from(self.margin_blocks);
         let stale_blocks = self.blocks_in(self.stale_head_ms);
-        let longest_dispute = wide(self.dispute_delay_blocks).max(wide(self.lock_horizon_blocks)).saturating_add(1);
         let shortest_delay = wide(self.dispute_delay_blocks.min(self.bank_dispute_delay_blocks));
         let path = u64::from(self.max_hops).saturating_add(1).saturating_mul(wide(self.hop_delta_blocks));
         vec![
@@ -250,17 +310,25 @@ impl Parameters {
                 "court_room ≤ half of max_block",
             ),
             (state.saturating_mul(2) < wide(self.max_batch_bytes), "two states fit into a batch"),
+            (
+                state.max(self.largest_channel_bytes()).saturating_add(VALUE_FRAMING) <= largest_value_bytes(),
+                "a channel and its state fit into the largest value that is decoded",
+            ),
             (state >= self.largest_state_bytes(), "max_locks a side and max_channel_assets fit into max_state_bytes"),
             (self.max_batch_life_heights > 0, "max_batch_life > 0"),
             (self.min_fee_rate > 0, "min_fee_rate > 0"),
             (self.standalone_balance > self.debt_floor, "standalone_balance > debt_floor"),
             (
-                state.saturating_add(1000).saturating_mul(self.min_fee_rate).div_ceil(1000) <= self.standalone_balance,
+                self.dispute_cost() <= self.standalone_balance,
                 "standalone_balance pays for disputing a maximal state and one reveal",
             ),
             (self.max_channel_assets >= 2, "max_channel_assets ≥ 2"),
             (self.max_locks >= 1 && self.min_lock >= 1, "max_locks ≥ 1 and min_lock ≥ 1"),
             (self.max_hops >= 1, "max_hops ≥ 1"),
+            (
+                onion::packet_bytes(self.max_hops) <= limits::MAX_ONION_BYTES,
+                "max_hops fit into the largest onion that is decoded",
+            ),
             (margin > stale_blocks.saturating_add(INCLUSION_BLOCKS), "margin > stale_head in blocks + inclusion"),
             (wide(self.hop_delta_blocks) > margin.saturating_add(INCLUSION_BLOCKS), "hop_delta > margin + head lag"),
             (
@@ -273,10 +341,7 @@ impl Parameters {
                 "dispute delay against banks ≤ against others",
             ),
             (
-                wide(self.hashlock_keepalive_blocks)
-                    >= wide(self.lock_horizon_blocks)
-                        .saturating_add(longest_dispute.saturating_mul(2))
-                        .saturating_add(margin),
+                wide(self.hashlock_keepalive_blocks) >= self.least_keepalive_blocks(),
                 "hashlock_keepalive ≥ lock_horizon + 2 × longest dispute + margin",
             ),
             (wide(self.max_consent_blocks) > INCLUSION_BLOCKS, "max_consent > inclusion"),
@@ -286,11 +351,19 @@ impl Parameters {
                 "proof_window ≥ max_lead and ≥ stale_head in blocks",
             ),
             (self.max_lead_ms < self.stale_head_ms, "max_lead_time < stale_head"),
+            (wide(self.voting_period_blocks) > INCLUSION_BLOCKS, "voting_period > inclusion"),
+            (self.validator_delay_blocks >= 1, "validator_delay ≥ 1"),
             (self.debt_payments_per_step >= 1, "debt_payments_per_step ≥ 1"),
             (self.min_insurance > self.standalone_balance, "min_insurance > standalone_balance"),
             (self.trust_period_ms > self.stale_head_ms, "trust_period > stale_head"),
             (self.snapshot_after_bytes > 0, "snapshot_after > 0"),
         ]
+    }
+
+    /// Bytes of a channel on the chain with every asset used: see `ledger::state::Channel`.
+    fn largest_channel_bytes(&self) -> u64 {
+        const PART: u64 = 4 + 8 + 8 + 8 + 8;
+        PART.saturating_mul(u64::from(self.max_channel_assets))
     }
 
     /// Bytes of a channel state with every lock and every asset used: see `channel::state` for the layout.
@@ -305,4 +378,4 @@ impl Parameters {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,7 @@
 
 use super::block::{Block, batches_root};
 use super::certificate::{Certificate, Precommit, ValidatorSet};
-use super::header::{Header, VERSION};
+use super::header::{FIRST_VERSION, Header, VERSION};
 use super::params::Parameters;
 use crate::ledger::inclusion::InclusionError;
 use crate::limits;
@@ -18,6 +18,8 @@ use serde::Serialize;
 /// What is known after the predecessor, and what its successor is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected<'a> {
+    /// Version of the rules at that height.
+    pub version: u16,
     /// The chain.
     pub chain_id: Hash,
     /// Height of the block.
@@ -40,13 +42,26 @@ pub struct Expected<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum BadBlock {
-    /// Made by rules that this code does not know.
-    #[error("the block follows version {got} of the rules; this program knows version {expected}")]
+    /// Made by other rules than those of its height, or by rules that this code does not know.
+    #[error("the block follows version {got} of the rules; version {expected} is expected")]
     UnknownVersion {
-        /// [`VERSION`].
+        /// That of the height; [`VERSION`] where only one header is known.
         expected: u16,
         /// What the header says.
         got: u16,
+    },
+    /// Governance released rules that this code does not know, and they are in force.
+    #[error(
+        "from block {height} on the network follows version {version} of the rules, which this program does not know: \
+         install the release with the bundle {bundle}"
+    )]
+    NewRules {
+        /// Of the rules.
+        version: u16,
+        /// First height.
+        height: Height,
+        /// Hash of the published bundle.
+        bundle: Hash,
     },
     /// Of another network.
     #[error("the block belongs to another network ({got})")]
@@ -220,10 +235,16 @@ pub enum BadBlock {
     },
 }
 
-/// Rules of the same number only.
-fn version(header: &Header) -> Result<(), BadBlock> {
-    let (expected, got) = (VERSION, header.version);
+/// The rules of this height only.
+fn version(header: &Header, expected: u16) -> Result<(), BadBlock> {
+    let got = header.version;
     if got == expected { Ok(()) } else { Err(BadBlock::UnknownVersion { expected, got }) }
+}
+
+/// Rules that this code knows only.
+fn known_version(header: &Header) -> Result<(), BadBlock> {
+    let (expected, got) = (VERSION, header.version);
+    if (FIRST_VERSION..=VERSION).contains(&got) { Ok(()) } else { Err(BadBlock::UnknownVersion { expected, got }) }
 }
 
 /// This network only.
@@ -299,7 +320,7 @@ fn batches(block: &Block) -> Result<(), BadBlock> {
 /// # Errors
 /// The first [`BadBlock`] in the order of this module.
 pub fn header(header: &Header, expected: &Expected<'_>) -> Result<(), BadBlock> {
-    version(header)?;
+    version(header, expected.version)?;
     chain(header, expected.chain_id)?;
     height(header, expected.height)?;
     previous(header, expected.previous)?;
@@ -348,7 +369,7 @@ pub fn alone(
     chain_id: Hash,
     validators: &ValidatorSet,
 ) -> Result<(), BadBlock> {
-    version(header)?;
+    known_version(header)?;
     chain(header, chain_id)?;
     let (expected, got) = (validators.hash(), header.validators_hash);
     if got != expected {

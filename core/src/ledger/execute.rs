@@ -116,9 +116,9 @@ impl<'a> Execution<'a> {
             let usable_height = self.context.usable_height.saturating_add(1);
             self.overlay.put(Key::Clock, Value::Clock(usable_height));
         }
-        if let Some(next) = self.overlay.get(&Key::NextValidators).cloned() {
-            self.overlay.put(Key::Validators, next);
-        }
+        // Those whom this block's header names as next; whom the block itself decided, the next header names.
+        let next = self.state.next_validators().clone();
+        self.overlay.put(Key::Validators, Value::Validators(Box::new(next)));
         let (changes, before): (Vec<_>, Vec<_>) =
             self.overlay.differences().map(|(key, before, now)| ((*key, now.cloned()), before.cloned())).unzip();
         let tree = self.state.next_tree(&changes);
@@ -299,7 +299,8 @@ fn skipped_outcomes(count: usize, first: usize, failed: usize, reason: &SkipReas
         .collect()
 }
 
-/// Nothing is made or lost: over what a batch touched, each asset sums up to what it was.
+/// Nothing is made or lost: over what was touched, each asset sums up to what it was, its supply counted against
+/// it.
 fn assert_conserved(overlay: &Overlay<'_>) {
     let mut sums: BTreeMap<AssetId, i128> = BTreeMap::new();
     for (key, before, now) in overlay.differences() {
@@ -310,6 +311,12 @@ fn assert_conserved(overlay: &Overlay<'_>) {
         for (asset, amount) in state::holdings(key, now) {
             let sum = sums.entry(asset).or_default();
             *sum = sum.saturating_add(i128::from(amount));
+        }
+        for (value, sign) in [(before, 1), (now, -1)] {
+            if let Some(Value::Asset(asset)) = value {
+                let sum = sums.entry(asset.id).or_default();
+                *sum = sum.saturating_add(i128::from(asset.supply).saturating_mul(sign));
+            }
         }
     }
     assert!(sums.values().all(|sum| *sum == 0), "a batch must not make or lose money: {sums:?}");

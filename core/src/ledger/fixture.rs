@@ -3,12 +3,13 @@
 
 use super::batch::{Batch, Entry};
 use super::operation::{Answer, Deposit, Dispute, Operation, Withdraw, WithdrawalConsent};
-use super::receipt::{BatchOutcome, Opening, OperationOutcome, Receipt, SkipReason};
+use super::receipt::{BatchOutcome, Opening, OperationOutcome, Purpose as FlowPurpose, Receipt, SkipReason};
 use super::state::{ChannelAsset, Key, State};
 use crate::chain::block::CertifiedBlock;
 use crate::chain::certificate::{Certificate, Precommit, Validator, ValidatorSet};
 use crate::chain::follow::{Built, Follower};
 use crate::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
+use crate::chain::header::Header;
 use crate::chain::params::Parameters;
 use crate::channel::shared::Sides;
 use crate::channel::state::{ChannelState, Sub};
@@ -30,15 +31,6 @@ pub(crate) fn genesis() -> Genesis {
         balances: vec![(AssetId::FRD, START), (AssetId::FRB, START)],
     };
     let accounts: Vec<_> = (1..=6).map(account).collect();
-    let mut validators: Vec<_> = (1..=4_u8)
-        .map(|seed| Validator {
-            account: key(seed).public(),
-            signing_key: key(100 + seed).public(),
-            shares: 25,
-            url: format!("http://127.0.0.1:{}", 9000 + u16::from(seed)),
-        })
-        .collect();
-    validators.sort_by_key(|validator| validator.account);
     let asset = |id, ticker: &str, name: &str| Asset {
         id,
         ticker: ticker.into(),
@@ -51,7 +43,7 @@ pub(crate) fn genesis() -> Genesis {
         purpose: Purpose::Test,
         time_ms: 1_700_000_000_000,
         parameters: Parameters::DEMO,
-        validators: ValidatorSet { validators },
+        validators: validators(&[(1, 25), (2, 25), (3, 25), (4, 25)]),
         assets: vec![asset(AssetId::FRD, "FRD", "Fair dollar"), asset(AssetId::FRB, "FRB", "Fair bet")],
         accounts,
         banks: vec![Bank {
@@ -65,6 +57,40 @@ pub(crate) fn genesis() -> Genesis {
     };
     genesis.check().unwrap();
     genesis
+}
+
+/// Validators by the seeds of their accounts, with shares; they sign with the key of seed + 100.
+pub(crate) fn validators(shares: &[(u8, u64)]) -> ValidatorSet {
+    let validator = |&(seed, shares): &(u8, u64)| Validator {
+        account: key(seed).public(),
+        signing_key: key(100 + seed).public(),
+        shares,
+        url: format!("http://127.0.0.1:{}", 9000 + u16::from(seed)),
+    };
+    let mut validators: Vec<_> = shares.iter().map(validator).collect();
+    validators.sort_by_key(|validator| validator.account);
+    ValidatorSet { validators }
+}
+
+/// The shortest delays that keep every rule.
+pub(crate) fn quick() -> Parameters {
+    Parameters {
+        max_idle_ms: 1_000,
+        stale_head_ms: 6_001,
+        max_lead_ms: 6_000,
+        margin_blocks: 17,
+        hop_delta_blocks: 28,
+        max_hops: 1,
+        lock_horizon_blocks: 73,
+        max_consent_blocks: 11,
+        proof_window_heights: 6,
+        dispute_delay_blocks: 24,
+        bank_dispute_delay_blocks: 24,
+        hashlock_keepalive_blocks: 238,
+        voting_period_blocks: 11,
+        validator_delay_blocks: 1,
+        ..Parameters::DEMO
+    }
 }
 
 /// A builder and a client on one chain.
@@ -116,7 +142,8 @@ impl World {
         self.now += 1_000;
         let proposer = self.builder.state().validators().proposer(self.builder.height() + 1, 0).unwrap().account;
         let built = self.builder.build(batches, proposer, self.now);
-        let certificate = certify(&built.block.header, &[101, 102, 103, 104]);
+        let everybody: Vec<u8> = (101..150).collect();
+        let certificate = certify_by(&built.block.header, &everybody, self.builder.state().validators());
         let certified = CertifiedBlock { block: built.block.clone(), certificate };
         (built, certified)
     }
@@ -161,15 +188,17 @@ impl World {
     }
 
     fn check_invariants(&self, outcomes: &[BatchOutcome]) {
-        for asset in self.genesis.assets.iter() {
+        for asset in self.state().assets() {
             assert_eq!(self.state().totals().get(&asset.id), Some(&u128::from(asset.supply)), "conservation");
         }
         let operations = outcomes.iter().flat_map(|outcome| &outcome.operations).map(|operation| &operation.flows);
         let debts = outcomes.iter().map(|outcome| &outcome.debts);
         for flows in operations.chain(debts).chain(self.openings.iter().map(|opening| &opening.flows)) {
-            for asset in [AssetId::FRD, AssetId::FRB] {
-                let sum: i64 = flows.iter().filter(|flow| flow.asset == asset).map(|flow| flow.amount).sum();
-                assert_eq!(sum, 0, "flows sum up to zero");
+            for asset in self.state().assets() {
+                let flows = || flows.iter().filter(|flow| flow.asset == asset.id);
+                let made = flows().any(|flow| flow.purpose == FlowPurpose::Issue);
+                let expected = if made { i64::try_from(asset.supply).unwrap() } else { 0 };
+                assert_eq!(flows().map(|flow| flow.amount).sum::<i64>(), expected, "flows sum up");
             }
         }
         let head = self.client.head().unwrap().clone();
@@ -269,10 +298,14 @@ pub(crate) fn parties(a: &SecretKey, b: &SecretKey) -> Parties {
     Parties::new(a.public(), b.public()).unwrap()
 }
 
-/// Signatures of those seeds over a header, each in its place.
-pub(crate) fn certify(header: &crate::chain::header::Header, seeds: &[u8]) -> Certificate {
+/// Signatures of those seeds over a header, each in its place of the set of genesis.
+pub(crate) fn certify(header: &Header, seeds: &[u8]) -> Certificate {
+    certify_by(header, seeds, &genesis().validators)
+}
+
+/// Signatures of those seeds over a header, each in its place of a set.
+pub(crate) fn certify_by(header: &Header, seeds: &[u8], set: &ValidatorSet) -> Certificate {
     let vote = Precommit { height: header.height, round: 0, block_hash: Some(header.hash()) };
-    let set = genesis().validators;
     let signatures = set.validators.iter().map(|validator| {
         let signer = seeds.iter().map(|seed| key(*seed)).find(|key| key.public() == validator.signing_key)?;
         Some(vote.sign(&header.chain_id, &signer))

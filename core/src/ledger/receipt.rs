@@ -4,7 +4,7 @@
 use super::operation::ProposalId;
 use super::state::ProposalState;
 use crate::channel::state::StateOrder;
-use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, Parties, PublicKey, Side, UsableHeight};
+use crate::types::{AccountId, Amount, AssetId, Epoch, Hash, Height, Parties, PublicKey, Side, UsableHeight};
 use borsh::de::EnumExt as _;
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -30,7 +30,8 @@ pub struct BatchOutcome {
 pub struct OperationOutcome {
     /// Whether it applied.
     pub receipt: Receipt,
-    /// What moved; per asset it sums up to zero. Empty when it was skipped.
+    /// What moved; per asset it sums up to zero, or to the supply of the asset that it made. Empty when it was
+    /// skipped.
     pub flows: Vec<Flow>,
 }
 
@@ -401,6 +402,125 @@ pub enum SkipReason {
         limit: u64,
         /// How many.
         got: u64,
+    },
+    /// Not an account of the validator set in force.
+    #[error("only validators propose and vote")]
+    NotAValidator,
+    /// A text is too long.
+    #[error("the text has {got} bytes; {limit} are allowed")]
+    TextTooLong {
+        /// Most bytes.
+        limit: u32,
+        /// Bytes given.
+        got: u32,
+    },
+    /// Too many proposals are open or wait for their effect.
+    #[error("{limit} proposals are open or wait for their effect, the most that are allowed")]
+    TooManyProposals {
+        /// [`crate::limits::MAX_OPEN_PROPOSALS`].
+        limit: u32,
+    },
+    /// What would result breaks a rule.
+    #[error("{rule}")]
+    BreaksRule {
+        /// The rule, in words.
+        rule: String,
+    },
+    /// Somebody who would be a validator has no account.
+    #[error("{account} would be a validator and is not registered")]
+    UnregisteredValidator {
+        /// Who.
+        account: PublicKey,
+    },
+    /// No such proposal.
+    #[error("proposal {proposal} does not exist")]
+    UnknownProposal {
+        /// What was named.
+        proposal: ProposalId,
+    },
+    /// The vote comes too late.
+    #[error("proposal {proposal} took votes until block {votes_until}; it is {now}")]
+    VotingOver {
+        /// Which.
+        proposal: ProposalId,
+        /// Last U.
+        votes_until: UsableHeight,
+        /// U now.
+        now: UsableHeight,
+    },
+    /// Nobody is registered as a bank under this key.
+    #[error("{bank} is not registered as a bank")]
+    NotABank {
+        /// Which.
+        bank: PublicKey,
+    },
+    /// The signer is registered already.
+    #[error("the signer is registered as a bank already")]
+    AlreadyABank,
+    /// The handle has another form.
+    #[error("a handle has 1 to {} lower-case letters, digits and '-'", crate::limits::MAX_NAME_BYTES)]
+    BadHandle,
+    /// Another bank has the handle.
+    #[error("the handle @{handle} is {owner}'s")]
+    HandleTaken {
+        /// Which.
+        handle: String,
+        /// Whose.
+        owner: PublicKey,
+    },
+    /// The URL has another form.
+    #[error(
+        "a URL begins with http:// or https:// and has at most {} visible characters",
+        crate::limits::MAX_URL_BYTES
+    )]
+    BadUrl,
+    /// More than all of what is mediated.
+    #[error("a fee of {got} parts per million is more than the whole")]
+    FeeTooHigh {
+        /// Given.
+        got: u32,
+    },
+    /// The ticker has another form.
+    #[error("a ticker has 1 to {} capital letters and digits", crate::limits::MAX_NAME_BYTES)]
+    BadTicker,
+    /// Another asset has the ticker.
+    #[error("the ticker {ticker} is asset {asset}'s")]
+    TickerTaken {
+        /// Which.
+        ticker: String,
+        /// Whose.
+        asset: AssetId,
+    },
+    /// The full name has another form.
+    #[error("a name has 1 to {} bytes and no control characters", crate::limits::MAX_NAME_BYTES)]
+    BadName,
+    /// More digits than anybody reads.
+    #[error("{got} decimal digits; at most {} are allowed", crate::limits::MAX_DECIMALS)]
+    TooManyDecimals {
+        /// Given.
+        got: u8,
+    },
+    /// More than any asset may have.
+    #[error("a supply of {got}; at most {} are allowed", crate::limits::MAX_SUPPLY)]
+    SupplyTooLarge {
+        /// Given.
+        got: Amount,
+    },
+    /// A release that is not the next.
+    #[error("version {got} was announced before, or is older than one that was; the newest is {newest}")]
+    OldVersion {
+        /// Newest version announced, or that of the start.
+        newest: u16,
+        /// Given.
+        got: u16,
+    },
+    /// A release before its proposal can take effect, or before an older version.
+    #[error("a release for block {got}; {earliest} is the earliest")]
+    ReleaseTooEarly {
+        /// Earliest first height.
+        earliest: Height,
+        /// Given.
+        got: Height,
     },
 }
 

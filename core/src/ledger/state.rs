@@ -31,8 +31,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tree::{Put, Tree, TreeUpdate};
 
-/// Longest encoded value: a validator set with the longest URLs.
-pub const MAX_VALUE_BYTES: usize = 16 + limits::MAX_VALIDATORS * (32 + 32 + 8 + 4 + limits::MAX_URL_BYTES);
+/// Longest encoded value: the proposal, with the longest text, of a validator set with the longest URLs.
+pub const MAX_VALUE_BYTES: usize =
+    256 + limits::MAX_PROPOSAL_TEXT_BYTES + limits::MAX_VALIDATORS * (32 + 32 + 8 + 4 + limits::MAX_URL_BYTES);
 
 /// Longest encoded undo of a block: what a full block can touch, generously.
 const MAX_UNDO_BYTES: usize = 16 * limits::MAX_BLOCK_BYTES;
@@ -595,6 +596,7 @@ fn genesis_entries(genesis: &Genesis) -> BTreeMap<Key, Value> {
     for asset in &genesis.assets {
         counters.assets = counters.assets.max(asset.id.0);
         entries.insert(Key::Asset(asset.id), Value::Asset(Box::new(asset.clone())));
+        entries.insert(Key::ticker(&asset.ticker), Value::Ticker(asset.id));
     }
     for account in &genesis.accounts {
         counters.accounts = counters.accounts.saturating_add(1);
@@ -607,6 +609,7 @@ fn genesis_entries(genesis: &Genesis) -> BTreeMap<Key, Value> {
     }
     for bank in &genesis.banks {
         entries.insert(Key::Bank(bank.key), Value::Bank(Box::new(bank.clone())));
+        entries.insert(Key::bank_handle(&bank.handle), Value::BankHandle(bank.key));
     }
     entries.insert(Key::Counters, Value::Counters(counters));
     entries

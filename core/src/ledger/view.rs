@@ -3,7 +3,9 @@
 //! An [`Overlay`] holds changed values above a view that it does not touch. Block, batch and group each
 //! work on one of their own, which is merged into the one below when all of it applied, or dropped.
 
-use super::state::{Account, Channel, Counters, Key, Value};
+use super::operation::ProposalId;
+use super::state::{Account, Channel, Counters, Key, Proposal, Value};
+use crate::chain::genesis::Bank;
 use crate::types::{AccountId, Amount, AssetId, Parties, PublicKey};
 use std::collections::BTreeMap;
 
@@ -47,6 +49,22 @@ pub(crate) trait View {
         match self.get(&Key::Counters) {
             Some(Value::Counters(counters)) => *counters,
             _ => Counters::default(),
+        }
+    }
+
+    /// A registered bank.
+    fn bank(&self, key: &PublicKey) -> Option<&Bank> {
+        match self.get(&Key::Bank(*key)) {
+            Some(Value::Bank(bank)) => Some(bank),
+            _ => None,
+        }
+    }
+
+    /// A proposal.
+    fn proposal(&self, id: ProposalId) -> Option<&Proposal> {
+        match self.get(&Key::Proposal(id)) {
+            Some(Value::Proposal(proposal)) => Some(proposal),
+            _ => None,
         }
     }
 

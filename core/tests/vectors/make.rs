@@ -15,6 +15,8 @@ use fair_core::message::{Message, Signed};
 use fair_core::types::{AssetId, Hash, Parties, PublicKey, Side, Signature};
 use fair_core::vectors::{Case, ChainBlock, Vector, decoded};
 
+mod registers;
+
 const FRD: AssetId = AssetId::FRD;
 const START: u64 = 10_000_000;
 
@@ -177,6 +179,29 @@ impl Story {
         );
         let again = signed(&follower, &bank, vec![(Some(1), take), (Some(1), insure)]);
         next(&mut follower, "the same consent again: its group is skipped, the fee is paid", &[again], false);
+        let registers = [
+            signed(
+                &follower,
+                &bank,
+                vec![
+                    (None, registers::rename()),
+                    (None, registers::vote(1, true)),
+                    (None, registers::vote(2, true)),
+                    (None, Operation::UpdateBank(registers::terms("main"))),
+                ],
+            ),
+            signed(
+                &follower,
+                &user,
+                vec![
+                    (None, registers::asset()),
+                    (None, Operation::RegisterBank(registers::terms("main"))),
+                    (None, Operation::RegisterBank(registers::terms("five"))),
+                    (None, registers::rename()),
+                ],
+            ),
+        ];
+        next(&mut follower, "a proposal and its vote, an asset, banks; what nobody may is skipped", &registers, false);
         let why = "a chain from genesis, with refused variants of its third block".to_owned();
         let case = Case::Chain { genesis: hex::encode(encode(&genesis)), root, blocks };
         Self { genesis, follower, certified: third, consent, batch: rebalance, vector: Vector { why, case } }
@@ -361,6 +386,9 @@ fn encodings(story: &Story) -> Vec<Vector> {
             put(&format!("a key of kind {}", key[0]), "Key", key, true);
             put(&format!("a value of kind {}", value[0]), "Value", value, true);
         }
+    }
+    for (why, of, bytes, valid) in registers::encodings(&story.genesis.validators) {
+        put(&why, of, bytes, valid);
     }
     put("key 11 does not exist", "Key", vec![11], false);
     put("value 10 does not exist", "Value", vec![10], false);

@@ -231,6 +231,7 @@ fn a_channel_takes_only_so_many_assets() {
     for number in 3..=10 {
         let mut asset = genesis.assets[1].clone();
         asset.id = AssetId(number);
+        asset.ticker = format!("X{number}");
         genesis.assets.push(asset);
         for account in &mut genesis.accounts {
             account.balances.push((AssetId(number), START));

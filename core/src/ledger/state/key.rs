@@ -26,9 +26,13 @@
 //!  23     ProposalByEnd   U u64 │ number u64                     17  nothing: a proposal to be looked at then
 //!  24     Vote            proposal u64 │ account 32              41  a vote
 //!  25     Release         version u16                             3  from when on, and its bundle
+//!  26     BankHandle      hash of the handle 32                  33  the bank that has it
+//!  27     Ticker          hash of the ticker 32                  33  the asset that has it
 //! ```
 
+use crate::crypto;
 use crate::ledger::operation::ProposalId;
+use crate::message::tags;
 use crate::types::{AccountId, AssetId, Hash, Parties, PublicKey, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
@@ -81,6 +85,22 @@ pub enum Key {
     Vote(ProposalId, PublicKey) = 24,
     /// A version of the rules.
     Release(u16) = 25,
+    /// Who has a handle, by its hash ([`Self::bank_handle`]).
+    BankHandle(Hash) = 26,
+    /// Which asset has a ticker, by its hash ([`Self::ticker`]).
+    Ticker(Hash) = 27,
+}
+
+impl Key {
+    /// Where it stands who has a handle.
+    pub fn bank_handle(handle: &str) -> Self {
+        Self::BankHandle(crypto::hash(tags::BANK_HANDLE, &[handle.as_bytes()]))
+    }
+
+    /// Where it stands which asset has a ticker.
+    pub fn ticker(ticker: &str) -> Self {
+        Self::Ticker(crypto::hash(tags::TICKER, &[ticker.as_bytes()]))
+    }
 }
 
 /// Longest encoded key.

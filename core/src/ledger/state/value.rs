@@ -7,7 +7,7 @@
 //!   0     Clock       usable_height u64
 //!   1     Parameters  as in chain::params
 //!   2     Validators  count u32, then each: account 32 │ signing_key 32 │ shares u64 │ url (u32 length, bytes)
-//!   3     Counters    accounts u64 │ assets u32
+//!   3     Counters    accounts u64 │ assets u32 │ proposals u64
 //!   4     Account     id u64 │ nonce u64
 //!   5     AccountKey  key 32
 //!   6     Balance     amount u64
@@ -20,9 +20,12 @@
 //!  18     Debt        creditor 32 │ amount u64
 //!  19     DebtQueue   first u64 │ next u64
 //!  20     Hashlock    secret 32 │ revealed_at u64 │ deleted_at u64
-//!  22     Proposal    fields of [`Proposal`]
+//!  22     Proposal    proposer 32 │ action │ text (u32 length, bytes) │ start u64 │ votes_until u64 │ state
+//!                     (0 open, 1 accepted │ effective u64, 2 executed │ at u64, 3 rejected, 4 void)
 //!  24     Vote        approve u8 │ rationale (u32 length, bytes)
 //!  25     Release     height u64 │ bundle 32
+//!  26     BankHandle  key 32
+//!  27     Ticker      asset u32
 //! ```
 
 use super::key::Key;
@@ -78,6 +81,10 @@ pub enum Value {
     Vote(Box<VoteCast>) = 24,
     /// A version of the rules.
     Release(Release) = 25,
+    /// The bank that has a handle.
+    BankHandle(PublicKey) = 26,
+    /// The asset that has a ticker.
+    Ticker(AssetId) = 27,
 }
 
 impl Value {
@@ -103,6 +110,8 @@ impl Value {
                 | (Key::Proposal(_), Self::Proposal(_))
                 | (Key::Vote(..), Self::Vote(_))
                 | (Key::Release(_), Self::Release(_))
+                | (Key::BankHandle(_), Self::BankHandle(_))
+                | (Key::Ticker(_), Self::Ticker(_))
         )
     }
 }
