@@ -1,10 +1,15 @@
 //! The on-chain side of one account: a draft of actions, one batch under way, what became of it
 //! (docs/protocol.md, section 3). Banks and wallets use it alike.
 //!
-//! Actions collect in a draft and are sent together under one signature. One batch is under way at a time;
+//! Actions collect in a draft and are sent together under one signature. One such batch is under way at a time;
 //! it is submitted again with every block until it is included or its last height has passed. Then its
 //! actions are gone (included) or come back into the draft (too old), except consents, which have an expiry
 //! of their own.
+//!
+//! Court does not wait for it: [`OnChain::send_court`] signs at once, in place of the batch under way (same nonce,
+//! higher fee) or behind other court batches (next nonce). Which of two batches with one nonce counts is known
+//! only when the nonce is used up; until then nothing of either is given back. A batch that was displaced is then
+//! signed again under its request, so that whoever asks again gets the same answer and nothing is done twice.
 //!
 //! Records (borsh values): `d ‖ action id u64 big-endian` → [`Action`], `s ‖ request 16` → [`SentBatch`].
 
@@ -20,6 +25,8 @@ use crate::message::Signed;
 use crate::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
+
+mod court;
 
 /// Chosen by whoever asks for something, so that asking again does nothing twice.
 pub type RequestId = [u8; 16];
@@ -164,14 +171,23 @@ pub struct OnChain {
     draft: BTreeMap<u64, Action>,
     next_action: u64,
     sent: BTreeMap<RequestId, SentBatch>,
-    /// The one that waits for a block.
+    /// The draft's batch that waits for a block.
     under_way: Option<RequestId>,
+    /// All that wait for a block, by nonce; of one nonce the one that pays most, which is submitted, last.
+    waiting: BTreeMap<u64, Vec<RequestId>>,
 }
 
 impl OnChain {
     /// Of an account that has done nothing yet.
     pub const fn new(key: PublicKey) -> Self {
-        Self { key, draft: BTreeMap::new(), next_action: 0, sent: BTreeMap::new(), under_way: None }
+        Self {
+            key,
+            draft: BTreeMap::new(),
+            next_action: 0,
+            sent: BTreeMap::new(),
+            under_way: None,
+            waiting: BTreeMap::new(),
+        }
     }
 
     /// Takes a stored record back. `Ok(false)` when it is of another room.
@@ -187,9 +203,7 @@ impl OnChain {
             }
             Some(&SENT) => {
                 let sent: SentBatch = read(SENT, value)?;
-                if sent.state == SentState::Waiting {
-                    self.under_way = Some(sent.request);
-                }
+                self.index(&sent);
                 self.sent.insert(sent.request, sent);
             }
             _ => return Ok(false),
@@ -207,9 +221,19 @@ impl OnChain {
         self.sent.values()
     }
 
-    /// The batch that waits for a block.
+    /// The draft's batch that waits for a block, also while court batches go first.
     pub fn under_way(&self) -> Option<&SentBatch> {
         self.sent.get(&self.under_way?)
+    }
+
+    /// Every batch that could still be included, displaced ones too.
+    pub fn waiting(&self) -> impl Iterator<Item = &SentBatch> {
+        self.waiting.values().flatten().filter_map(|request| self.sent.get(request))
+    }
+
+    /// What is to be brought to validators now: of each nonce the batch that replaces the others, by nonce.
+    pub fn to_submit(&self) -> impl Iterator<Item = &SentBatch> {
+        self.waiting.values().filter_map(|requests| self.sent.get(requests.last()?))
     }
 
     /// What was sent for a request.
@@ -269,7 +293,7 @@ impl OnChain {
             Some(CannotSend::Empty)
         } else if state.account(&self.key).is_none() {
             Some(CannotSend::Unregistered { key: self.key })
-        } else if let Some(sent) = self.under_way() {
+        } else if let Some(sent) = self.under_way().or_else(|| self.waiting().last()) {
             Some(CannotSend::Busy { until: sent.batch.body.valid_until })
         } else if bytes > limit {
             Some(CannotSend::TooLarge { limit, got: bytes })
@@ -325,68 +349,125 @@ impl OnChain {
             for id in std::mem::take(&mut self.draft).into_keys() {
                 write.delete(action_key(id));
             }
-            write.put(sent_key(&request), codec::encode(&sent));
-            self.under_way = Some(request);
-            self.sent.insert(request, sent);
+            self.keep(sent, write);
         }
         self.sent.get(&request).ok_or(CannotSend::Empty)
     }
 
-    /// Looks whether the batch under way was included in the newest block, or can no longer be.
-    /// Returns the one that changed.
+    /// Stores a batch as it stands now.
+    fn keep(&mut self, sent: SentBatch, write: &mut Write) {
+        write.put(sent_key(&sent.request), codec::encode(&sent));
+        self.index(&sent);
+        self.sent.insert(sent.request, sent);
+    }
+
+    /// Finds its place among those that wait.
+    fn index(&mut self, sent: &SentBatch) {
+        if sent.state != SentState::Waiting {
+            return;
+        }
+        if !batch::is_court(&sent.batch.body) {
+            self.under_way = Some(sent.request);
+        }
+        let fee = |request: &RequestId| self.sent.get(request).map_or(0, |other| other.fee);
+        let of_nonce = self.waiting.entry(sent.batch.body.nonce).or_default();
+        if !of_nonce.contains(&sent.request) {
+            let place = of_nonce.iter().take_while(|request| fee(request) <= sent.fee).count();
+            of_nonce.insert(place, sent.request);
+        }
+    }
+
+    /// Looks which batches were included in the newest block, or can no longer be. Returns those that are decided;
+    /// one that court displaced is signed again and goes on waiting.
     pub fn on_block(
         &mut self,
+        key: &SecretKey,
         state: &State,
         block_time_ms: TimeMs,
         outcomes: &[BatchOutcome],
         write: &mut Write,
-    ) -> Option<SentBatch> {
-        let request = self.under_way?;
-        let sent = self.sent.get_mut(&request)?;
-        let outcome = outcomes.iter().find(|outcome| outcome.hash == sent.hash);
-        if let Some(outcome) = outcome {
-            let receipts = outcome.operations.iter().map(|operation| operation.receipt.clone()).collect();
-            sent.state = SentState::Included { height: state.height(), time_ms: block_time_ms, receipts };
-        } else if state.account(&self.key).is_some_and(|account| account.nonce > sent.batch.body.nonce) {
-            // Included in a block whose outcomes were lost in a crash; nobody else signs for this account.
-            let (height, time_ms) = (state.height(), block_time_ms);
-            sent.state = SentState::Included { height, time_ms, receipts: Vec::new() };
-        } else if state.height() >= sent.batch.body.valid_until {
-            sent.state = SentState::Expired;
-        } else {
-            return None;
+    ) -> Vec<SentBatch> {
+        let used = state.account(&self.key).map_or(0, |account| account.nonce);
+        let mut decided = Vec::new();
+        let mut displaced = None;
+        for (nonce, requests) in std::mem::take(&mut self.waiting) {
+            let all: Vec<SentBatch> = requests.iter().filter_map(|request| self.sent.get(request).cloned()).collect();
+            let outcome = outcomes.iter().find_map(|outcome| {
+                let winner = all.iter().find(|sent| sent.hash == outcome.hash)?;
+                let receipts = outcome.operations.iter().map(|operation| operation.receipt.clone()).collect();
+                Some((winner.request, receipts))
+            });
+            // Used up in a block whose outcomes were lost in a crash; nobody else signs for this account. What is
+            // not of court counts as done, so that it is never done twice; what court needs shows in the state.
+            let lost = || all.first().map(|sent| (sent.request, Vec::new()));
+            let winner = outcome.or_else(|| if nonce < used { lost() } else { None });
+            for sent in all {
+                let fate = match &winner {
+                    Some((request, receipts)) if *request == sent.request => Some(SentState::Included {
+                        height: state.height(),
+                        time_ms: block_time_ms,
+                        receipts: receipts.clone(),
+                    }),
+                    Some(_) => Some(SentState::Expired),
+                    None if state.height() >= sent.batch.body.valid_until => Some(SentState::Expired),
+                    None => None,
+                };
+                let Some(fate) = fate else {
+                    self.waiting.entry(nonce).or_default().push(sent.request);
+                    continue;
+                };
+                let is_ordinary = self.under_way == Some(sent.request);
+                if is_ordinary {
+                    self.under_way = None;
+                }
+                if is_ordinary && winner.is_some() && fate == SentState::Expired {
+                    displaced = Some(sent);
+                    continue;
+                }
+                let sent = SentBatch { state: fate, ..sent };
+                if is_ordinary && sent.state == SentState::Expired {
+                    self.put_back(&sent, state, write);
+                }
+                self.keep(sent.clone(), write);
+                decided.push(sent);
+            }
         }
-        let sent = sent.clone();
-        self.under_way = None;
-        write.put(sent_key(&request), codec::encode(&sent));
-        if sent.state == SentState::Expired {
-            self.put_back(&sent, state, write);
+        if let Some(sent) = displaced {
+            decided.extend(self.sign_again(sent, key, state, write));
         }
-        Some(sent)
+        decided
     }
 
     /// Deposits of a batch that was never included wait in the draft again; so do withdrawals whose
     /// consent still holds.
     fn put_back(&mut self, sent: &SentBatch, state: &State, write: &mut Write) {
-        let alive = |operation: &Operation| match operation {
-            Operation::Withdraw(withdraw) => withdraw.proof.body.expires_at >= state.usable_height(),
-            _ => true,
-        };
-        let entries = &sent.batch.body.entries;
         let mut groups: BTreeMap<u16, u64> = BTreeMap::new();
-        for entry in entries {
-            let whole = match entry.group {
-                None => alive(&entry.operation),
-                Some(group) => entries.iter().filter(|e| e.group == Some(group)).all(|e| alive(&e.operation)),
-            };
-            if whole {
-                let id = self.next_action;
-                self.next_action = id.saturating_add(1);
-                let group = entry.group.map(|group| *groups.entry(group).or_insert(id));
-                self.insert(Action { id, group, operation: entry.operation.clone() }, write);
-            }
+        for entry in alive(&sent.batch.body.entries, state) {
+            let id = self.next_action;
+            self.next_action = id.saturating_add(1);
+            let group = entry.group.map(|group| *groups.entry(group).or_insert(id));
+            self.insert(Action { id, group, operation: entry.operation }, write);
         }
     }
+
+    /// The lowest nonce that no batch of ours has.
+    fn free_nonce(&self, state: &State) -> u64 {
+        let used = state.account(&self.key).map_or(0, |account| account.nonce);
+        self.waiting.keys().fold(used, |free, nonce| if *nonce == free { free.saturating_add(1) } else { free })
+    }
+}
+
+/// Entries that can still apply: a group goes with the consent that ran out.
+fn alive(entries: &[Entry], state: &State) -> Vec<Entry> {
+    let alive = |entry: &Entry| match &entry.operation {
+        Operation::Withdraw(withdraw) => withdraw.proof.body.expires_at >= state.usable_height(),
+        _ => true,
+    };
+    let whole = |entry: &&Entry| match entry.group {
+        None => alive(entry),
+        Some(group) => entries.iter().filter(|other| other.group == Some(group)).all(alive),
+    };
+    entries.iter().filter(whole).cloned().collect()
 }
 
 fn action_key(id: u64) -> Vec<u8> {

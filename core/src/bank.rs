@@ -30,9 +30,10 @@ use crate::crypto::SecretKey;
 use crate::effect::Effect;
 use crate::entropy::Entropy;
 use crate::ledger::operation::{Deposit, Operation};
-use crate::ledger::receipt::BatchOutcome;
+use crate::ledger::receipt::{BatchOutcome, Opening};
 use crate::peers::{Chain, Outbox, Past, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs, UsableHeight};
+use crate::watch::{CourtEvent, CourtView, Hands, Patience, Watch};
 use direct::Directs;
 use forward::Forwards;
 use mandate::Mandates;
@@ -88,10 +89,12 @@ pub enum Input<'a> {
         /// The payload of its session.
         bytes: &'a [u8],
     },
-    /// The chain has a new head, with this block's outcomes. Once for each block, in order.
+    /// The chain has a new head, with what came of this block. Once for each block, in order.
     Block {
         /// Of the batches in it.
         outcomes: &'a [BatchOutcome],
+        /// What fell due at its start, as far as the host has it.
+        openings: &'a [Opening],
     },
     /// A time that an [`Effect::Timer`] named has come.
     Tick,
@@ -131,6 +134,12 @@ pub enum Input<'a> {
         /// Whose.
         peer: PublicKey,
     },
+    /// Take a channel to court with the newest state that the partner signed. Does nothing while a batch with a
+    /// dispute of it waits for a block, or the channel is in court.
+    Dispute {
+        /// Whose.
+        peer: PublicKey,
+    },
 }
 
 /// What a bank tells its operator.
@@ -159,6 +168,13 @@ pub enum Event {
     },
     /// A batch was included, or is too old.
     Batch(Box<SentBatch>),
+    /// Something about a channel and court.
+    Court {
+        /// Whose channel.
+        peer: PublicKey,
+        /// What.
+        what: CourtEvent,
+    },
     /// A direct payment was taken up or ended.
     Direct(RequestId),
     /// The partner broke the protocol.
@@ -215,6 +231,9 @@ pub enum Refusal {
     /// The name is in use by another payment.
     #[error("another payment has this name")]
     RequestUsed,
+    /// No batch with the dispute can be signed.
+    #[error(transparent)]
+    Court(#[from] CannotSend),
 }
 
 /// A bank.
@@ -222,6 +241,7 @@ pub struct Bank {
     config: Config,
     peers: Peers,
     on_chain: OnChain,
+    watch: Watch,
     forwards: Forwards,
     mandates: Mandates,
     entropy: Entropy,
@@ -234,6 +254,10 @@ type Out = Outbox<Event>;
 
 /// First byte of the key of a partner that was paid directly.
 const PAID: u8 = b'y';
+
+const fn court_event(peer: PublicKey, what: CourtEvent) -> Event {
+    Event::Court { peer, what }
+}
 
 fn paid_key(partner: &PublicKey) -> Vec<u8> {
     let mut key = vec![PAID];
@@ -258,6 +282,7 @@ impl Bank {
             peers: Peers::new(key, chain_id, config.debug),
             config,
             on_chain: OnChain::new(own),
+            watch: Watch::new(Patience::Long),
             forwards: Forwards::default(),
             mandates: Mandates::default(),
             entropy,
@@ -267,6 +292,7 @@ impl Bank {
         for (key, value) in records {
             let known = bank.peers.restore(key, value)?
                 || bank.on_chain.restore(key, value)?
+                || bank.watch.restore(key, value)?
                 || bank.forwards.restore(key, value)?
                 || bank.mandates.restore(key, value)?
                 || bank.direct.restore(key, value)?
@@ -301,7 +327,7 @@ impl Bank {
                 }
                 self.peers.tell(&peer, channel::event::Input::Message(bytes), chain, now_ms, &mut out);
             }
-            Input::Block { outcomes } => self.block(outcomes, chain, now_ms, &mut out),
+            Input::Block { outcomes, openings } => self.block(outcomes, openings, chain, now_ms, &mut out),
             Input::Tick => {
                 for peer in self.peers.due(now_ms) {
                     self.peers.tell(&peer, channel::event::Input::Timer, chain, now_ms, &mut out);
@@ -324,6 +350,10 @@ impl Bank {
                 self.known(&peer)?;
                 self.peers.command(&peer, Command::Resume, chain, now_ms, &mut out)?;
             }
+            Input::Dispute { peer } => {
+                self.known(&peer)?;
+                self.dispute(peer, chain, now_ms, &mut out)?;
+            }
         }
         self.follow_events(chain, now_ms, &mut out);
         Ok(out.finish(&mut self.peers))
@@ -337,6 +367,11 @@ impl Bank {
     /// The channel with a partner.
     pub fn channel(&self, peer: &PublicKey) -> Option<&Channel> {
         self.peers.get(peer).map(|peer| &peer.channel)
+    }
+
+    /// Where the channel with a partner stands in court; `None` for the own key.
+    pub fn court(&self, peer: &PublicKey, chain: &Chain<'_>) -> Option<CourtView> {
+        self.watch.view(&self.peers, &self.on_chain, peer, chain)
     }
 
     /// Everybody with a channel.
@@ -369,17 +404,24 @@ impl Bank {
             self.make_room(chain, out)?;
         }
         self.peers.ensure(peer, Past::None);
+        // The chain may be in a later epoch than a channel without a record.
+        self.peers.tell(&peer, channel::event::Input::Head, chain, now_ms, out);
         self.peers.set_connected(&peer, true);
         self.peers.tell(&peer, channel::event::Input::Connected, chain, now_ms, out);
         if is_new {
-            for policy in self.config.assets.clone() {
-                let AssetPolicy { asset, credit_limit: limit, .. } = policy;
-                let command = Command::SetCredit { asset, limit, insure_above: None };
-                // A channel that cannot take it now says so; the operator can set it later.
-                let _ = self.peers.command(&peer, command, chain, now_ms, out);
-            }
+            self.set_terms(&peer, chain, now_ms, out);
         }
         Ok(())
+    }
+
+    /// The operator's terms, in a channel that has none.
+    fn set_terms(&mut self, peer: &PublicKey, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        for policy in self.config.assets.clone() {
+            let AssetPolicy { asset, credit_limit: limit, .. } = policy;
+            let command = Command::SetCredit { asset, limit, insure_above: None };
+            // A channel that cannot take it now says so; the operator can set it later.
+            let _ = self.peers.command(peer, command, chain, now_ms, out);
+        }
     }
 
     /// Registered, or with something in its channel.
@@ -417,18 +459,31 @@ impl Bank {
         self.paid.insert(PublicKey(partner))
     }
 
-    fn block(&mut self, outcomes: &[BatchOutcome], chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
-        if let Some(sent) = self.on_chain.on_block(chain.state, chain.head.time_ms, outcomes, &mut out.write) {
+    fn block(
+        &mut self,
+        outcomes: &[BatchOutcome],
+        openings: &[Opening],
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        let (key, time_ms) = (self.peers.secret_key(), chain.head.time_ms);
+        for sent in self.on_chain.on_block(key, chain.state, time_ms, outcomes, &mut out.write) {
             out.notify(Event::Batch(Box::new(sent)));
         }
+        self.learn_from_registry(chain, now_ms, out);
         for peer in self.peers.keys() {
             self.peers.tell(&peer, channel::event::Input::Head, chain, now_ms, out);
         }
         self.follow_events(chain, now_ms, out);
         self.fail_overdue(chain, now_ms, out);
         self.rebalance_on_block(chain, now_ms, out);
+        let wanted = BTreeSet::new();
+        let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
+        self.watch.on_block(&mut hands, openings, &wanted, chain, now_ms);
+        self.follow_events(chain, now_ms, out);
         self.flush(chain, now_ms, out);
-        if let Some(sent) = self.on_chain.under_way() {
+        for sent in self.on_chain.to_submit() {
             out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
         }
     }
@@ -446,6 +501,12 @@ impl Bank {
             Err(CannotSend::Empty | CannotSend::Unregistered { .. } | CannotSend::Busy { .. }) => {}
             Err(CannotSend::Fee { .. } | CannotSend::TooLarge { .. }) => {}
         }
+    }
+
+    /// Takes a channel to court.
+    fn dispute(&mut self, peer: PublicKey, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) -> Result<(), CannotSend> {
+        let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
+        self.watch.dispute(peer, &mut hands, chain, now_ms)
     }
 
     /// Handles what channels reported, including what that makes other channels report.
@@ -467,7 +528,7 @@ impl Bank {
             ChannelEvent::OutgoingFailed { reference, hash, .. } => {
                 self.outgoing_failed(peer, reference, hash, chain, now_ms, out);
             }
-            ChannelEvent::IncomingClosed { id, closed, .. } => self.incoming_closed(peer, id, closed, out),
+            ChannelEvent::IncomingClosed { id, closed, .. } => self.incoming_closed(peer, id, closed, chain, out),
             ChannelEvent::WithdrawalRequested { asset, .. } => {
                 // What is asked is the partner's own insured money, within what is free: the channel checked it.
                 let _ = self.peers.command(&peer, Command::GrantWithdrawal { asset }, chain, now_ms, out);
@@ -476,7 +537,10 @@ impl Bank {
             ChannelEvent::WithdrawalRefused { asset, .. } | ChannelEvent::HoldEnded { asset, .. } => {
                 self.mandates.ended(peer, asset, &mut out.write);
             }
-            ChannelEvent::EpochEnded { .. } => self.mandates.ended_all(peer, &mut out.write),
+            ChannelEvent::EpochEnded { .. } => {
+                self.mandates.ended_all(peer, &mut out.write);
+                self.set_terms(&peer, chain, now_ms, out);
+            }
             ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { peer, what }),
             ChannelEvent::Suspended(why) => out.notify(Event::Suspended { peer, why }),
             ChannelEvent::StateSigned(_)

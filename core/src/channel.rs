@@ -94,11 +94,13 @@
 //! assert_eq!(stored.agreement(), hosts[1 - payer].channel.agreement());
 //! ```
 //!
-//! Deliberately absent: sending a dispute, an answer or a reveal. [`Event::RevealDue`] says when a secret has
-//! to go on-chain, and [`Channel::dispute_proof`] is what court would be shown.
+//! Deliberately absent: sending a dispute, an answer or a reveal ([`crate::watch`] does). [`Channel::claims`] are
+//! the secrets that may have to go on-chain, [`Channel::dispute_proof`] is what court would be shown, and
+//! [`Input::Freeze`] keeps the channel still while a dispute is on its way.
 
 pub mod agreement;
 mod command;
+mod court;
 pub mod delta;
 pub mod event;
 mod outcome;
@@ -119,6 +121,7 @@ use self::shared::Sides;
 use self::state::{ChannelState, Lock, LockId};
 use self::wire::{Hello, Message, Update};
 use crate::codec;
+use crate::crypto::Secret;
 use crate::types::{Amount, AssetId, Epoch, Hash, Height, Parties, PublicKey, Side, Signature};
 
 /// One party's side of a channel: the durable record, and what lives only as long as a session.
@@ -200,6 +203,8 @@ impl Channel {
             Input::Command(command) => self.command(command, ctx, &mut step)?,
             Input::Head => self.new_head(ctx, &mut step),
             Input::Timer => self.retry_waiting(ctx, &mut step),
+            Input::Freeze => self.set_frozen(true, &mut step),
+            Input::Thaw => self.set_frozen(false, &mut step),
         }
         self.propose(ctx, &mut step);
         self.report(ctx, &mut step);
@@ -329,6 +334,17 @@ impl Channel {
     /// Whether the partner has shown a state since data was lost: what the channel says is taken from there.
     pub fn has_adopted(&self) -> bool {
         !matches!(self.record.restore, None | Some(Restore::AwaitHello))
+    }
+
+    /// Whether a dispute that this side signed could still be included: nothing is signed meanwhile.
+    pub fn is_frozen(&self) -> bool {
+        self.record.frozen
+    }
+
+    /// Incoming locks of the agreement whose secret is known: what this side can claim in court.
+    pub fn claims(&self) -> impl Iterator<Item = (LockId, &Lock, Secret)> {
+        let secrets = self.record.secrets.iter().filter(|(id, _)| id.giver == self.partner());
+        secrets.filter_map(|(id, (secret, _))| Some((*id, self.record.base.state.lock(id)?, *secret)))
     }
 
     /// Why nothing is proposed, if so.

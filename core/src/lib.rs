@@ -45,3 +45,4 @@ pub mod types;
 #[cfg(feature = "vectors")]
 pub mod vectors;
 pub mod wallet;
+pub mod watch;

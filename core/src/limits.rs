@@ -76,6 +76,8 @@ pub const MAX_ROUTE_BANKS: usize = 64;
 pub const MAX_BANKS_ASKED: usize = 64;
 /// Most actions in the draft of a batch.
 pub const MAX_DRAFT_ACTIONS: usize = 256;
+/// Most court batches of one account that wait for a block at a time.
+pub const MAX_COURT_BATCHES: usize = 16;
 /// Longest stored record of an account, bank or wallet in bytes.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Longest payload of a session in bytes.

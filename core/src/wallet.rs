@@ -7,7 +7,9 @@
 //! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way,
 //! `r` → that the wallet was made from its words ([`Wallet::first_record_from_words`]).
 //!
-//! Deliberately absent: disputes and reveals (court), payments in several parts.
+//! Court is followed by [`crate::watch`].
+//!
+//! Deliberately absent: payments in several parts.
 
 mod pay;
 mod payment;
@@ -28,11 +30,12 @@ use crate::crypto::SecretKey;
 use crate::effect::Effect;
 use crate::entropy::Entropy;
 use crate::ledger::operation::Operation;
-use crate::ledger::receipt::{BatchOutcome, SkipReason};
+use crate::ledger::receipt::{BatchOutcome, Opening, SkipReason};
 use crate::payment::address::Address;
 use crate::payment::invoice::{BadInvoice, InvoiceId};
 use crate::peers::{Chain, Outbox, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
+use crate::watch::{CourtEvent, CourtView, Hands, Patience, Watch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the host decides.
@@ -62,10 +65,12 @@ pub enum Input<'a> {
         /// The payload of its session.
         bytes: &'a [u8],
     },
-    /// The chain has a new head, with this block's outcomes. Once for each block, in order.
+    /// The chain has a new head, with what came of this block. Once for each block, in order.
     Block {
         /// Of the batches in it.
         outcomes: &'a [BatchOutcome],
+        /// What fell due at its start, as far as the host has it.
+        openings: &'a [Opening],
     },
     /// A time that an [`Effect::Timer`] named has come.
     Tick,
@@ -151,6 +156,12 @@ pub enum Input<'a> {
         /// Whose.
         bank: PublicKey,
     },
+    /// Take a channel to court with the newest state that the partner signed. Does nothing while a batch with a
+    /// dispute of it waits for a block, or the channel is in court.
+    Dispute {
+        /// Whose.
+        bank: PublicKey,
+    },
 }
 
 /// What changed; read it again.
@@ -166,6 +177,13 @@ pub enum Event {
     Draft,
     /// A batch of ours was included, or is too old.
     Batch(Box<SentBatch>),
+    /// Something about a channel and court.
+    Court {
+        /// Whose channel.
+        peer: PublicKey,
+        /// What.
+        what: CourtEvent,
+    },
     /// A bank broke the protocol.
     Misbehaviour {
         /// Which.
@@ -253,6 +271,7 @@ pub enum Refusal {
 pub struct Wallet {
     peers: Peers,
     on_chain: OnChain,
+    watch: Watch,
     invoices: BTreeMap<InvoiceId, OwnInvoice>,
     payments: BTreeMap<RequestId, Payment>,
     /// Payments whose wish is in a channel.
@@ -266,6 +285,10 @@ pub struct Wallet {
 }
 
 type Out = Outbox<Event>;
+
+const fn court_event(peer: PublicKey, what: CourtEvent) -> Event {
+    Event::Court { peer, what }
+}
 
 impl Wallet {
     /// A wallet with its stored records; none for a new one.
@@ -283,6 +306,7 @@ impl Wallet {
         let mut wallet = Self {
             peers: Peers::new(key, chain_id, config.debug),
             on_chain: OnChain::new(own),
+            watch: Watch::new(Patience::Short),
             invoices: BTreeMap::new(),
             payments: BTreeMap::new(),
             references: BTreeMap::new(),
@@ -294,6 +318,7 @@ impl Wallet {
         for (key, value) in records {
             let known = wallet.peers.restore(key, value)?
                 || wallet.on_chain.restore(key, value)?
+                || wallet.watch.restore(key, value)?
                 || wallet.restore_invoice(key, value)?
                 || wallet.restore_payment(key, value)?
                 || wallet.restore_target(key, value)?
@@ -335,7 +360,7 @@ impl Wallet {
                 }
                 self.peers.tell(&peer, channel::event::Input::Message(bytes), chain, now_ms, &mut out);
             }
-            Input::Block { outcomes } => self.block(outcomes, chain, now_ms, &mut out),
+            Input::Block { outcomes, openings } => self.block(outcomes, openings, chain, now_ms, &mut out),
             Input::Tick => {
                 for peer in self.peers.due(now_ms) {
                     self.peers.tell(&peer, channel::event::Input::Timer, chain, now_ms, &mut out);
@@ -343,10 +368,21 @@ impl Wallet {
             }
             other => self.wish(other, chain, now_ms, &mut out)?,
         }
-        while let Some((peer, event)) = out.next_event() {
-            self.follow(peer, event, chain, now_ms, &mut out);
-        }
+        self.follow_events(chain, now_ms, &mut out);
         Ok(out.finish(&mut self.peers))
+    }
+
+    /// Takes a channel to court.
+    fn dispute(&mut self, bank: PublicKey, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) -> Result<(), CannotSend> {
+        let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
+        self.watch.dispute(bank, &mut hands, chain, now_ms)
+    }
+
+    /// Handles what channels reported, including what that makes other channels report.
+    fn follow_events(&mut self, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        while let Some((peer, event)) = out.next_event() {
+            self.follow(peer, event, chain, now_ms, out);
+        }
     }
 
     /// What the owner wants.
@@ -395,6 +431,10 @@ impl Wallet {
                 self.bank(&bank)?;
                 Ok(self.peers.command(&bank, Command::Resume, chain, now_ms, out)?)
             }
+            Input::Dispute { bank } => {
+                self.bank(&bank)?;
+                Ok(self.dispute(bank, chain, now_ms, out)?)
+            }
             Input::Connected { .. }
             | Input::Disconnected { .. }
             | Input::Message { .. }
@@ -416,6 +456,11 @@ impl Wallet {
     /// The channel with a bank.
     pub fn channel(&self, bank: &PublicKey) -> Option<&Channel> {
         self.peers.get(bank).map(|peer| &peer.channel)
+    }
+
+    /// Where the channel with a bank stands in court; `None` for the own key.
+    pub fn court(&self, bank: &PublicKey, chain: &Chain<'_>) -> Option<CourtView> {
+        self.watch.view(&self.peers, &self.on_chain, bank, chain)
     }
 
     /// The banks in use, and whether a session stands.
@@ -458,16 +503,28 @@ impl Wallet {
         self.channel(bank).ok_or(Refusal::UnknownBank { bank: *bank })
     }
 
-    fn block(&mut self, outcomes: &[BatchOutcome], chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
-        if let Some(sent) = self.on_chain.on_block(chain.state, chain.head.time_ms, outcomes, &mut out.write) {
+    fn block(
+        &mut self,
+        outcomes: &[BatchOutcome],
+        openings: &[Opening],
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        out: &mut Out,
+    ) {
+        let (key, time_ms) = (self.peers.secret_key(), chain.head.time_ms);
+        for sent in self.on_chain.on_block(key, chain.state, time_ms, outcomes, &mut out.write) {
             out.notify(Event::Batch(Box::new(sent)));
         }
         self.ask_banks(chain, now_ms, out);
+        self.learn_from_registry(chain, now_ms, out);
         for bank in self.peers.keys() {
             self.peers.tell(&bank, channel::event::Input::Head, chain, now_ms, out);
             self.grant_waiting(&bank, chain, now_ms, out);
         }
-        if let Some(sent) = self.on_chain.under_way() {
+        self.follow_events(chain, now_ms, out);
+        let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
+        self.watch.on_block(&mut hands, openings, &BTreeSet::new(), chain, now_ms);
+        for sent in self.on_chain.to_submit() {
             out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
         }
     }
@@ -477,8 +534,8 @@ impl Wallet {
             ChannelEvent::LockReceived { id, lock, onion } => {
                 self.receive(bank, id, &lock, &onion, chain, now_ms, out);
             }
-            ChannelEvent::IncomingClosed { id, closed, .. } => {
-                self.incoming_closed(bank, id, closed, chain, now_ms, out)
+            ChannelEvent::IncomingClosed { id, closed, epoch, .. } => {
+                self.incoming_closed(bank, id, epoch, closed, chain, now_ms, out);
             }
             ChannelEvent::PayReceived { asset, amount, note } => {
                 self.received_directly(bank, asset, amount, &note, chain, now_ms, out);
@@ -504,14 +561,14 @@ impl Wallet {
             ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { bank, what }),
             ChannelEvent::Suspended(why) => out.notify(Event::Suspended { bank, why }),
             ChannelEvent::Restoring { adopted } => self.adopted(bank, adopted, chain, out),
+            ChannelEvent::EpochEnded { .. } => self.epoch_ended(bank, out),
             ChannelEvent::StateSigned(_)
             | ChannelEvent::CreditChanged { .. }
             | ChannelEvent::InsuranceRequested { .. }
             | ChannelEvent::FrameRefused { .. }
             | ChannelEvent::RefusedFrame { .. }
             | ChannelEvent::RevealDue { .. }
-            | ChannelEvent::Restored
-            | ChannelEvent::EpochEnded { .. } => out.notify(Event::Channel(bank)),
+            | ChannelEvent::Restored => out.notify(Event::Channel(bank)),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Machine for Hosted {
             Input::Connected { peer } => Of::Connected { peer },
             Input::Disconnected { peer } => Of::Disconnected { peer },
             Input::Message { peer, bytes } => Of::Message { peer, bytes },
-            Input::Block { outcomes } => Of::Block { outcomes },
+            Input::Block { outcomes, openings } => Of::Block { outcomes, openings },
             Input::Tick => Of::Tick,
         };
         self.bank.handle(input, chain, now_ms)
@@ -57,6 +57,7 @@ impl Machine for Hosted {
             }
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
             Event::Direct(request) => tracing::info!(request = hex::encode(request), "a direct payment moved on"),
+            Event::Court { peer, what } => tracing::warn!(%peer, ?what, "court"),
             Event::Mediated { .. } | Event::Channel { .. } => {}
         }
         self.changes.send_modify(|count| *count = count.wrapping_add(1));

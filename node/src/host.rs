@@ -30,7 +30,7 @@ use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::follow::Follower;
 use fair_core::chain::verify::BadBlock;
 use fair_core::effect::Effect;
-use fair_core::ledger::receipt::BatchOutcome;
+use fair_core::ledger::receipt::{BatchOutcome, Opening};
 use fair_core::peers::Chain;
 use fair_core::types::{Height, PublicKey, TimeMs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ pub(crate) enum Input<'a> {
     Connected { peer: PublicKey },
     Disconnected { peer: PublicKey },
     Message { peer: PublicKey, bytes: &'a [u8] },
-    Block { outcomes: &'a [BatchOutcome] },
+    Block { outcomes: &'a [BatchOutcome], openings: &'a [Opening] },
     Tick,
 }
 
@@ -272,10 +272,10 @@ impl<M: Machine> Host<M> {
             self.crash_point().await;
             self.parts.onchain.commit(writes).await?;
             self.crash_point().await;
-            let outcomes = step.outcomes().to_vec();
+            let (outcomes, openings) = (step.outcomes().to_vec(), step.openings().to_vec());
             self.parts.follower.commit(step);
             self.heights.send_replace(self.parts.follower.height());
-            self.handle(Input::Block { outcomes: &outcomes }, |_| {});
+            self.handle(Input::Block { outcomes: &outcomes, openings: &openings }, |_| {});
             let chain = Chain::of(&self.parts.follower);
             let effects = self.parts.machine.after_block(&chain, clock::now_ms());
             self.queue(effects);

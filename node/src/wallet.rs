@@ -45,7 +45,7 @@ impl Machine for Hosted {
             Input::Connected { peer } => Of::Connected { peer },
             Input::Disconnected { peer } => Of::Disconnected { peer },
             Input::Message { peer, bytes } => Of::Message { peer, bytes },
-            Input::Block { outcomes } => Of::Block { outcomes },
+            Input::Block { outcomes, openings } => Of::Block { outcomes, openings },
             Input::Tick => Of::Tick,
         };
         self.wallet.handle(input, chain, now_ms)
@@ -60,6 +60,7 @@ impl Machine for Hosted {
             Event::Misbehaviour { bank, what } => tracing::error!(%bank, ?what, "the bank broke the protocol"),
             Event::Suspended { bank, why } => tracing::error!(%bank, ?why, "the channel is suspended"),
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
+            Event::Court { peer, what } => tracing::warn!(%peer, ?what, "court"),
             Event::Payment(_)
             | Event::Invoice(_)
             | Event::Channel(_)

@@ -89,9 +89,9 @@ impl Desk {
         let outcomes = built.step.outcomes().to_vec();
         self.follower.commit(built.step);
         let mut write = Write::default();
-        let changed = self.on_chain.on_block(self.follower.state(), 7, &outcomes, &mut write);
+        let changed = self.on_chain.on_block(&key(1), self.follower.state(), 7, &outcomes, &mut write);
         self.store(write);
-        changed.map(|sent| sent.state)
+        changed.into_iter().next().map(|sent| sent.state)
     }
 }
 

@@ -98,7 +98,9 @@ impl Forwards {
     }
 
     fn index(&mut self, forward: Forward) {
-        self.by_origin.insert((forward.origin.peer, forward.origin.lock), forward.reference);
+        if !forward.origin.closed {
+            self.by_origin.insert((forward.origin.peer, forward.origin.lock), forward.reference);
+        }
         self.by_expiry.insert((forward.outgoing.expiry, forward.reference));
         self.by_hash.insert((forward.outgoing.peer, forward.hash, forward.reference));
         self.by_reference.insert(forward.reference, forward);
@@ -112,8 +114,12 @@ impl Forwards {
     /// Stores a change, or forgets a forward of which both locks are gone.
     fn changed(&mut self, reference: Reference, write: &mut Write) {
         let Some(forward) = self.by_reference.get(&reference) else { return };
+        let origin = (forward.origin.peer, forward.origin.lock);
+        if forward.origin.closed && self.by_origin.get(&origin) == Some(&reference) {
+            // The next epoch may have a lock of this name.
+            self.by_origin.remove(&origin);
+        }
         if forward.origin.closed && forward.outgoing.closed {
-            self.by_origin.remove(&(forward.origin.peer, forward.origin.lock));
             self.by_expiry.remove(&(forward.outgoing.expiry, reference));
             self.by_hash.remove(&(forward.outgoing.peer, forward.hash, reference));
             self.by_reference.remove(&reference);
@@ -324,12 +330,38 @@ impl Bank {
         }
     }
 
-    pub(super) fn incoming_closed(&mut self, peer: PublicKey, id: LockId, closed: Closed, out: &mut Out) {
+    pub(super) fn incoming_closed(
+        &mut self,
+        peer: PublicKey,
+        id: LockId,
+        closed: Closed,
+        chain: &Chain<'_>,
+        out: &mut Out,
+    ) {
         let Some(reference) = self.forwards.by_origin.get(&(peer, id)).copied() else { return };
         let Some(forward) = self.forwards.by_reference.get_mut(&reference) else { return };
         forward.origin.closed = true;
+        if closed == Closed::Settled && forward.secret.is_none() {
+            // Revealed by somebody else, too late for the outgoing lock.
+            forward.secret = chain.state.hashlock(&forward.hash).map(|entry| entry.secret);
+        }
         let settled = closed == Closed::Settled;
         assert!(!settled || forward.secret.is_some(), "only a secret settles a lock");
         self.forwards.changed(reference, &mut out.write);
+    }
+
+    /// The registry is global: what is revealed downstream in time settles upstream too, whatever the outgoing
+    /// channel says or does not say.
+    pub(super) fn learn_from_registry(&mut self, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        let waiting = self.forwards.iter().filter(|forward| forward.secret.is_none());
+        let learned: Vec<(Reference, Secret)> = waiting
+            .filter_map(|forward| {
+                let entry = chain.state.hashlock(&forward.hash)?;
+                (entry.revealed_at <= forward.outgoing.expiry).then_some((forward.reference, entry.secret))
+            })
+            .collect();
+        for (reference, secret) in learned {
+            self.settle_origin(reference, secret, chain, now_ms, out);
+        }
     }
 }

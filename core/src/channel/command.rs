@@ -21,7 +21,12 @@ impl Channel {
         if self.record.queue.len() >= limits::MAX_CHANNEL_QUEUE {
             return Err(Refusal::QueueFull { limit: limits::MAX_CHANNEL_QUEUE });
         }
+        self.check_court(&command, ctx)?;
         self.check_command(&command, ctx)?;
+        if let Command::Settle { lock, secret } = &command {
+            // From now on it is never failed, and it goes on-chain if it cannot be settled in time.
+            self.record.secrets.entry(*lock).or_insert((*secret, false));
+        }
         self.record.queue.push_back(Wish { command, alive: false });
         step.dirty = true;
         Ok(())

@@ -51,6 +51,10 @@ pub enum Input<'a> {
     Head,
     /// A timer that an [`Effect::Timer`] asked for.
     Timer,
+    /// A batch with a dispute of the channel was signed: nothing more is signed here.
+    Freeze,
+    /// That batch can no longer be included.
+    Thaw,
 }
 
 /// A local wish. It waits in a durable queue until a frame takes it up, and is answered by an event with
@@ -178,6 +182,8 @@ pub enum Event {
         lock: Lock,
         /// How it ended; settled means paid to this side.
         closed: Closed,
+        /// The epoch that it belonged to.
+        epoch: Epoch,
     },
     /// The secret of an own lock is known, even if the frame that brought it does not stand.
     SecretLearned {
@@ -351,6 +357,8 @@ pub enum OutgoingFailure {
         /// Why.
         reason: CommandFailure,
     },
+    /// A dispute was resolved by a state without it, or before its secret was revealed in time.
+    ClosedByCourt,
 }
 
 /// Why a wish came to nothing.
@@ -374,9 +382,6 @@ pub enum CommandFailure {
     /// Data was lost; whether it was done before shows in the adopted state.
     #[error("data was lost, the outcome shows in the channel's state")]
     DataLost,
-    /// Done by the state that resolved a dispute.
-    #[error("done by the state that resolved a dispute")]
-    DoneByCourt,
 }
 
 /// Why nothing more is proposed.
@@ -502,6 +507,9 @@ pub enum Refusal {
     /// The head is too old to decide by.
     #[error("the chain's head is stale")]
     StaleHead,
+    /// The channel is in court, or on its way there: nothing new is signed in it.
+    #[error("the channel is in court")]
+    InCourt,
     /// Made by the channel alone.
     #[error("the channel does this by itself")]
     Internal,

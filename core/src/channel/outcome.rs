@@ -91,7 +91,7 @@ impl Channel {
         let reported = self.record.unreported.len() == reports;
         let terms: Option<Lock> = before.lock(&id).cloned();
         if let (true, Some(lock)) = (reported, terms) {
-            step.event(Event::IncomingClosed { id, lock, closed });
+            step.event(Event::IncomingClosed { id, lock, closed, epoch: before.epoch });
         }
     }
 }
@@ -106,16 +106,6 @@ impl Step {
             }
             Command::Settle { .. } | Command::Fail { .. } | Command::Expire { .. } | Command::Resume => {}
             command => self.event(Event::CommandFailed { command: Box::new(command), reason }),
-        }
-    }
-
-    /// A wish stood in the state that resolved a dispute. What court paid for a lock shows on-chain.
-    pub(super) fn done_by_court(&mut self, command: Command) {
-        match command {
-            Command::Pay { reference, .. } => self.event(Event::Paid { reference }),
-            command => {
-                self.event(Event::CommandFailed { command: Box::new(command), reason: CommandFailure::DoneByCourt })
-            }
         }
     }
 }

@@ -15,6 +15,7 @@ impl Channel {
             session.most_facts = None;
         }
         self.follow_court(ctx, step);
+        self.settle_revealed(ctx, step);
         self.retry_waiting(ctx, step);
         self.expire_due(ctx, step);
         self.reveal_due(ctx, step);
@@ -64,16 +65,10 @@ impl Channel {
     /// A lock whose secret is known and that no acknowledged settlement closed in time: the secret goes
     /// on-chain. Said once for each lock.
     fn reveal_due(&mut self, ctx: &Context<'_>, step: &mut Step) {
-        let waiting = self.record.queue.iter().filter_map(|wish| match wish.command {
-            Command::Settle { lock, secret } => Some((lock, secret)),
-            _ => None,
-        });
-        let sent = self.record.secrets.iter().filter(|(_, (_, said))| !said).map(|(id, (secret, _))| (*id, *secret));
-        let known: Vec<(LockId, Secret)> = sent.chain(waiting).collect();
-        for (id, secret) in known {
+        let known = self.record.secrets.iter().filter(|(_, (_, said))| !said).map(|(id, (secret, _))| (*id, *secret));
+        for (id, secret) in known.collect::<Vec<(LockId, Secret)>>() {
             let Some(lock) = self.record.base.state.lock(&id).cloned() else { continue };
-            let said = self.record.secrets.get(&id).is_some_and(|(_, said)| *said);
-            if !said && !self.may_settle(&lock, ctx) {
+            if !self.may_settle(&lock, ctx) {
                 self.record.secrets.insert(id, (secret, true));
                 step.dirty = true;
                 step.event(Event::RevealDue { id, lock, secret });

@@ -7,13 +7,16 @@ use super::state::{ChannelState, LockId, StateOrder};
 use super::wire::{Frame, Reply};
 use crate::codec::{self, DecodeError};
 use crate::crypto::Secret;
+use crate::ledger::state::CourtState;
 use crate::limits;
 use crate::types::{AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Version of the record's layout. A newer one is refused, an older one migrated.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
+/// Version before court: the same without its last two fields.
+const WITHOUT_COURT: u16 = 1;
 
 /// Everything durable of one channel, one party's side.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -62,6 +65,10 @@ pub(crate) struct Record {
     pub(crate) unreported: Vec<Event>,
     /// What the partner did wrong, the first ones.
     pub(crate) misbehaviours: Vec<Misbehaviour>,
+    /// A dispute that this side signed could still be included: nothing is signed here.
+    pub(crate) frozen: bool,
+    /// The state that court had when it was last looked at, while a dispute runs.
+    pub(crate) in_court: Option<CourtState>,
 }
 
 /// An own frame with what it makes.
@@ -175,17 +182,25 @@ impl Record {
             consented: BTreeSet::new(),
             unreported: Vec::new(),
             misbehaviours: Vec::new(),
+            frozen: false,
+            in_court: None,
         }
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BadRecord> {
-        if let Some(version) = bytes.first_chunk::<2>() {
-            let got = u16::from_le_bytes(*version);
-            if got != VERSION {
-                return Err(BadRecord::Version { got });
+        let Some((version, rest)) = bytes.split_first_chunk::<2>() else {
+            return Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?);
+        };
+        match u16::from_le_bytes(*version) {
+            VERSION => Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?),
+            WITHOUT_COURT => {
+                let mut migrated = VERSION.to_le_bytes().to_vec();
+                migrated.extend_from_slice(rest);
+                migrated.extend_from_slice(&codec::encode(&(false, None::<CourtState>)));
+                Ok(codec::decode(&migrated, limits::MAX_CHANNEL_RECORD_BYTES)?)
             }
+            got => Err(BadRecord::Version { got }),
         }
-        Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?)
     }
 
     /// Every state by which court could still decide: the base, and what was signed above it (rule 3).

@@ -138,48 +138,4 @@ impl Channel {
             own.changes = changes;
         }
     }
-
-    /// A dispute was resolved: the new epoch starts from zero, and nothing is repeated blindly (rule 9).
-    pub(super) fn follow_court(&mut self, ctx: &Context<'_>, step: &mut Step) {
-        let court = ctx.chain.court();
-        if court.epoch <= self.epoch() {
-            return;
-        }
-        let base = &self.record.base.state;
-        let fresh = super::record::Record {
-            misbehaviours: std::mem::take(&mut self.record.misbehaviours),
-            ..super::record::Record::new(base.chain_id, base.parties, self.record.side, court.epoch)
-        };
-        let old = std::mem::replace(&mut self.record, fresh);
-        step.dirty = true;
-        step.event(Event::EpochEnded { epoch: court.epoch, resolved: court.resolved });
-        let decided = court.resolved.filter(|order| *order > old.base.state.order());
-        let unanswered = old
-            .own
-            .iter()
-            .map(|own| (own.frame.order(), own.wishes.iter().map(|wish| wish.command.clone()).collect::<Vec<_>>()));
-        let alive = old.alive.iter().map(|alive| (alive.state.order(), alive.commands.clone()));
-        let done: Vec<_> =
-            unanswered.chain(alive).find(|(order, _)| Some(*order) == decided).map_or(Vec::new(), |(_, wishes)| wishes);
-        let pending = old.own.into_iter().flat_map(|own| own.wishes).chain(old.queue).map(|wish| wish.command);
-        for command in pending.chain(old.limbo.into_iter().map(|(command, _)| command)) {
-            if done.contains(&command) {
-                step.done_by_court(command);
-            } else {
-                step.command_failed(command, CommandFailure::EpochEnded);
-            }
-        }
-        self.greet_again(ctx, step);
-    }
-
-    /// The session goes on in the new epoch, beginning with greetings.
-    fn greet_again(&mut self, ctx: &Context<'_>, step: &mut Step) {
-        let Some(session) = &mut self.session else { return };
-        session.greeted = false;
-        let early = session.early.take();
-        step.effects.push(super::event::Effect::Send(self.own_hello()));
-        if let Some(hello) = early {
-            self.hello(*hello, ctx, step);
-        }
-    }
 }

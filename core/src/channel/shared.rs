@@ -6,7 +6,8 @@
 
 use crate::chain::params::Parameters;
 use crate::codec;
-use crate::crypto;
+use crate::crypto::{self, Secret};
+use crate::ledger::state::CourtState;
 use crate::message::tags;
 use crate::types::{Amount, AssetId, Epoch, Hash, Height, Side, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -233,6 +234,16 @@ pub trait ChainView {
     /// The U at which a hash was first revealed, as of a height.
     fn revealed(&self, hash: &Hash, height: Height) -> Option<UsableHeight>;
 
+    /// The preimage of a hash, as the registry shows it at the head.
+    fn secret(&self, _hash: &Hash) -> Option<Secret> {
+        None
+    }
+
     /// The channel's court status at the head.
     fn court(&self) -> CourtStatus;
+
+    /// The state in court at the head, while a dispute runs.
+    fn in_court(&self) -> Option<CourtState> {
+        None
+    }
 }

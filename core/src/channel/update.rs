@@ -70,10 +70,10 @@ impl Channel {
         }
     }
 
-    /// Whether court lets this epoch's states be signed.
+    /// Whether court lets this epoch's states be signed, and no dispute of ours is on its way.
     pub(super) fn may_sign(&self, ctx: &Context<'_>) -> bool {
         let court = ctx.chain.court();
-        court.epoch == self.epoch() && !court.disputed
+        court.epoch == self.epoch() && !court.disputed && !self.record.frozen
     }
 
     fn reply(&mut self, reply: Reply, ctx: &Context<'_>, step: &mut Step) -> Result<(), Misbehaviour> {

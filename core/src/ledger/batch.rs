@@ -56,6 +56,22 @@ pub fn fee(fee_rate: Amount, bytes: usize) -> Option<Amount> {
     Some(fee_rate.checked_mul(bytes)?.div_ceil(1000))
 }
 
+/// Percent that a batch pays more than the one of the same account and nonce that it replaces.
+pub const REPLACEMENT_PERCENT: u64 = 10;
+
+/// Least fee of a batch that replaces one which pays `fee`.
+pub fn outbid(fee: Amount) -> Amount {
+    let more = u128::from(fee).saturating_mul(u128::from(REPLACEMENT_PERCENT).saturating_add(100)).div_ceil(100);
+    Amount::try_from(more).unwrap_or(Amount::MAX)
+}
+
+/// Least rate at which a batch of `bytes` replaces one which pays `fee`.
+pub fn outbidding_rate(fee: Amount, bytes: usize) -> Amount {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
+    let rate = u128::from(outbid(fee)).saturating_mul(1000).div_ceil(u128::from(bytes));
+    Amount::try_from(rate).unwrap_or(Amount::MAX)
+}
+
 /// Bytes of a signed batch as it stands in a block: what its fee is counted by.
 pub fn signed_bytes(signed: &Signed<Batch>) -> usize {
     codec::encode(signed).len()
@@ -80,8 +96,13 @@ pub(super) enum Class {
     Court,
 }
 
+/// Whether a batch holds court operations and nothing else: it has a room of its own in every block, and goes to
+/// every validator.
+pub fn is_court(batch: &Batch) -> bool {
+    !batch.entries.is_empty() && batch.entries.iter().all(|entry| entry.operation.is_court())
+}
+
 /// The class of a batch.
 pub(super) fn class(batch: &Batch) -> Class {
-    let is_court = !batch.entries.is_empty() && batch.entries.iter().all(|entry| entry.operation.is_court());
-    if is_court { Class::Court } else { Class::Ordinary }
+    if is_court(batch) { Class::Court } else { Class::Ordinary }
 }

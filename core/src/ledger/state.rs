@@ -374,6 +374,15 @@ impl State {
         )
     }
 
+    /// Open debts of an account in every asset, by asset, oldest first.
+    pub fn all_debts_of(&self, debtor: &PublicKey) -> impl Iterator<Item = (AssetId, u64, Debt)> + '_ {
+        let ends = Key::Debt(*debtor, AssetId(0), 0)..=Key::Debt(*debtor, AssetId(u32::MAX), u64::MAX);
+        self.entries.range(ends).filter_map(|(key, value)| match (key, value) {
+            (Key::Debt(_, asset, number), Value::Debt(debt)) => Some((*asset, *number, *debt)),
+            _ => None,
+        })
+    }
+
     /// All open debts: debtor, asset, number, debt.
     pub fn debts(&self) -> impl Iterator<Item = (PublicKey, AssetId, u64, Debt)> + '_ {
         let first = Key::Debt(PublicKey([0; 32]), AssetId(0), 0);

@@ -3,7 +3,9 @@
 use crate::chain::follow::Follower;
 use crate::chain::params::Parameters;
 use crate::channel::shared::{AssetFacts, ChainView, CourtStatus, Facts, Head, Sides};
-use crate::ledger::state::{Key, State, Value};
+use crate::channel::state::StateOrder;
+use crate::crypto::Secret;
+use crate::ledger::state::{CourtState, Dispute, Key, State, Value};
 use crate::types::{Amount, Hash, Height, Parties, PublicKey, Side, TimeMs, UsableHeight};
 
 /// The state after the newest verified block, and that block's height, U and time.
@@ -48,7 +50,12 @@ pub struct ChannelView<'a> {
     parties: Option<Parties>,
 }
 
-impl ChannelView<'_> {
+impl<'a> ChannelView<'a> {
+    /// The dispute of the channel.
+    pub fn dispute(&self) -> Option<&'a Dispute> {
+        self.chain.state.dispute(self.parties.as_ref()?)
+    }
+
     fn usable_height_after(&self, height: Height) -> Option<UsableHeight> {
         match self.chain.state.value_at(height, &Key::Clock) {
             Ok(Some(Value::Clock(usable_height))) => Some(*usable_height),
@@ -96,13 +103,25 @@ impl ChainView for ChannelView<'_> {
         })
     }
 
-    /// The registry of revealed secrets belongs to court, which this version does not have.
-    fn revealed(&self, _hash: &Hash, _height: Height) -> Option<UsableHeight> {
-        None
+    fn revealed(&self, hash: &Hash, height: Height) -> Option<UsableHeight> {
+        match self.chain.state.value_at(height, &Key::Hashlock(*hash)) {
+            Ok(Some(Value::Hashlock(entry))) => Some(entry.revealed_at),
+            _ => None,
+        }
+    }
+
+    fn secret(&self, hash: &Hash) -> Option<Secret> {
+        self.chain.state.hashlock(hash).map(|entry| entry.secret)
     }
 
     fn court(&self) -> CourtStatus {
-        let epoch = self.parties.map_or(0, |parties| self.chain.state.channel(&parties).epoch);
-        CourtStatus { epoch, ..CourtStatus::default() }
+        let Some(parties) = &self.parties else { return CourtStatus::default() };
+        let channel = self.chain.state.channel(parties);
+        CourtStatus { epoch: channel.epoch, disputed: self.dispute().is_some(), resolved: channel.resolved }
+    }
+
+    fn in_court(&self) -> Option<CourtState> {
+        let dispute = self.dispute()?;
+        Some(dispute.state.clone().unwrap_or(CourtState { order: StateOrder::DEFAULT, subs: Vec::new() }))
     }
 }

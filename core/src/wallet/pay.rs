@@ -322,7 +322,9 @@ impl Wallet {
         tried: &[Route],
         chain: &Chain<'_>,
     ) -> Result<Route, NoRoute> {
-        let peers = self.peers.iter().filter(|(_, peer)| peer.connected && peer.channel.suspended().is_none());
+        let in_court = |key: &PublicKey| chain.channel(self.peers.own_key(), *key).dispute().is_some();
+        let works = |peer: &crate::peers::Peer| peer.channel.suspended().is_none() && !peer.channel.is_frozen();
+        let peers = self.peers.iter().filter(|(key, peer)| peer.connected && works(peer) && !in_court(key));
         let available: BTreeMap<_, _> = peers.map(|(key, peer)| (*key, peer.channel.spendable(asset))).collect();
         let payee_banks = payee_banks.to_vec();
         let request = route::Request { asset, amount, payee, payee_banks, available, max_fee };
@@ -335,6 +337,28 @@ impl Wallet {
         payment.preimage = Some(secret);
         payment.state = PaymentState::Settling;
         self.keep(payment, out);
+    }
+
+    /// Own locks whose secret the registry shows: the payee has it, and so has the payment its proof. One that stands
+    /// in every possible outcome and was revealed in time can only be paid.
+    pub(super) fn learn_from_registry(&mut self, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        let mut learned = Vec::new();
+        for (_, peer) in self.peers.iter() {
+            for (id, lock) in peer.channel.outgoing_locks() {
+                let Some(entry) = chain.state.hashlock(&lock.hash) else { continue };
+                if entry.revealed_at <= lock.expiry {
+                    learned.push((lock.hash, entry.secret, peer.channel.is_irrevocable(&id)));
+                }
+            }
+        }
+        for (hash, secret, is_irrevocable) in learned {
+            self.learned(hash, secret, out);
+            let settling = self.with_hash(hash).find(|payment| payment.state == PaymentState::Settling).cloned();
+            if let (true, Some(mut payment)) = (is_irrevocable, settling) {
+                payment.end(PaymentState::Paid, now_ms, chain.head.height);
+                self.keep(payment, out);
+            }
+        }
     }
 
     fn by_reference(&self, reference: Option<Reference>) -> Option<Payment> {
@@ -362,7 +386,9 @@ impl Wallet {
             }
         }
         payment.preimage = Some(secret);
-        payment.end(PaymentState::Paid, now_ms, chain.head.height);
+        if payment.state != PaymentState::Paid {
+            payment.end(PaymentState::Paid, now_ms, chain.head.height);
+        }
         self.keep(payment, out);
     }
 

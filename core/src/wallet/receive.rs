@@ -16,7 +16,7 @@ use crate::message::Signed;
 use crate::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
 use crate::payment::onion::{self, Claim, Final, Layer};
 use crate::peers::Chain;
-use crate::types::{Amount, AssetId, PublicKey, TimeMs};
+use crate::types::{Amount, AssetId, Epoch, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// First byte of an invoice's key.
@@ -223,16 +223,17 @@ impl Wallet {
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the fields of one event and the context of every handler")]
     pub(super) fn incoming_closed(
         &mut self,
         bank: PublicKey,
         id: LockId,
+        epoch: Epoch,
         closed: Closed,
         chain: &Chain<'_>,
         now_ms: TimeMs,
         out: &mut Out,
     ) {
-        let epoch = self.channel(&bank).map_or(0, crate::channel::Channel::epoch);
         let Some(mut payment) = self.payments.get(&incoming_id(&bank, epoch, &id)).cloned() else { return };
         payment.lock = None;
         let settled = closed == Closed::Settled;

@@ -166,12 +166,24 @@ impl Wallet {
             return Err(channel::event::Refusal::QueueFull { limit: limits::MAX_CHANNEL_QUEUE }.into());
         }
         self.peers.ensure(bank, self.past());
+        // The chain may be in a later epoch than a channel without a record.
+        self.peers.tell(&bank, channel::event::Input::Head, chain, now_ms, out);
         self.keep_bank(bank, out);
         for one in credit {
             self.peers.command(&bank, one.command(), chain, now_ms, out)?;
         }
         out.notify(Event::Channel(bank));
         Ok(())
+    }
+
+    /// Withdrawals of the epoch before are over.
+    pub(super) fn epoch_ended(&mut self, bank: PublicKey, out: &mut Out) {
+        let ends = (bank, AssetId(0))..=(bank, AssetId(u32::MAX));
+        let assets: Vec<AssetId> = self.targets.range(ends).map(|((_, asset), _)| *asset).collect();
+        for asset in assets {
+            self.forget_target(bank, asset, out);
+        }
+        out.notify(Event::Channel(bank));
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one input and the context of every handler")]

@@ -102,8 +102,8 @@ fn a_restore_survives_restarts_at_every_step() {
             world.block_unheard();
             let outcomes = world.outcomes.clone();
             let bank = world.bank;
-            world.tell_bank(bank::Input::Block { outcomes: &outcomes }).unwrap();
-            world.wish(payer, wallet::Input::Block { outcomes: &outcomes }).unwrap();
+            world.tell_bank(bank::Input::Block { outcomes: &outcomes, openings: &[] }).unwrap();
+            world.wish(payer, wallet::Input::Block { outcomes: &outcomes, openings: &[] }).unwrap();
             assert!(world.wallet(payer).restoration().is_some());
             connect_wanted(&mut world, payer);
             loop {
@@ -183,7 +183,7 @@ fn words_can_be_restored_again_at_any_moment() {
         world.deliver();
         world.block_unheard();
         let outcomes = world.outcomes.clone();
-        world.wish(payer, wallet::Input::Block { outcomes: &outcomes }).unwrap();
+        world.wish(payer, wallet::Input::Block { outcomes: &outcomes, openings: &[] }).unwrap();
         let signed = |world: &World| -> StateOrder {
             let channel = world.wallet(payer).channel(&world.bank).unwrap();
             channel.outcomes().map(|state| state.order()).max().unwrap()

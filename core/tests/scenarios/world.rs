@@ -15,7 +15,7 @@ use fair_core::effect::{Effect, Write};
 use fair_core::entropy::Entropy;
 use fair_core::ledger::batch::Batch;
 use fair_core::ledger::operation::{Deposit, Operation};
-use fair_core::ledger::receipt::{BatchOutcome, Receipt};
+use fair_core::ledger::receipt::{BatchOutcome, Opening, Receipt};
 use fair_core::message::Signed;
 use fair_core::payment::invoice::Description;
 use fair_core::peers::Chain;
@@ -121,6 +121,7 @@ pub(crate) struct World {
     pub(crate) sessions: BTreeSet<(PublicKey, PublicKey)>,
     pub(crate) mempool: Vec<Signed<Batch>>,
     pub(crate) outcomes: Vec<BatchOutcome>,
+    pub(crate) openings: Vec<Opening>,
     pub(crate) config: bank::Config,
     requests: u64,
     starts: u8,
@@ -186,6 +187,7 @@ impl World {
             sessions: BTreeSet::new(),
             mempool: vec![],
             outcomes: vec![],
+            openings: vec![],
             config,
             requests: 1_000,
             starts: 0,
@@ -372,18 +374,19 @@ impl World {
         assert_eq!(built.left_out, vec![], "every batch fits");
         self.now_ms = self.now_ms.max(built.block.header.time_ms);
         self.outcomes = built.step.outcomes().to_vec();
+        self.openings = built.step.openings().to_vec();
         self.follower.commit(built.step);
     }
 
     /// A block with everything that was submitted; everybody hears of it.
     pub(crate) fn block(&mut self) {
         self.block_unheard();
-        let outcomes = self.outcomes.clone();
+        let (outcomes, openings) = (self.outcomes.clone(), self.openings.clone());
         for node in self.nodes.keys().copied().collect::<Vec<_>>() {
             if node == self.bank {
-                self.tell_bank(bank::Input::Block { outcomes: &outcomes }).unwrap();
+                self.tell_bank(bank::Input::Block { outcomes: &outcomes, openings: &openings }).unwrap();
             } else if !matches!(self.nodes[&node].machine, Machine::Puppet(_)) {
-                self.wish(node, wallet::Input::Block { outcomes: &outcomes }).unwrap();
+                self.wish(node, wallet::Input::Block { outcomes: &outcomes, openings: &openings }).unwrap();
             }
         }
         self.deliver();

@@ -34,7 +34,8 @@ impl Submitter {
         Self { client, through, urls, under_way: Arc::default() }
     }
 
-    /// Starts to post a batch; what comes of it is seen on the chain.
+    /// Starts to post a batch; what comes of it is seen on the chain. One of court goes to everybody: whoever keeps
+    /// it back keeps nothing.
     pub(crate) fn submit(&self, batch: Signed<Batch>, follower: &Follower) {
         let hash = batch::hash(&batch);
         if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(hash) {
@@ -50,11 +51,17 @@ impl Submitter {
             }
         }
         let (client, under_way) = (self.client.clone(), self.under_way.clone());
+        let to_all = batch::is_court(&batch.body);
         tokio::spawn(async move {
             let bytes = codec::encode(&batch);
-            for url in urls {
-                if post(&client, &url, bytes.clone()).await {
-                    break;
+            if to_all {
+                let posts = urls.iter().map(|url| post(&client, url, bytes.clone()));
+                futures_util::future::join_all(posts).await;
+            } else {
+                for url in urls {
+                    if post(&client, &url, bytes.clone()).await {
+                        break;
+                    }
                 }
             }
             under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash);

@@ -123,9 +123,9 @@ impl Desk {
         let built = self.follower.build(&batches, self.bank_key, NOW_MS);
         let outcomes = built.step.outcomes().to_vec();
         self.follower.commit(built.step);
-        self.tell_bank(bank::Input::Block { outcomes: &outcomes });
+        self.tell_bank(bank::Input::Block { outcomes: &outcomes, openings: &[] });
         for who in [0, 1] {
-            self.wish(who, wallet::Input::Block { outcomes: &outcomes });
+            self.wish(who, wallet::Input::Block { outcomes: &outcomes, openings: &[] });
         }
         self.run();
     }

@@ -85,7 +85,7 @@ impl Book {
             Event::LockReceived { id, lock, .. } => {
                 assert!(self.open.insert(*id, lock.clone()).is_none(), "a lock is reported once");
             }
-            Event::IncomingClosed { id, lock, closed } => {
+            Event::IncomingClosed { id, lock, closed, .. } => {
                 self.open.remove(id);
                 assert!(self.closed.insert(*id, (lock.amount, *closed)).is_none(), "a lock is closed once");
             }

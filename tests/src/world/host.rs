@@ -171,8 +171,8 @@ impl Host {
             (Told::Disconnected(peer), false) => Input::Wallet(W::Disconnected { peer }),
             (Told::Message(peer, bytes), true) => Input::Bank(B::Message { peer, bytes }),
             (Told::Message(peer, bytes), false) => Input::Wallet(W::Message { peer, bytes }),
-            (Told::Block(outcomes), true) => Input::Bank(B::Block { outcomes }),
-            (Told::Block(outcomes), false) => Input::Wallet(W::Block { outcomes }),
+            (Told::Block(outcomes), true) => Input::Bank(B::Block { outcomes, openings: &[] }),
+            (Told::Block(outcomes), false) => Input::Wallet(W::Block { outcomes, openings: &[] }),
             (Told::Tick, true) => Input::Bank(B::Tick),
             (Told::Tick, false) => Input::Wallet(W::Tick),
         };

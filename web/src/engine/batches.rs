@@ -141,8 +141,9 @@ impl Core {
 
     /// Sends the batch under way, first at once and then from time to time.
     pub(super) async fn deliver_batches(&self) {
-        let Some(sent) = self.machine().ok().and_then(|machine| machine.on_chain().under_way().cloned()) else {
-            return;
+        let waiting: Vec<Sent> = match self.machine() {
+            Ok(machine) => machine.on_chain().to_submit().cloned().collect(),
+            Err(_) => return,
         };
         let now = now_ms();
         {
@@ -152,6 +153,12 @@ impl Core {
             }
             delivery.sent_at_ms = now;
         }
+        for sent in waiting {
+            self.deliver_batch(&sent).await;
+        }
+    }
+
+    async fn deliver_batch(&self, sent: &Sent) {
         let result = self.post_batch(&codec::encode(&sent.batch)).await;
         let changed = {
             let mut delivery = self.delivery.borrow_mut();

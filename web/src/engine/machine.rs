@@ -141,6 +141,7 @@ impl Core {
                 self.emit_channel(&bank);
             }
             Event::Suspended { bank, .. } => self.emit_channel(&bank),
+            Event::Court { peer, .. } => self.emit_channel(&peer),
             Event::SessionWanted(bank) => self.keep_session(bank),
             Event::SessionUnwanted(bank) => self.end_session(&bank),
             Event::WithdrawalRefused { bank, .. } => {
@@ -189,19 +190,21 @@ impl Core {
             return;
         }
         match self.own_outcomes().await {
-            Ok(outcomes) => self.tell(Input::Block { outcomes: &outcomes }).await,
+            Ok(outcomes) => self.tell(Input::Block { outcomes: &outcomes, openings: &[] }).await,
             Err(error) => self.events.error(&error),
         }
     }
 
     async fn own_outcomes(&self) -> Result<Vec<BatchOutcome>, Error> {
-        let under_way = self.machine()?.on_chain().under_way().map(|sent| (sent.hash, sent.batch.body.valid_until));
-        match under_way {
-            None => Ok(Vec::new()),
-            Some((hash, valid_until)) => {
-                Ok(self.find_batch(&hash, valid_until).await?.map(|(_, _, outcome)| outcome).into_iter().collect())
-            }
+        let machine = self.machine()?;
+        let waiting: Vec<_> =
+            machine.on_chain().waiting().map(|sent| (sent.hash, sent.batch.body.valid_until)).collect();
+        drop(machine);
+        let mut outcomes = Vec::new();
+        for (hash, valid_until) in waiting {
+            outcomes.extend(self.find_batch(&hash, valid_until).await?.map(|(_, _, outcome)| outcome));
         }
+        Ok(outcomes)
     }
 
     /// The verified block that holds a batch of ours, by its hash.

@@ -375,6 +375,9 @@ fn attempt_failed(failure: &OutgoingFailure) -> Error {
         },
         OutgoingFailure::Expired => Error::new("payment.expired", "The payment's time was up; nothing was paid."),
         OutgoingFailure::NotAdded { reason } => Error::of("channel", reason),
+        OutgoingFailure::ClosedByCourt => {
+            Error::new("payment.closed_by_court", "A dispute with the bank ended it; nothing was paid.")
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl Machine for OfBank {
             Input::Connected { peer } => Of::Connected { peer },
             Input::Disconnected { peer } => Of::Disconnected { peer },
             Input::Message { peer, bytes } => Of::Message { peer, bytes },
-            Input::Block { outcomes } => Of::Block { outcomes },
+            Input::Block { outcomes, openings } => Of::Block { outcomes, openings },
             Input::Tick => Of::Tick,
         };
         self.0.handle(input, chain, now_ms)
@@ -86,7 +86,7 @@ impl Machine for OfWallet {
             Input::Connected { peer } => Of::Connected { peer },
             Input::Disconnected { peer } => Of::Disconnected { peer },
             Input::Message { peer, bytes } => Of::Message { peer, bytes },
-            Input::Block { outcomes } => Of::Block { outcomes },
+            Input::Block { outcomes, openings } => Of::Block { outcomes, openings },
             Input::Tick => Of::Tick,
         };
         self.0.handle(input, chain, now_ms)

@@ -67,7 +67,7 @@ impl World {
         assert!(built.left_out.is_empty(), "{:?}", built.left_out);
         let outcomes = built.step.outcomes().to_vec();
         self.follower.commit(built.step);
-        let input = Input::Block { outcomes: &outcomes };
+        let input = Input::Block { outcomes: &outcomes, openings: &[] };
         self.wallet.handle(input, &Chain::of(&self.follower), self.now_ms).unwrap();
         outcomes
     }
