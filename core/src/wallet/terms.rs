@@ -38,7 +38,7 @@ impl Credit {
 }
 
 /// Where withdrawn money goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Target {
     /// To the own on-chain balance.
     OnChain,
@@ -48,25 +48,29 @@ pub enum Target {
         owner: PublicKey,
         /// The other party.
         partner: PublicKey,
+        /// Public invoice tag of the deposit.
+        invoice: Option<Vec<u8>>,
     },
     /// To somebody's on-chain balance, in the same group of the same batch.
     Account {
         /// Whose.
         owner: PublicKey,
+        /// Public invoice tag of the deposit.
+        invoice: Option<Vec<u8>>,
     },
 }
 
 impl Target {
     /// The deposit that puts withdrawn money there; none for the own on-chain balance.
-    fn deposit(self, asset: AssetId, amount: Amount, chain: &Chain<'_>) -> Option<Deposit> {
-        let (to, partner) = match self {
+    fn deposit(&self, asset: AssetId, amount: Amount, chain: &Chain<'_>) -> Option<Deposit> {
+        let (to, partner, invoice) = match self {
             Self::OnChain => return None,
-            Self::Channel { owner, partner } => (owner, Some(partner)),
-            Self::Account { owner } => (owner, None),
+            Self::Channel { owner, partner, invoice } => (*owner, Some(*partner), invoice.clone()),
+            Self::Account { owner, invoice } => (*owner, None, invoice.clone()),
         };
         let parties = partner.and_then(|partner| Parties::new(to, partner));
         let epoch = parties.map(|parties| chain.state.channel(&parties).epoch);
-        Some(Deposit { asset, amount, to, partner, keep: 0, epoch, invoice: None })
+        Some(Deposit { asset, amount, to, partner, keep: 0, epoch, invoice })
     }
 }
 
@@ -131,7 +135,7 @@ impl Wallet {
 
     /// Where the withdrawal under way goes.
     pub fn target(&self, bank: &PublicKey, asset: AssetId) -> Option<Target> {
-        self.targets.get(&(*bank, asset)).copied()
+        self.targets.get(&(*bank, asset)).cloned()
     }
 
     pub(super) fn restore_target(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRecord> {
@@ -201,7 +205,7 @@ impl Wallet {
         if self.targets.contains_key(&(bank, asset)) {
             return Err(Refusal::WithdrawalUnderWay);
         }
-        self.check_target(bank, target, asset, amount, chain)?;
+        self.check_target(bank, &target, asset, amount, chain)?;
         let lifetime_blocks = chain.parameters().max_consent_blocks;
         let command = Command::RequestWithdrawal { asset, amount, lifetime_blocks };
         self.peers.command(&bank, command, chain, now_ms, out)?;
@@ -214,13 +218,13 @@ impl Wallet {
     fn check_target(
         &self,
         bank: PublicKey,
-        target: Target,
+        target: &Target,
         asset: AssetId,
         amount: Amount,
         chain: &Chain<'_>,
     ) -> Result<(), Refusal> {
         let own = self.key();
-        if target == (Target::Channel { owner: own, partner: bank }) {
+        if matches!(target, Target::Channel { owner, partner, .. } if *owner == own && *partner == bank) {
             return Err(Refusal::SameChannel);
         }
         match target.deposit(asset, amount, chain) {
@@ -241,7 +245,7 @@ impl Wallet {
             return;
         }
         let (asset, amount) = (proof.body.asset, proof.body.amount);
-        let target = self.targets.get(&(bank, asset)).copied().unwrap_or(Target::OnChain);
+        let target = self.targets.get(&(bank, asset)).cloned().unwrap_or(Target::OnChain);
         let mut operations = vec![Operation::Withdraw(Withdraw { proof })];
         operations.extend(target.deposit(asset, amount, chain).map(Operation::Deposit));
         // A full draft loses nothing but this consent's time: its hold ends and it is asked for again.

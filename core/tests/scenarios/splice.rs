@@ -2,6 +2,7 @@
 
 use crate::mediation::pair;
 use crate::world::*;
+use fair_core::ledger::operation::Operation;
 use fair_core::ledger::receipt::SkipReason;
 use fair_core::types::{Amount, PublicKey};
 use fair_core::wallet::{self, Refusal, Target};
@@ -15,8 +16,14 @@ fn withdraw(world: &mut World, user: PublicKey, amount: Amount, target: Target) 
 fn withdrawn_money_can_go_to_an_account_in_the_same_batch() {
     let (mut world, payer, _) = pair(Setup::new());
     let owner = key(60).public();
-    withdraw(&mut world, payer, 300 * DOLLAR, Target::Account { owner }).unwrap();
+    let invoice = Some(b"order 42".to_vec());
+    withdraw(&mut world, payer, 300 * DOLLAR, Target::Account { owner, invoice: invoice.clone() }).unwrap();
     world.deliver();
+    let drafted: Vec<_> = world.wallet(payer).on_chain().draft().map(|action| action.operation.clone()).collect();
+    assert!(
+        matches!(&drafted[..], [Operation::Withdraw(_), Operation::Deposit(deposit)] if deposit.invoice == invoice),
+        "the deposit carries the payee's tag: {drafted:?}"
+    );
     let before = world.on_chain(payer);
     world.send_batch(payer);
     world.block();
@@ -37,16 +44,16 @@ fn a_place_that_would_not_take_the_money_is_refused_before_the_bank_is_asked() {
     let (bank, nobody) = (world.bank, key(61).public());
     let standalone = world.follower.state().parameters().standalone_balance;
     let mut refused = |amount, target| withdraw(&mut world, payer, amount, target).unwrap_err();
-    assert_eq!(refused(100, Target::Channel { owner: payer, partner: bank }), Refusal::SameChannel);
-    let self_channel = refused(100, Target::Channel { owner: bank, partner: bank });
+    assert_eq!(refused(100, Target::Channel { owner: payer, partner: bank, invoice: None }), Refusal::SameChannel);
+    let self_channel = refused(100, Target::Channel { owner: bank, partner: bank, invoice: None });
     assert_eq!(self_channel, Refusal::Target(SkipReason::SelfChannel));
     // The payee has credit with the bank, and no FRD in the channel on-chain: only the two can bring it in.
-    let stranger = refused(10_000, Target::Channel { owner: payee, partner: bank });
+    let stranger = refused(10_000, Target::Channel { owner: payee, partner: bank, invoice: None });
     assert_eq!(stranger, Refusal::Target(SkipReason::NewAssetByStranger { asset: FRD }));
-    let too_small = refused(standalone, Target::Account { owner: nobody });
+    let too_small = refused(standalone, Target::Account { owner: nobody, invoice: None });
     let expected = SkipReason::RegistrationTooSmall { key: nobody, more_than: standalone, got: standalone };
     assert_eq!(too_small, Refusal::Target(expected));
-    let oneself = refused(100, Target::Account { owner: payer });
+    let oneself = refused(100, Target::Account { owner: payer, invoice: None });
     assert_eq!(oneself, Refusal::Target(SkipReason::DepositToSelf));
     assert!(world.messages.is_empty(), "the bank heard of none of it");
     assert_eq!(world.wallet(payer).target(&bank, FRD), None);

@@ -126,7 +126,7 @@ fn example(two_is: Side, newcomer_is: Side, scale: i64) {
 /// 2 takes 3000 from 2@1 and deposits 3000 to 123@1 in one batch.
 fn splice(story: &mut Story, insured: i64) {
     let (two, newcomer, bank) = (story.two, story.newcomer, story.world.bank);
-    let target = Target::Channel { owner: newcomer, partner: bank };
+    let target = Target::Channel { owner: newcomer, partner: bank, invoice: None };
     let amount = story.amount(3_000);
     story.world.wish(two, wallet::Input::RequestWithdrawal { bank, asset: FRD, amount, target }).unwrap();
     story.world.deliver();

@@ -160,7 +160,7 @@ fn ask(
     now_ms: TimeMs,
 ) -> Result<Vec<Effect<Event>>, Refused> {
     let SpliceOrder { bank, asset, amount, owner, partner, .. } = *order;
-    let target = Target::Channel { owner, partner };
+    let target = Target::Channel { owner, partner, invoice: None };
     let held = wallet.channel(&bank).and_then(|channel| {
         let hold = channel.agreement().shared.hold(asset, channel.side())?;
         Some(hold.amount)

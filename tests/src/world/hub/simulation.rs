@@ -297,7 +297,7 @@ fn wish_of_user(hub: &mut Hub, user: usize, random: &mut Random) -> wallet::Inpu
                 Target::OnChain
             } else {
                 let banks = hub.plan.banks;
-                Target::Channel { owner, partner: hub.hosts[random.index(banks)].public() }
+                Target::Channel { owner, partner: hub.hosts[random.index(banks)].public(), invoice: None }
             };
             wallet::Input::RequestWithdrawal { bank, asset: FRD, amount, target }
         }
