@@ -4,6 +4,7 @@
 mod banks;
 mod batches;
 mod dispatch;
+mod drafting;
 mod machine;
 pub mod method;
 mod pay;

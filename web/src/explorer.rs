@@ -1,18 +1,22 @@
 //! Answers about the verified chain, in the shapes that pages see. Pure functions of the state and of
 //! stored blocks.
 
+mod court;
+mod governance;
+mod operation;
 pub mod parameters;
+
+pub use governance::Base;
 
 use crate::chain::block::StoredBlock;
 use crate::error::Error;
 use crate::view::{
     Account, AccountRef, AccountRow, Asset, AssetAmount, Bank, Batch, Block, BlockSummary, ChainChannel,
-    ChainChannelAsset, ExecutedOperation, Operation, Receipt, Shares, Signature, Validator, VerifiedAt,
+    ChainChannelAsset, ExecutedOperation, Receipt, Shares, Signature, Validator, VerifiedAt,
 };
 use fair_core::codec;
 use fair_core::ledger::batch::{self, Batch as CoreBatch};
-use fair_core::ledger::operation::Operation as CoreOperation;
-use fair_core::ledger::receipt::{BatchOutcome, Receipt as CoreReceipt};
+use fair_core::ledger::receipt::{BatchOutcome, Purpose, Receipt as CoreReceipt};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
 use fair_core::payment::address::{Address, BadAddress};
@@ -109,6 +113,7 @@ impl Explorer<'_> {
             validators_hash: header.validators_hash,
             next_validators_hash: header.next_validators_hash,
             parameters_hash: header.parameters_hash,
+            openings: block.openings.iter().map(|opening| self.opening(opening)).collect(),
             contents: self.batches(block).collect(),
             mode: "full",
         }
@@ -130,6 +135,7 @@ impl Explorer<'_> {
                 operation: self.operation(&entry.operation),
                 group: entry.group,
                 receipt: self.receipt(&outcome.receipt),
+                debts: self.flows(outcome.flows.iter().filter(|flow| flow.purpose == Purpose::Debt)),
             })
             .collect();
         Batch {
@@ -141,33 +147,6 @@ impl Explorer<'_> {
             bytes: batch::signed_bytes(signed).into(),
             fee: outcome.fee,
             operations,
-        }
-    }
-
-    /// An operation in words and references.
-    pub fn operation(&self, operation: &CoreOperation) -> Operation {
-        match operation {
-            CoreOperation::Deposit(deposit) => Operation::Deposit {
-                asset: deposit.asset,
-                amount: deposit.amount,
-                to: self.reference(&deposit.to),
-                partner: deposit.partner.map(|partner| self.reference(&partner)),
-                keep: (deposit.keep > 0).then_some(deposit.keep),
-                epoch: deposit.epoch.map(Into::into),
-                invoice: deposit.invoice.as_ref().map(hex::encode),
-            },
-            CoreOperation::Withdraw(withdraw) => {
-                let consent = &withdraw.proof.body;
-                Operation::Withdraw {
-                    asset: consent.asset,
-                    amount: consent.amount,
-                    withdrawer: self.reference(&consent.parties.key(consent.withdrawer)),
-                    partner: self.reference(&consent.parties.key(consent.withdrawer.other())),
-                    nonce: consent.nonce.into(),
-                    expires_at: consent.expires_at.into(),
-                }
-            }
-            other => Operation::Other { name: other.name() },
         }
     }
 

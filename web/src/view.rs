@@ -58,6 +58,14 @@ macro_rules! shapes {
     )*};
 }
 
+mod court;
+mod governance;
+pub use court::{Court, CourtAsset, Debt, Dispute, Flow, Opening, OpeningEvent};
+pub use governance::{
+    Governance, GovernanceAction, ParameterChange, Proposal, ProposalState, Release, ValidatorChange, ValidatorTerms,
+    VoteCast,
+};
+
 shapes! {
     Asset { id: AssetId, ticker: String, name: String, decimals: u8, supply: u64 }
     AssetAmount { asset: AssetId, amount: u64 }
@@ -112,6 +120,7 @@ shapes! {
         validators_hash: Hash,
         next_validators_hash: Hash,
         parameters_hash: Hash,
+        openings: Vec<Opening>,
         contents: Vec<Batch>,
         mode: &'static str,
     }
@@ -125,7 +134,7 @@ shapes! {
         fee: u64,
         operations: Vec<ExecutedOperation>,
     }
-    ExecutedOperation { operation: Operation, group: Option<u16>, receipt: Receipt }
+    ExecutedOperation { operation: Operation, group: Option<u16>, receipt: Receipt, debts: Vec<Flow> }
     Account {
         account: AccountRef,
         balances: Vec<AssetAmount>,
@@ -137,7 +146,7 @@ shapes! {
         at: VerifiedAt,
     }
     Shares { shares: Num }
-    Mention { height: Num, time: Num, batch: Batch }
+    Mention { height: Num, time: Num, batch: Option<Batch>, opening: Option<Opening> }
     AccountRow { account: AccountRef, balances: Vec<AssetAmount>, channels: Num }
     ChainChannel { left: AccountRef, right: AccountRef, epoch: Num, assets: Vec<ChainChannelAsset>, at: VerifiedAt }
     ChainChannelAsset { asset: AssetId, insurance: u64, ondelta: i64, offdelta: Option<i64> }
@@ -152,6 +161,7 @@ shapes! {
         insured: Vec<AssetAmount>,
         channels: Num,
     }
+    BankTerms { handle: String, url: String, fee_flat: u64, fee_ppm: u32, insurance_price: u64 }
     Parameter { name: &'static str, value: u64, unit: &'static str, meaning: &'static str }
     DraftAction { id: Num, operation: Operation, group: Option<u16>, problem: Option<Error> }
     Draft { actions: Vec<DraftAction>, bytes: Num, fee_rate: u64, fee: u64, problem: Option<Error> }
@@ -403,7 +413,33 @@ pub enum Operation {
         nonce: Num,
         expires_at: Num,
     },
-    Other {
-        name: &'static str,
+    Dispute {
+        partner: AccountRef,
+        frame: Option<Num>,
     },
+    Answer {
+        left: AccountRef,
+        right: AccountRef,
+        frame: Num,
+    },
+    Reveal {
+        hashes: Vec<Hash>,
+    },
+    Propose {
+        action: GovernanceAction,
+        text: String,
+    },
+    Vote {
+        proposal: Num,
+        approve: bool,
+        rationale: String,
+    },
+    CreateAsset {
+        ticker: String,
+        name: String,
+        decimals: u8,
+        supply: u64,
+    },
+    RegisterBank(BankTerms),
+    UpdateBank(BankTerms),
 }

@@ -186,8 +186,42 @@ export interface Block extends BlockSummary {
   validatorsHash: Hex;
   nextValidatorsHash: Hex;
   parametersHash: Hex;
+  /** What fell due at its start, before its batches. */
+  openings: Opening[];
   contents: Batch[];
   mode: 'full' | 'light';
+}
+
+/** What fell due: a dispute resolved, or a proposal decided or put into effect. */
+export interface Opening { event: OpeningEvent; flows: Flow[] }
+
+export type OpeningEvent =
+  /** `epoch`: of the channel from now on. `frame`: of the state by which it was split, 0 for the default state. */
+  | { kind: 'resolved'; left: AccountRef; right: AccountRef; epoch: number; frame: number; assets: Split[] }
+  | { kind: 'proposal'; id: number; state: ProposalState };
+
+/** How court splits one asset. `owed` beyond the insurance = `paid` from the debtor's on-chain balance + `debt`. */
+export interface Split {
+  asset: AssetId;
+  insurance: Amount;
+  delta: Signed;
+  left: Amount;
+  right: Amount;
+  debtor: Side | null;
+  owed: Amount;
+  paid: Amount;
+  debt: Amount;
+}
+
+export type Side = 'left' | 'right';
+
+/** Money that came to a place (or left it, negative): an on-chain balance, or with `partner` one side of a channel. */
+export interface Flow {
+  asset: AssetId;
+  amount: Signed;
+  account: AccountRef;
+  partner: AccountRef | null;
+  purpose: 'transfer' | 'creation_fee' | 'standalone_balance' | 'resolution' | 'enforcement' | 'debt' | 'issue';
 }
 
 export interface Batch {
@@ -208,6 +242,8 @@ export interface ExecutedOperation {
   /** Neighbours with one group applied or were skipped together. */
   group: number | null;
   receipt: Receipt;
+  /** What of older debts was paid on the way. */
+  debts: Flow[];
 }
 
 /** `reason.code` is `batch.…`. `registered`: the account that this operation created. */
@@ -221,9 +257,80 @@ export type Operation =
       partner: AccountRef | null; keep: Amount | null; epoch: number | null; invoice: Hex | null }
   | { kind: 'withdraw'; asset: AssetId; amount: Amount; withdrawer: AccountRef; partner: AccountRef;
       nonce: number; expiresAt: number }
+  /** `frame` of the state that it shows; null: the default state. */
+  | { kind: 'dispute'; partner: AccountRef; frame: number | null }
+  | { kind: 'answer'; left: AccountRef; right: AccountRef; frame: number }
+  | { kind: 'reveal'; hashes: Hex[] }
+  | { kind: 'propose'; action: GovernanceAction; text: string }
+  | { kind: 'vote'; proposal: number; approve: boolean; rationale: string }
   | { kind: 'create_asset'; ticker: string; name: string; decimals: number; supply: Amount }
-  | { kind: 'register_bank' | 'update_bank'; handle: string; urls: string[];
-      feeFlat: Amount; feePpm: number; insurancePrice: Amount };
+  | { kind: 'register_bank' | 'update_bank' } & BankTerms;
+
+/** What a bank is registered with. */
+export interface BankTerms { handle: string; url: string; feeFlat: Amount; feePpm: number; insurancePrice: Amount }
+
+/** What a proposal would change, compared with what is in force (for one that took effect: with what was before it). */
+export type GovernanceAction =
+  | { kind: 'set_parameters'; changes: { name: string; unit: string; from: bigint; to: bigint }[] }
+  | { kind: 'set_validators'; changes: { account: AccountRef; from: ValidatorTerms | null; to: ValidatorTerms | null }[] }
+  | { kind: 'remove_bank'; bank: AccountRef }
+  | { kind: 'rename_asset'; asset: AssetId; ticker: string; name: string }
+  | { kind: 'release'; version: number; height: Height; bundle: Hex };
+
+export interface ValidatorTerms { signingKey: Hex; shares: number; url: string }
+
+/** `effective`, `at`: usable block counts. `void`: accepted, but what would result breaks a rule. */
+export type ProposalState =
+  | { kind: 'open' } | { kind: 'accepted'; effective: number } | { kind: 'executed'; at: number } | { kind: 'rejected' } | { kind: 'void' };
+
+export interface Proposal {
+  id: number;
+  proposer: AccountRef;
+  action: GovernanceAction;
+  text: string;
+  /** Last usable block count at which votes are taken. */
+  votesUntil: number;
+  state: ProposalState;
+  /** With the shares that each has now. */
+  votes: { account: AccountRef; shares: number; approve: boolean; rationale: string }[];
+}
+
+export interface Governance {
+  /** Usable block count. */
+  now: number;
+  /** Version of the rules that this client knows. */
+  version: number;
+  /** Of all validators together, and how many of them decide. */
+  shares: number;
+  needed: number;
+  /** 0: this wallet's account is no validator's. */
+  sharesOfYou: number;
+  /** Newest first. */
+  proposals: Proposal[];
+  releases: { version: number; height: Height; bundle: Hex }[];
+}
+
+/** A channel in court. Usable block counts: answers count up to `answersUntil`; at `end` it is resolved, or looked at again for its locks. */
+export interface Dispute {
+  left: AccountRef;
+  right: AccountRef;
+  starter: Side;
+  start: number;
+  answersUntil: number;
+  end: number;
+  now: number;
+  /** Of the newest state shown; null: the default state. */
+  frame: number | null;
+  assets: CourtAsset[];
+}
+
+/** How it would be split with the secrets revealed by now; `locks` wait for theirs. */
+export interface CourtAsset { split: Split; locks: number; locked: Amount }
+
+/** `place`: 1 is paid next. */
+export interface Debt { debtor: AccountRef; creditor: AccountRef; asset: AssetId; number: number; place: number; amount: Amount }
+
+export interface Court { disputes: Dispute[]; debts: Debt[] }
 
 export interface Account {
   account: AccountRef;
@@ -232,8 +339,8 @@ export interface Account {
   channels: ChainChannel[];
   validator: { shares: number } | null;
   bank: Bank | null;
-  /** Newest batches that it signed or that named it, at most 20. */
-  recent: { height: Height; time: TimeMs; batch: Batch }[];
+  /** Newest batches that it signed or that named it, and what fell due for it, at most 20. */
+  recent: { height: Height; time: TimeMs; batch: Batch | null; opening: Opening | null }[];
   at: VerifiedAt;
 }
 
@@ -268,10 +375,21 @@ export interface Parameter { name: string; value: bigint; unit: string; meaning:
 
 // ------------------------------------------------------------------- batch
 
-/** What a page may put into the draft. `to`, `partner`: id, key, address or `@handle`. */
+/** What a page may put into the draft. `to`, `partner`, `account`, `bank`: id, key, address or `@handle`. `invoice`: a public tag of at most 32 bytes, as text or 64 hexadecimal digits. */
 export type DraftOperation =
-  | { kind: 'deposit'; asset: AssetId; amount: Amount; to: string; partner: string | null }
-  | { kind: 'create_asset'; ticker: string; name: string; decimals: number; supply: Amount };
+  | { kind: 'deposit'; asset: AssetId; amount: Amount; to: string; partner: string | null; invoice: string | null }
+  | { kind: 'create_asset'; ticker: string; name: string; decimals: number; supply: Amount }
+  | { kind: 'register_bank' | 'update_bank' } & BankTerms
+  | { kind: 'propose'; action: DraftAction; text: string }
+  | { kind: 'vote'; proposal: number; approve: boolean; rationale: string };
+
+/** `set_parameters`: by name, the others stay. `set_validators`: the whole set. */
+export type DraftAction =
+  | { kind: 'set_parameters'; changes: { name: string; value: bigint }[] }
+  | { kind: 'set_validators'; validators: ({ account: string } & ValidatorTerms)[] }
+  | { kind: 'remove_bank'; bank: string }
+  | { kind: 'rename_asset'; asset: AssetId; ticker: string; name: string }
+  | { kind: 'release'; version: number; height: Height; bundle: Hex };
 
 /** Actions waiting to be signed. Granted withdrawals and splices arrive here by themselves. */
 export interface Draft {
@@ -520,6 +638,9 @@ export interface Fair {
   parameters(p?: null, o?: CallOptions): Promise<Parameter[]>;
   banks(p?: null, o?: CallOptions): Promise<Bank[]>;
   assets(p?: null, o?: CallOptions): Promise<Asset[]>;
+  /** Disputes that run, the next to be resolved first, and debts by debtor and age; with `account` those that concern it. */
+  court(p: { account: string | null }, o?: CallOptions): Promise<Court>;
+  governance(p?: null, o?: CallOptions): Promise<Governance>;
 
   // batch
   draft(p?: null, o?: CallOptions): Promise<Draft>;
@@ -544,9 +665,9 @@ export interface Fair {
   /**
    * Direct rebalance: out of the channel with `from`, as one group of one batch, into the one with `to`, on the
    * own side or, with `account`, on that account's side. `to` null: to the on-chain balance of `account`, or the
-   * own one. `account` may be an address. Rejects `input.same_channel`, and `batch.…` when it could not be put there.
+   * own one. `account` may be an address. `invoice`: public tag of the deposit. Rejects `input.same_channel`, and `batch.…` when it could not be put there.
    */
-  splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string | null; account: string | null }, o?: CallOptions): Promise<Channel>;
+  splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string | null; account: string | null; invoice: string | null }, o?: CallOptions): Promise<Channel>;
   address(p?: null, o?: CallOptions): Promise<{ text: string; qr: Qr }>;
   createInvoice(p: { key: string; asset: AssetId; amount: Amount | null; description: string | null; expiresInSeconds: number }, o?: CallOptions): Promise<OwnInvoice>;
   /** Newest first, at most 50. */

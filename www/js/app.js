@@ -47,7 +47,7 @@ import { localeOf, readSettings, writeSettings, applyTheme } from './settings.js
  */
 const CHANGED_BY = {
   status: ['head'], blocks: ['head'], account: ['head', 'channel', 'batch'], accounts: ['head'], channelOnChain: ['head', 'channel'],
-  validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'],
+  validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'], court: ['head'], governance: ['head'],
   draft: ['head', 'batch', 'channel'], batches: ['batch'],
   balances: ['channel', 'payment', 'batch', 'head', 'status'], channels: ['channel', 'payment', 'head', 'status'],
   restoration: ['channel', 'head', 'status'],

@@ -3,12 +3,15 @@
 import { accountPage, channelPage, accountsPage } from './pages/explorer-accounts.js';
 import { assetsPage, banksPage, parametersPage, validatorsPage } from './pages/explorer-lists.js';
 import { blockPage, blocksPage } from './pages/explorer-blocks.js';
+import { courtPage } from './pages/explorer-court.js';
 import { activityPage, paymentPage } from './pages/activity.js';
 import { addBankPage, channelDetailPage, channelsPage } from './pages/banks.js';
 import { createPage } from './pages/create.js';
+import { governancePage } from './pages/governance.js';
 import { homePage } from './pages/home.js';
 import { onchainPage } from './pages/onchain.js';
 import { payPage } from './pages/pay.js';
+import { createAssetPage, registerBankPage } from './pages/register.js';
 import { receivePage } from './pages/receive.js';
 import { restorePage } from './pages/restore.js';
 import { settingsPage } from './pages/settings.js';
@@ -33,7 +36,9 @@ const OPEN = {
 /** @type {Record<string, (app: App, rest: string[]) => Page>} */
 const EXPLORER = {
   blocks: blocksPage, block: blockPage, accounts: accountsPage, account: accountPage, channel: channelPage,
-  validators: validatorsPage, banks: banksPage, assets: assetsPage, parameters: parametersPage,
+  validators: validatorsPage, parameters: parametersPage, court: courtPage, governance: governancePage,
+  banks: (app, [what]) => (what === 'register' ? registerBankPage(app) : banksPage(app)),
+  assets: (app, [what]) => (what === 'new' ? createAssetPage(app) : assetsPage(app)),
 };
 
 /** @type {Record<string, (app: App, rest: string[]) => Page>} */

@@ -6,9 +6,12 @@
  * on-chain balance, or one side of a channel.
  */
 
+import { accountHandle, namedAccount, plural } from './format.js';
+import { to } from './router.js';
+
 /** @typedef {import('./api').AccountRef} AccountRef */
 /** @typedef {import('./api').Operation} Operation */
-/** @typedef {string | {account: AccountRef} | {asset: number, amount: bigint}} Part */
+/** @typedef {string | {account: AccountRef} | {asset: number, amount: bigint} | {href: string, text: string}} Part */
 /** @typedef {{direction: 'in' | 'out', asset: number, amount: bigint, account: AccountRef, partner: AccountRef | null}} Flow */
 
 /**
@@ -29,15 +32,62 @@ export function sentence(operation, signer) {
     case 'withdraw':
       return [{ account: operation.withdrawer }, ' took ', { asset: operation.asset, amount: operation.amount },
         ' of insurance out of the channel with ', { account: operation.partner }];
+    case 'dispute':
+      return [{ account: signer }, ' took its channel with ', { account: operation.partner }, ' to court, ', shown(operation.frame)];
+    case 'answer':
+      return [{ account: signer }, ' showed court a newer state of ', channelLink(operation.left, operation.right), `: number ${operation.frame}`];
+    case 'reveal':
+      return [{ account: signer }, ` revealed ${plural(operation.hashes.length, 'secret')} of payments`];
+    case 'propose':
+      return [{ account: signer }, ' proposed to ', ...proposed(operation.action)];
+    case 'vote':
+      return [{ account: signer }, ` voted ${operation.approve ? 'for' : 'against'} `, proposalLink(operation.proposal)];
     case 'create_asset':
       return [{ account: signer }, ` created the asset ${operation.ticker} (${operation.name})`];
     case 'register_bank':
       return [{ account: signer }, ` registered as the bank @${operation.handle}`];
     case 'update_bank':
-      return [{ account: signer }, ` changed the entry of the bank @${operation.handle}`];
-    default:
-      return [{ account: signer }, ` did ${/** @type {any} */ (operation).kind}`];
+      return [{ account: signer }, ` changed what it is registered with as the bank @${operation.handle}`];
   }
+}
+
+/**
+ * What a proposal would do, after "to".
+ * @param {import('./api').GovernanceAction} action
+ * @returns {Part[]}
+ */
+export function proposed(action) {
+  switch (action.kind) {
+    case 'set_parameters': return [`change ${action.changes.length === 1 ? `the parameter ${action.changes[0].name}` : plural(action.changes.length, 'parameter')}`];
+    case 'set_validators': return ['change the validators'];
+    case 'remove_bank': return ['strike ', { account: action.bank }, ' off the register of banks'];
+    case 'rename_asset': return [`show asset ${action.asset} as ${action.ticker} (${action.name})`];
+    case 'release': return [`follow version ${action.version} of the rules from block `, blockLink(action.height), ' on'];
+  }
+}
+
+/** @param {number} height @returns {Part} */
+function blockLink(height) {
+  return { href: to('explorer', 'block', height), text: `#${height}` };
+}
+
+/** @param {number} id @returns {Part} */
+export function proposalLink(id) {
+  return { href: to('explorer', 'governance', id), text: `proposal ${id}` };
+}
+
+/**
+ * @param {AccountRef} left
+ * @param {AccountRef} right
+ * @returns {Part}
+ */
+export function channelLink(left, right) {
+  return { href: to('explorer', 'channel', accountHandle(left), accountHandle(right)), text: `the channel of ${namedAccount(left)} and ${namedAccount(right)}` };
+}
+
+/** @param {number | null} frame of a state that was shown to court */
+function shown(frame) {
+  return frame === null ? 'showing no state of it' : `showing state ${frame}`;
 }
 
 /**
@@ -56,6 +106,16 @@ export function intention(operation) {
     }
     case 'withdraw':
       return ['Withdraw ', { asset: operation.asset, amount: operation.amount }, ' from the channel with ', { account: operation.partner }];
+    case 'dispute':
+      return ['Take the channel with ', { account: operation.partner }, ' to court'];
+    case 'answer':
+      return ['Show court the newer state of ', channelLink(operation.left, operation.right)];
+    case 'reveal':
+      return [`Reveal ${plural(operation.hashes.length, 'secret')}`];
+    case 'propose':
+      return ['Propose to ', ...proposed(operation.action)];
+    case 'vote':
+      return [`Vote ${operation.approve ? 'for' : 'against'} `, proposalLink(operation.proposal)];
     case 'create_asset':
       return [`Create the asset ${operation.ticker}`];
     default:

@@ -4,6 +4,7 @@ import { h, flat } from './dom.js';
 import { icon, mark } from './icons.js';
 import { batchBar } from './parts/batch-bar.js';
 import { ago, button, errorNote, linkButton, note } from './parts/basic.js';
+import { releaseNotice } from './parts/governance.js';
 import { bytesText, countText, durationText } from './format.js';
 import { meaning, refusalSentence } from './explain.js';
 import { to } from './router.js';
@@ -123,6 +124,7 @@ function notices(app, status, sync) {
       h('p', { class: 'small' }, h('code', null, status.readOnly.code)), linkButton('Export what is stored', to('settings'), { slim: true }))));
   }
   if (sync && !onTrustPage) shown.push(...chainNotices(app, sync));
+  shown.push(releaseNotice(app));
   return shown;
 }
 

@@ -8,8 +8,8 @@ use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::follow::Step;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
-use fair_core::ledger::operation::Operation;
-use fair_core::ledger::receipt::{BatchOutcome, Opening};
+use fair_core::ledger::operation::{GovernanceAction, Operation};
+use fair_core::ledger::receipt::{BatchOutcome, Opening, OpeningEvent, Place};
 use fair_core::limits;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
@@ -47,6 +47,11 @@ pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
             changes.put(record::mention(&account, header.height, index), Vec::new());
         }
     }
+    for (index, opening) in (0..).zip(step.openings()) {
+        for account in concerned(opening) {
+            changes.put(record::mention(&account, header.height, OPENING | index), Vec::new());
+        }
+    }
     for (key, value) in step.encoded_changes() {
         changes.set(record::state(&key), value);
     }
@@ -60,6 +65,24 @@ pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
 pub fn decode(bytes: &[u8]) -> Result<StoredBlock, Error> {
     codec::decode(bytes, MAX_STORED_BYTES)
         .map_err(|error| Error::new("storage.damaged", format!("A stored block cannot be read: {error}")))
+}
+
+/// Bit in the place of a mention: it is an opening of the block, not a batch.
+pub const OPENING: u32 = 1 << 31;
+
+/// Everybody whom something that fell due concerns.
+pub fn concerned(opening: &Opening) -> BTreeSet<PublicKey> {
+    let mut accounts = BTreeSet::new();
+    for flow in &opening.flows {
+        match flow.place {
+            Place::Account { key } => accounts.extend([key]),
+            Place::Channel { owner, partner } => accounts.extend([owner, partner]),
+        }
+    }
+    if let OpeningEvent::Resolved { parties, .. } = &opening.event {
+        accounts.extend([parties.left(), parties.right()]);
+    }
+    accounts
 }
 
 /// Everybody whom a batch concerns.
@@ -81,7 +104,18 @@ pub fn mentioned(batch: &Batch) -> BTreeSet<PublicKey> {
             Operation::Answer(answer) => {
                 accounts.extend([answer.state.parties.left(), answer.state.parties.right()]);
             }
-            _ => {}
+            Operation::Propose(propose) => match &propose.action {
+                GovernanceAction::RemoveBank { bank } => accounts.extend([*bank]),
+                GovernanceAction::SetValidators { validators } => {
+                    accounts.extend(validators.validators.iter().map(|validator| validator.account));
+                }
+                _ => {}
+            },
+            Operation::Reveal(_)
+            | Operation::Vote(_)
+            | Operation::CreateAsset(_)
+            | Operation::RegisterBank(_)
+            | Operation::UpdateBank(_) => {}
         }
     }
     accounts

@@ -1,6 +1,7 @@
 //! Balances and channels with banks as pages see them.
 
 use super::Core;
+use super::method::Splice;
 use super::pay::latest;
 use crate::changes::Changes;
 use crate::error::Error;
@@ -101,25 +102,19 @@ impl Core {
     /// Asks `from` for a withdrawal that goes into the channel of `account` (or of this wallet) with `to`, or,
     /// without `to`, to the on-chain balance of `account`. The consent and the deposit then stand in the draft
     /// as one group.
-    pub(super) async fn splice(
-        self: &Rc<Self>,
-        key: &str,
-        asset: AssetId,
-        amount: u64,
-        from: &str,
-        to: Option<&str>,
-        account: Option<&str>,
-    ) -> Result<Channel, Error> {
-        let from = self.resolve(from)?;
-        let partner = to.map(|to| self.resolve(to)).transpose()?;
-        let owner = account.map(|account| self.resolve(account)).transpose()?;
+    pub(super) async fn splice(self: &Rc<Self>, wanted: &Splice) -> Result<Channel, Error> {
+        let Splice { asset, amount, .. } = *wanted;
+        let from = self.resolve(&wanted.from)?;
+        let partner = wanted.to.as_deref().map(|to| self.resolve(to)).transpose()?;
+        let owner = wanted.account.as_deref().map(|account| self.resolve(account)).transpose()?;
         let own = self.machine()?.key();
+        let invoice = wanted.invoice.as_deref().map(super::drafting::tag);
         let target = match (partner, owner) {
-            (Some(partner), owner) => Target::Channel { owner: owner.unwrap_or(own), partner },
-            (None, Some(owner)) if owner != own => Target::Account { owner },
+            (Some(partner), owner) => Target::Channel { owner: owner.unwrap_or(own), partner, invoice },
+            (None, Some(owner)) if owner != own => Target::Account { owner, invoice },
             (None, _) => Target::OnChain,
         };
-        let name = record::splice(&request::id(key));
+        let name = record::splice(&request::id(&wanted.key));
         if self.store.get(&name).await?.is_none() {
             let mut changes = Changes::default();
             changes.put(name, Vec::new());
@@ -276,8 +271,8 @@ fn withdrawal(
         .is_some_and(|sent| sent.batch.body.entries.iter().any(|entry| is_this(&entry.operation)));
     let drafted = machine.on_chain().draft().any(|action| is_this(&action.operation));
     let target = match machine.target(bank, asset) {
-        Some(Target::Channel { owner, partner }) => Some((owner, Some(partner))),
-        Some(Target::Account { owner }) => Some((owner, None)),
+        Some(Target::Channel { owner, partner, .. }) => Some((owner, Some(partner))),
+        Some(Target::Account { owner, .. }) => Some((owner, None)),
         Some(Target::OnChain) | None => None,
     };
     let target = target.map(|(owner, partner)| WithdrawalTarget {

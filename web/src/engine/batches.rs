@@ -17,7 +17,6 @@ use fair_core::chain::genesis::Purpose;
 use fair_core::codec;
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{Batch, Entry};
-use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::ledger::receipt::{OperationOutcome, Receipt};
 use fair_core::message::Signed;
 use fair_core::types::{AssetId, Height, TimeMs};
@@ -87,30 +86,6 @@ impl Core {
         if let Ok(draft) = self.draft() {
             self.events.emit("draft", &draft);
         }
-    }
-
-    /// Adds a deposit.
-    pub(super) async fn draft_deposit(
-        self: &Rc<Self>,
-        asset: AssetId,
-        amount: u64,
-        to: &str,
-        partner: Option<&str>,
-    ) -> Result<Draft, Error> {
-        drop(self.machine()?);
-        let operation = self.explore(|explorer| {
-            if explorer.state.asset(asset).is_none() {
-                return Err(Error::new("input.asset", "There is no such asset.").with("got", u64::from(asset.0)));
-            }
-            if amount == 0 {
-                return Err(Error::new("input.amount", "Give an amount above zero."));
-            }
-            let partner = partner.map(|partner| explorer.resolve(partner)).transpose()?;
-            let to = explorer.resolve(to)?;
-            Ok(Operation::Deposit(Deposit { asset, amount, to, partner, keep: 0, epoch: None, invoice: None }))
-        })??;
-        self.handle(Input::DraftAdd { operations: vec![operation] }).await?;
-        self.draft()
     }
 
     /// Takes an action out again, with its whole group.

@@ -1,8 +1,9 @@
 //! One call at a time: from method to answer.
 
 use super::Core;
-use super::method::{BlockId, DraftOperation, Method};
+use super::method::{BlockId, Method};
 use super::pay::Order;
+use crate::chain::block::OPENING;
 use crate::error::Error;
 use crate::events::{now_ms, to_js};
 use crate::explorer::parameters;
@@ -44,11 +45,7 @@ impl Core {
             Method::SetRelays(p) => Ok(to_js(&self.set_relays(p.urls).await?)),
             Method::DismissFailure => Ok(to_js(&self.dismiss_failure().await?)),
             Method::Draft => Ok(to_js(&self.draft()?)),
-            Method::DraftAdd(p) => match p.operation {
-                DraftOperation::Deposit { asset, amount, to, partner } => {
-                    Ok(to_js(&self.draft_deposit(asset, amount, &to, partner.as_deref()).await?))
-                }
-            },
+            Method::DraftAdd(p) => Ok(to_js(&self.draft_add(p.operation).await?)),
             Method::DraftRemove(p) => Ok(to_js(&self.draft_remove(p.id).await?)),
             Method::SignAndSend(p) => Ok(to_js(&self.sign_and_send(&p.key).await?)),
             Method::Batches(p) => Ok(to_js(&self.sent_batches(p.limit).await?)),
@@ -62,7 +59,9 @@ impl Core {
             | Method::Validators
             | Method::Parameters
             | Method::Banks
-            | Method::Assets) => self.call_explorer(asked).await,
+            | Method::Assets
+            | Method::Court(_)
+            | Method::Governance) => self.call_explorer(asked).await,
             asked => self.call_channels(asked).await,
         }
     }
@@ -84,10 +83,7 @@ impl Core {
             Method::Resume(p) => Ok(to_js(&self.resume(&p.bank).await?)),
             Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset).await?)),
             Method::RequestWithdrawal(p) => Ok(to_js(&self.request_withdrawal(&p.bank, p.asset, p.amount).await?)),
-            Method::Splice(p) => {
-                let (to, account) = (p.to.as_deref(), p.account.as_deref());
-                Ok(to_js(&self.splice(&p.key, p.asset, p.amount, &p.from, to, account).await?))
-            }
+            Method::Splice(p) => Ok(to_js(&self.splice(&p).await?)),
             Method::Address => Ok(to_js(&self.address()?)),
             Method::CreateInvoice(p) => {
                 let made = self.create_invoice(&p.key, p.asset, p.amount, p.description, p.expires_in_seconds).await?;
@@ -136,6 +132,14 @@ impl Core {
             Method::Parameters => Ok(to_js(&self.explore(|explorer| parameters::table(explorer.state.parameters()))?)),
             Method::Banks => Ok(to_js(&self.explore(|explorer| explorer.banks())?)),
             Method::Assets => Ok(to_js(&self.explore(|explorer| explorer.assets())?)),
+            Method::Court(p) => Ok(to_js(&self.explore(|explorer| {
+                let account = p.account.map(|account| explorer.resolve(&account)).transpose()?;
+                Ok::<_, Error>(explorer.court(account.as_ref()))
+            })??)),
+            Method::Governance => {
+                let chain = self.chain()?;
+                Ok(to_js(&self.explore(|explorer| explorer.governance(chain.genesis()))?))
+            }
             other => Err(Error::new("engine.unknown_method", format!("{other:?} is not a read of the chain."))),
         }
     }
@@ -186,8 +190,12 @@ impl Core {
         {
             let Some(block) = chain.block(height).await? else { continue };
             let time = block.certified.block.header.time_ms.into();
-            let batch = self.explore(|explorer| explorer.batches(&block).nth(index as usize))?;
-            account.recent.extend(batch.map(|batch| Mention { height: height.into(), time, batch }));
+            let opening = block.openings.get((index ^ OPENING) as usize);
+            let (batch, opening) = self.explore(|explorer| {
+                let batch = explorer.batches(&block).nth(index as usize);
+                (batch, opening.map(|opening| explorer.opening(opening)))
+            })?;
+            account.recent.push(Mention { height: height.into(), time, batch, opening });
         }
         Ok(account)
     }

@@ -1,7 +1,7 @@
 //! What a page may ask: one case per method of `Fair` in `www/js/api.d.ts`.
 
 use crate::error::Error;
-use fair_core::types::AssetId;
+use fair_core::types::{AssetId, Hash, PublicKey};
 use fair_core::wallet::Credit;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,8 @@ pub enum Method {
     Parameters,
     Banks,
     Assets,
+    Court(Court),
+    Governance,
     Draft,
     DraftAdd(DraftAdd),
     DraftRemove(Id),
@@ -81,8 +83,14 @@ parameters! {
     Blocks { before: Option<u64>, limit: u64 }
     AccountText { account: String }
     Accounts { search: Option<String>, after: Option<u64>, limit: u64 }
+    Court { account: Option<String> }
     Pair { a: String, b: String }
     DraftAdd { operation: DraftOperation }
+    CreateAsset { ticker: String, name: String, decimals: u8, supply: u64 }
+    Terms { handle: String, url: String, fee_flat: u64, fee_ppm: u32, insurance_price: u64 }
+    Vote { proposal: u64, approve: bool, rationale: String }
+    NewValue { name: String, value: u64 }
+    NewValidator { account: String, signing_key: PublicKey, shares: u64, url: String }
     Id { id: u64 }
     CallerKey { key: String }
     Limit { limit: u64 }
@@ -100,6 +108,7 @@ parameters! {
         from: String,
         to: Option<String>,
         account: Option<String>,
+        invoice: Option<String>,
     }
     CreateInvoice {
         key: String,
@@ -142,7 +151,24 @@ pub enum BlockId {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum DraftOperation {
-    Deposit { asset: AssetId, amount: u64, to: String, partner: Option<String> },
+    Deposit { asset: AssetId, amount: u64, to: String, partner: Option<String>, invoice: Option<String> },
+    CreateAsset(CreateAsset),
+    RegisterBank(Terms),
+    UpdateBank(Terms),
+    Propose { action: DraftAction, text: String },
+    Vote(Vote),
+}
+
+/// What a page may propose.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum DraftAction {
+    SetParameters { changes: Vec<NewValue> },
+    SetValidators { validators: Vec<NewValidator> },
+    RemoveBank { bank: String },
+    RenameAsset { asset: AssetId, ticker: String, name: String },
+    Release { version: u16, height: u64, bundle: Hash },
 }
 
 impl Method {
@@ -176,6 +202,8 @@ impl Method {
             "parameters" => Self::Parameters,
             "banks" => Self::Banks,
             "assets" => Self::Assets,
+            "court" => Self::Court(read(parameters)?),
+            "governance" => Self::Governance,
             "draft" => Self::Draft,
             "draftAdd" => Self::DraftAdd(read(parameters)?),
             "draftRemove" => Self::DraftRemove(read(parameters)?),
@@ -216,6 +244,8 @@ impl Method {
                 | Self::Draft
                 | Self::Batches(_)
                 | Self::Assets
+                | Self::Court(_)
+                | Self::Governance
                 | Self::Banks
                 | Self::Balances
                 | Self::Channels

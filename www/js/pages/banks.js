@@ -9,7 +9,7 @@ import { numberLine } from '../parts/number-line.js';
 import { accountName, amountInput, exactTime, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
 import { newWithdraw, withdrawView } from './withdraw.js';
-import { feeText } from './explorer-lists.js';
+import { feeText } from '../parts/values.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */

@@ -4,6 +4,7 @@ import { h } from '../dom.js';
 import { ago, amount, answered, bones, button, copyable, empty, facts, heading, keyPicture, note, sums, tag, who } from '../parts/basic.js';
 import { accountHandle, accountName, keyWords, plural, shortHex } from '../format.js';
 import { numberLine } from '../parts/number-line.js';
+import { debtRows, disputeCard, openingCard } from '../parts/court.js';
 import { batchCard } from '../parts/operation.js';
 import { explorerHead, verifiedLine } from './explorer-frame.js';
 import { to } from '../router.js';
@@ -62,6 +63,7 @@ export function accountPage(app, [text = '']) {
  */
 function accountView(app, shown) {
   const { account, balances, channels, validator, bank } = shown;
+  const court = app.use('court', { account: account.key }).value;
   return [
     h('div', { class: 'payee', key: 'title' }, keyPicture(account.key, 48), h('div', { class: 'stack tight' },
       h('div', { class: 'row' }, h('h1', null, account.handle ? `@${account.handle}` : account.id === null ? 'Unregistered account' : `Account ${account.id}`),
@@ -78,9 +80,11 @@ function accountView(app, shown) {
             keyPicture(other.key, 32), h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, `with ${accountName(other)}`), h('span', { class: 'sub' }, 'insurance')),
             h('span', { class: 'stack tight' }, channel.assets.map(({ asset, insurance }) => amount(app, asset, insurance)))));
         }))),
-    shown.recent.length > 0 && h('section', { class: 'stack wide', key: 'recent' }, h('h2', null, 'Latest batches'),
-      shown.recent.map(({ height, time, batch }) => h('div', { key: batch.hash, class: 'stack tight' },
-        h('p', { class: 'small muted' }, h('a', { href: to('explorer', 'block', height) }, `Block #${height}`), ' · ', ago(app, time)), batchCard(app, batch)))),
+    court && court.disputes.length > 0 && h('section', { class: 'stack wide', key: 'disputes' }, h('h2', null, 'In court'), court.disputes.map((dispute) => disputeCard(app, dispute))),
+    court && court.debts.length > 0 && h('section', { class: 'card flush', key: 'debts' }, h('header', null, h('h2', null, 'Debts')), debtRows(app, court.debts)),
+    shown.recent.length > 0 && h('section', { class: 'stack wide', key: 'recent' }, h('h2', null, 'Latest'),
+      shown.recent.map(({ height, time, batch, opening }, index) => h('div', { key: `${height} ${batch?.hash ?? index}`, class: 'stack tight' },
+        h('p', { class: 'small muted' }, h('a', { href: to('explorer', 'block', height) }, `Block #${height}`), ' · ', ago(app, time)), batch && batchCard(app, batch), opening && openingCard(app, opening)))),
     verifiedLine(app, shown.at),
   ];
 }
@@ -107,9 +111,11 @@ export function channelPage(app, [a = '', b = '']) {
 function channelView(app, channel) {
   const left = accountName(channel.left);
   const right = accountName(channel.right);
+  const dispute = app.use('court', { account: channel.left.key }).value?.disputes.find((one) => one.left.key === channel.left.key && one.right.key === channel.right.key);
   return [
     heading(`Channel of ${left} and ${right}`),
     h('section', { class: 'card', key: 'parties' }, facts(['Left', who(channel.left)], ['Right', who(channel.right)], ['Disputes resolved', String(channel.epoch)])),
+    dispute && disputeCard(app, dispute),
     channel.assets.length === 0 ? h('section', { class: 'card' }, empty('bank', 'Nothing insured here', 'This channel has no collateral on the chain.'))
       : channel.assets.map(({ asset, insurance, ondelta, offdelta }) => h('section', { class: 'card', key: asset },
         h('header', null, h('h2', null, app.asset(asset).ticker), h('span', { class: 'muted small' }, 'insurance ', amount(app, asset, insurance))),

@@ -4,6 +4,7 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { ago, answered, bones, button, copyable, empty, facts, heading, linkButton, who } from '../parts/basic.js';
 import { accountName, bytesText, countText, exactTime, plural, shortHex } from '../format.js';
+import { openingCard } from '../parts/court.js';
 import { batchCard } from '../parts/operation.js';
 import { explorerHead, verifiedLine } from './explorer-frame.js';
 import { to } from '../router.js';
@@ -98,8 +99,9 @@ function blockView(app, block) {
         ['Signed by', h('span', { class: 'row' }, dots(block.signatures), `${shares} of ${all} shares, more than two thirds needed`)],
         ['Contents', `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}, ${bytesText(block.bytes, app.locale)}`],
         ['Verified', block.mode === 'full' ? 'executed again in this page; the state root below came out' : 'signatures and validator set checked'])),
-    block.contents.length === 0
-      ? h('section', { class: 'card', key: 'empty' }, empty('explorer', 'An empty block', 'Blocks come at the latest after a fixed time, so that everybody sees that the chain is alive.'))
+    block.openings.length > 0 && h('section', { class: 'stack wide', key: 'openings' }, h('h2', null, 'Fell due with this block'), block.openings.map((opening) => openingCard(app, opening))),
+    block.contents.length === 0 ? block.openings.length === 0 &&
+      h('section', { class: 'card', key: 'empty' }, empty('explorer', 'An empty block', 'Blocks come at the latest after a fixed time, so that everybody sees that the chain is alive.'))
       : h('div', { class: 'stack wide', key: 'batches' }, block.contents.map((batch) => batchCard(app, batch))),
     h('section', { class: 'card', key: 'header' }, h('details', null, h('summary', null, 'Header and signatures'),
       facts(

@@ -1,9 +1,11 @@
 /** Explorer: validators, banks, assets, parameters. */
 
 import { h } from '../dom.js';
-import { amount, answered, bones, empty, heading, tag, who } from '../parts/basic.js';
-import { amountLine, countText, durationText, shortHex } from '../format.js';
+import { amount, answered, bones, empty, heading, linkButton, tag, who } from '../parts/basic.js';
+import { countText, shortHex } from '../format.js';
+import { feeText, parameterText } from '../parts/values.js';
 import { explorerHead, verifiedLine } from './explorer-frame.js';
+import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
 
@@ -15,14 +17,15 @@ import { explorerHead, verifiedLine } from './explorer-frame.js';
  * @param {string} says
  * @param {() => import('../app.js').Answer<T[]>} ask
  * @param {(rows: T[]) => import('../dom.js').Child} view
+ * @param {() => import('../dom.js').Child} [action]
  * @returns {import('../app.js').Page}
  */
-function listPage(app, kind, title, says, ask, view) {
+function listPage(app, kind, title, says, ask, view, action) {
   return {
     title,
     view: () => [
       explorerHead(app, kind),
-      heading(title),
+      heading(title, app.use('status').value?.wallet === 'unlocked' && action?.()),
       h('p', { class: 'muted', key: 'says' }, says),
       answered(ask(), (rows) => (rows.length === 0 ? h('section', { class: 'card' }, empty('explorer', 'None', 'There are none on this network.')) : view(rows)), () => h('div', { class: 'card' }, bones(6))),
       verifiedLine(app, null),
@@ -55,40 +58,19 @@ export function validatorsPage(app) {
 export function banksPage(app) {
   return listPage(app, 'banks', 'Banks', 'They forward payments and move insurance to where it is needed. Fees and prices are registered on the chain.', () => app.use('banks'), (rows) =>
     table(['Bank', 'Fee', 'Insurance price', 'Insured', 'Channels'], rows.map((bank) => [
-      who(bank.account), feeText(app, bank), amount(app, 1, bank.insurancePrice), h('span', { class: 'stack tight' }, bank.insured.map((one) => amount(app, one.asset, one.amount))), countText(bank.channels, app.locale)]), [3, 4]));
-}
-
-/**
- * @param {App} app
- * @param {import('../api').Bank} bank
- */
-export function feeText(app, bank) {
-  const percent = bank.feePpm === 0 ? '' : `${new Intl.NumberFormat(app.locale, { maximumFractionDigits: 4 }).format(bank.feePpm / 10_000)} %`;
-  const flat = bank.feeFlat === 0n ? '' : amountLine(bank.feeFlat, app.asset(1), app.locale);
-  return [flat, percent].filter(Boolean).join(' + ') || 'none';
+      who(bank.account), feeText(app, bank), amount(app, 1, bank.insurancePrice), h('span', { class: 'stack tight' }, bank.insured.map((one) => amount(app, one.asset, one.amount))), countText(bank.channels, app.locale)]), [3, 4]),
+  () => linkButton(app.use('banks').value?.some(({ account }) => account.you) ? 'Change your bank' : 'Register a bank', to('explorer', 'banks', 'register'), { slim: true }));
 }
 
 /** @param {App} app */
 export function assetsPage(app) {
   return listPage(app, 'assets', 'Assets', 'Everything that can be owned here. FRD pays the fees of the chain.', () => app.use('assets'), (rows) =>
-    table(['Number', 'Ticker', 'Name', 'Decimals', 'Supply'], rows.map((asset) => [String(asset.id), h('strong', null, asset.ticker), asset.name, String(asset.decimals), amount(app, asset, asset.supply)]), [0, 3, 4]));
+    table(['Number', 'Ticker', 'Name', 'Decimals', 'Supply'], rows.map((asset) => [String(asset.id), h('strong', null, asset.ticker), asset.name, String(asset.decimals), amount(app, asset, asset.supply)]), [0, 3, 4]),
+  () => linkButton('Create asset', to('explorer', 'assets', 'new'), { icon: 'plus', slim: true }));
 }
 
 /** @param {App} app */
 export function parametersPage(app) {
   return listPage(app, 'parameters', 'Parameters', 'The rules in numbers. Every client computes with exactly these.', () => app.use('parameters'), (rows) =>
     table(['Name', 'Value', 'Meaning'], rows.map((row) => [h('code', null, row.name), parameterText(app, row), row.meaning]), [1]));
-}
-
-/**
- * @param {App} app
- * @param {import('../api').Parameter} parameter
- */
-function parameterText(app, { value, unit }) {
-  if (unit === 'ms') return value < 1000n ? `${value} ms` : durationText(Number(value) / 1000);
-  // `FRD` or `FRD per 1,000 bytes`: the value is in the asset's smallest unit.
-  const [first, ...rest] = unit.split(' ');
-  const asset = app.use('assets').value?.find(({ ticker }) => ticker === first);
-  if (asset) return [amountLine(value, asset, app.locale), ...rest].join(' ');
-  return `${countText(value, app.locale)} ${unit}`;
 }

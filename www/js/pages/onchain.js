@@ -2,9 +2,10 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { amount, ago, answered, bones, button, copyable, empty, errorNote, facts, field, form, heading, note, sums, typing } from '../parts/basic.js';
+import { amount, ago, answered, bones, button, copyable, empty, errorNote, facts, field, form, heading, note, sums, tagTooLong, textField, typing } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
-import { flowChips, inWords, receiptReason, receiptTag } from '../parts/operation.js';
+import { debtRows } from '../parts/court.js';
+import { flowChips, inWords, movedChips, receiptReason, receiptTag } from '../parts/operation.js';
 import { accountName, countText } from '../format.js';
 import { intention } from '../sentences.js';
 import { meaning } from '../explain.js';
@@ -24,6 +25,7 @@ export function onchainPage(app, [bank = '', asset = '1']) {
   let target = bank && `bank:${bank}`;
   let recipient = '';
   let partner = '';
+  let invoice = '';
   let tried = false;
 
   const depositForm = () => {
@@ -42,11 +44,11 @@ export function onchainPage(app, [bank = '', asset = '1']) {
       tried = true;
       typed.touched = true;
       app.refresh();
-      if (!('amount' in read) || read.amount === 0n || tooMuch || (other && recipient.trim() === '')) return;
+      if (!('amount' in read) || read.amount === 0n || tooMuch || (other && (recipient.trim() === '' || tagTooLong(invoice)))) return;
       const you = app.use('status').value?.account;
       const operation = other
-        ? { kind: /** @type {const} */ ('deposit'), asset: typed.asset, amount: read.amount, to: recipient.trim(), partner: partner.trim() || null }
-        : { kind: /** @type {const} */ ('deposit'), asset: typed.asset, amount: read.amount, to: you?.key ?? '', partner: chosen.slice(5) };
+        ? { kind: /** @type {const} */ ('deposit'), asset: typed.asset, amount: read.amount, to: recipient.trim(), partner: partner.trim() || null, invoice: invoice.trim() || null }
+        : { kind: /** @type {const} */ ('deposit'), asset: typed.asset, amount: read.amount, to: you?.key ?? '', partner: chosen.slice(5), invoice: null };
       app.act('draft-add', async () => {
         app.put('draft', await app.client.draftAdd({ operation }));
         typed.text = '';
@@ -62,7 +64,8 @@ export function onchainPage(app, [bank = '', asset = '1']) {
     h('option', { key: 'other', value: 'other' }, 'Another account'))),
     other && h('div', { class: 'grid2', key: 'other' },
       field({ id: 'recipient', label: 'Account', hint: 'Number, key, address or @handle.', wrong: tried && recipient.trim() === '' ? 'Enter an account.' : null }, (attributes) => textInput(attributes, recipient, (text) => { recipient = text; app.refresh(); })),
-      field({ id: 'partner', label: 'Into its channel with', hint: 'Leave empty for its on-chain balance.' }, (attributes) => textInput(attributes, partner, (text) => { partner = text; app.refresh(); }))),
+      field({ id: 'partner', label: 'Into its channel with', hint: 'Leave empty for its on-chain balance.' }, (attributes) => textInput(attributes, partner, (text) => { partner = text; app.refresh(); })),
+      textField({ id: 'invoice', label: 'Invoice tag', hint: 'What the payee asked for, if anything. Everybody can read it.', wrong: tagTooLong(invoice) }, invoice, (text) => { invoice = text; app.refresh(); })),
     amountField(app, typed, {
       id: 'amount', label: 'Amount', assets,
       hint: available === undefined ? null : ['Available on-chain: ', amount(app, typed.asset, available)],
@@ -82,6 +85,7 @@ export function onchainPage(app, [bank = '', asset = '1']) {
       h('section', { class: 'card', key: 'deposit' }, h('header', null, h('h2', null, 'Deposit or send')),
         h('p', { class: 'muted small' }, 'Actions collect in the bar below and go out under one signature.'),
         depositForm()),
+      debtsCard(app),
       batchesCard(app),
     ],
   };
@@ -120,6 +124,24 @@ function accountCard(app) {
     status?.account && facts(
       ['Account', id === null ? 'not on the chain yet; the first deposit to it registers it' : h('a', { href: to('explorer', 'account', id) }, String(id))],
       ['Key', copyable(app, status.account.key, 'key')]));
+}
+
+/** @param {App} app */
+function debtsCard(app) {
+  const key = app.use('status').value?.account?.key;
+  const debts = key && app.use('court', { account: key }).value?.debts;
+  if (!key || !debts || debts.length === 0) return null;
+  const owed = debts.filter(({ creditor }) => creditor.you);
+  const own = debts.filter(({ debtor }) => debtor.you);
+  const paid = (app.use('account', { account: key }).value?.recent ?? [])
+    .flatMap(({ batch, opening }) => [...batch?.operations.flatMap((one) => one.debts) ?? [], ...opening?.flows ?? []])
+    .filter((flow) => flow.purpose === 'debt' && flow.account.you);
+  return h('section', { class: 'card', key: 'debts' }, h('header', null, h('h2', null, 'Debts')),
+    owed.length > 0 && h('div', { class: 'stack' }, h('h3', null, 'You are owed'), debtRows(app, owed),
+      h('p', { class: 'small muted' }, 'Whatever the debtor receives on the chain pays its oldest debts first. You need not do anything.')),
+    own.length > 0 && h('div', { class: 'stack' }, h('h3', null, 'You owe'), debtRows(app, own),
+      note('warn', h('p', null, 'What you receive in this asset pays these debts first. You cannot spend it until they are paid.'))),
+    movedChips(app, paid, 'Paid lately'));
 }
 
 /** @param {App} app */

@@ -4,7 +4,7 @@
  */
 
 import { h } from '../dom.js';
-import { accountOf, amount, button, errorNote, field, form, note, sums, tag, typing, who } from '../parts/basic.js';
+import { accountOf, amount, button, errorNote, field, form, note, sums, tag, tagTooLong, textField, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { accountName, amountLine, exactTime } from '../format.js';
 import { asFairError, FairError, shape } from '../errors.js';
@@ -15,11 +15,11 @@ import { asFairError, FairError, shape } from '../errors.js';
 /** @typedef {import('../api').ChannelAsset} ChannelAsset */
 /**
  * Looked up and waiting for a yes. `owner` null: this wallet; `partner` null: an on-chain balance.
- * @typedef {{amount: bigint, owner: AccountRef | null, partner: AccountRef | null}} Plan
+ * @typedef {{amount: bigint, owner: AccountRef | null, partner: AccountRef | null, invoice: string | null}} Plan
  */
 /**
  * `place`: `onchain`, `bank:<key>` or `other`.
- * @typedef {{typed: import('../parts/amount-field.js').Typed, place: string, account: string, bank: string | null, tried: boolean, key: string, plan: Plan | null}} Withdraw
+ * @typedef {{typed: import('../parts/amount-field.js').Typed, place: string, account: string, bank: string | null, invoice: string, tried: boolean, key: string, plan: Plan | null}} Withdraw
  */
 
 const KEY = /^[0-9a-f]{64}$/i;
@@ -31,7 +31,7 @@ const NO_CHANNEL = '';
  * @returns {Withdraw}
  */
 export function newWithdraw(asset) {
-  return { typed: typedAmount(asset), place: 'onchain', account: '', bank: null, tried: false, key: crypto.randomUUID(), plan: null };
+  return { typed: typedAmount(asset), place: 'onchain', account: '', bank: null, invoice: '', tried: false, key: crypto.randomUUID(), plan: null };
 }
 
 /**
@@ -74,7 +74,7 @@ function entry(app, channel, one, state) {
     state.tried = true;
     state.typed.touched = true;
     app.refresh();
-    if (!('amount' in read) || read.amount === 0n || tooMuch || (state.place === 'other' && state.account.trim() === '')) return;
+    if (!('amount' in read) || read.amount === 0n || tooMuch || (state.place === 'other' && (state.account.trim() === '' || tagTooLong(state.invoice)))) return;
     app.act(name, async () => { state.plan = await lookUp(app, state, read.amount, bank, banks); });
   },
   amountField(app, state.typed, {
@@ -99,7 +99,8 @@ function entry(app, channel, one, state) {
       select(state.bank ?? bank.key, (value) => { state.bank = value; }, [
         ...banks.map(({ account }) => /** @type {[string, string]} */ ([account.key, accountName(account)])),
         [NO_CHANNEL, 'No channel: its on-chain balance'],
-      ]))),
+      ])),
+    textField({ id: `invoice-${one.asset}`, label: 'Invoice tag', hint: 'What the payee asked for, if anything. Everybody can read it.', wrong: tagTooLong(state.invoice) }, state.invoice, (text) => { state.invoice = text; changed(); })),
   problem && errorNote(problem),
   h('div', { class: 'row' }, button('Continue', { submit: true, main: true, slim: true, busy: app.doing(name), busyLabel: 'Looking it up …' })));
 }
@@ -114,16 +115,16 @@ function entry(app, channel, one, state) {
  * @returns {Promise<Plan>}
  */
 async function lookUp(app, state, sum, bank, banks) {
-  if (state.place === 'onchain') return { amount: sum, owner: null, partner: null };
+  if (state.place === 'onchain') return { amount: sum, owner: null, partner: null, invoice: null };
   const known = (/** @type {string} */ key) => banks.find(({ account }) => account.key === key)?.account ?? null;
-  if (state.place !== 'other') return { amount: sum, owner: null, partner: known(state.place.slice('bank:'.length)) };
+  if (state.place !== 'other') return { amount: sum, owner: null, partner: known(state.place.slice('bank:'.length)), invoice: null };
   const { owner, named } = await whoIs(app, state.account.trim());
   const partner = known(state.bank ?? bank.key);
   if (partner && named.length > 0 && !named.some(({ key }) => key === partner.key)) {
     const names = named.map((one) => accountName(one)).join(' or ');
     throw new FairError(shape('input.other_bank', `This address is reached through ${names}, not through ${accountName(partner)}. Choose ${names}.`));
   }
-  return { amount: sum, owner: owner.you ? null : owner, partner };
+  return { amount: sum, owner: owner.you ? null : owner, partner, invoice: state.invoice.trim() || null };
 }
 
 /**
@@ -172,7 +173,7 @@ function confirmation(app, channel, one, state, plan) {
   const ask = () => app.act(name, async () => {
     await app.client.splice({
       key: state.key, asset: one.asset, amount: plan.amount, from: bank.key,
-      to: plan.partner?.key ?? null, account: plan.owner?.key ?? null,
+      to: plan.partner?.key ?? null, account: plan.owner?.key ?? null, invoice: plan.invoice,
     });
     Object.assign(state, newWithdraw(one.asset));
     app.again('channels');
@@ -180,7 +181,7 @@ function confirmation(app, channel, one, state, plan) {
   });
   return h('div', { class: 'stack wide', key: 'confirm' },
     h('h3', { tabindex: '-1', ref: (/** @type {HTMLElement} */ title) => title.focus() }, 'Check before it moves'),
-    sums(['Amount', sum()]),
+    sums(['Amount', sum()], plan.invoice !== null && ['Invoice tag, public', plan.invoice]),
     h('ol', { class: 'happens' },
       h('li', null, accountName(bank), ' is asked to agree that ', sum(), ' leaves your channel. Meanwhile you cannot spend it.'),
       h('li', null, onchain ? 'The withdrawal waits in the bar below for your signature.'

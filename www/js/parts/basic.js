@@ -8,7 +8,7 @@ import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('../dom.js').Child} Child */
-/** @typedef {'good' | 'warn' | 'bad' | 'move' | undefined} Tone */
+/** @typedef {'good' | 'warn' | 'bad' | 'move' | 'disputed' | undefined} Tone */
 /** @typedef {import('../api').AccountRef} AccountRef */
 
 /**
@@ -115,7 +115,7 @@ export function tag(tone, ...children) {
   return h('span', { class: 'tag', 'data-tone': tone }, ...children);
 }
 
-const NOTE_ICONS = /** @type {const} */ ({ good: 'check', warn: 'alert', bad: 'alert', move: 'clock' });
+const NOTE_ICONS = /** @type {const} */ ({ good: 'check', warn: 'alert', bad: 'alert', move: 'clock', disputed: 'scales' });
 
 /**
  * @param {Tone} tone
@@ -182,6 +182,38 @@ export function field({ id, label, hint, wrong }, control) {
 export function typing(value, changed) {
   const listener = (/** @type {any} */ event) => { if (event.target.value !== value) changed(event.target.value); };
   return { value, oninput: listener, onchange: listener };
+}
+
+/**
+ * A line (or with `area` several) of plain text.
+ * @param {{id: string, label: string, hint?: Child, wrong?: string | null, area?: boolean, numeric?: boolean, placeholder?: string}} about
+ * @param {string} value
+ * @param {(text: string) => void} changed
+ */
+export function textField({ area, numeric, placeholder, ...about }, value, changed) {
+  return field(about, (attributes) => h(area ? 'textarea' : 'input', {
+    ...attributes, class: area ? 'input area words' : 'input', type: area ? null : 'text', inputmode: numeric ? 'numeric' : null, placeholder,
+    autocomplete: 'off', autocapitalize: area ? null : 'none', spellcheck: area ? null : 'false', ...typing(value, changed),
+  }));
+}
+
+/**
+ * What is wrong with a public invoice tag. @param {string} text
+ */
+export function tagTooLong(text) {
+  const length = new TextEncoder().encode(text.trim()).length;
+  return length <= 32 || /^[0-9a-f]{64}$/i.test(text.trim()) ? null : 'At most 32 bytes, or 64 hexadecimal digits.';
+}
+
+/**
+ * @param {{id: string, label: string, hint?: Child}} about
+ * @param {string} value
+ * @param {[string, string][]} options
+ * @param {(value: string) => void} choose
+ */
+export function choice(about, value, options, choose) {
+  return field(about, (attributes) => h('select', { ...attributes, class: 'input select', value, onchange: (/** @type {any} */ event) => choose(event.target.value) },
+    options.map(([key, label]) => h('option', { key, value: key }, label))));
 }
 
 /**

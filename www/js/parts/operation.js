@@ -5,6 +5,8 @@ import { icon } from '../icons.js';
 import { meaning } from '../explain.js';
 import { flows, rebalance, sentence } from '../sentences.js';
 import { amount, tag, who } from './basic.js';
+import { actionView } from './governance.js';
+import { feeText } from './values.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('../sentences.js').Part} Part */
@@ -15,7 +17,8 @@ import { amount, tag, who } from './basic.js';
  */
 export function inWords(app, parts) {
   return parts.map((part) => typeof part === 'string' ? part
-    : 'account' in part ? who(part.account) : amount(app, part.asset, part.amount));
+    : 'account' in part ? who(part.account)
+      : 'href' in part ? h('a', { href: part.href }, part.text) : amount(app, part.asset, part.amount));
 }
 
 /**
@@ -45,6 +48,51 @@ export function flowChips(app, operation, signer) {
   return moved.length > 0 && h('div', { class: 'flow' }, chip(app, moved[0], signer), icon('arrow', { size: 16 }), chip(app, moved[1], signer));
 }
 
+/**
+ * Money that moved by itself, one chip for each place.
+ * @param {App} app
+ * @param {import('../api').Flow[]} moved
+ * @param {string} title
+ */
+export function movedChips(app, moved, title) {
+  return moved.length > 0 && h('div', { class: 'stack tight', key: title }, h('p', { class: 'small muted' }, title),
+    h('div', { class: 'flow' }, moved.map((flow, index) => {
+      const comes = flow.amount > 0n;
+      return h('span', { class: `chip ${comes ? 'in' : 'out'}`, key: index }, h('span', { class: 'unseen' }, comes ? 'in: ' : 'out: '),
+        amount(app, flow.asset, flow.amount, { plus: true }), comes ? ' to ' : ' from ',
+        h('span', null, who(flow.account), flow.partner && [flow.partner.handle ? '' : '@', who(flow.partner)]));
+    })));
+}
+
+/**
+ * What the sentence left out.
+ * @param {App} app
+ * @param {import('../api').Operation} operation
+ */
+export function more(app, operation) {
+  switch (operation.kind) {
+    case 'deposit': return operation.invoice !== null && h('p', { class: 'small muted' }, 'Invoice tag: ', h('code', null, tagText(operation.invoice)));
+    case 'reveal': return h('ul', { class: 'stack tight small' }, operation.hashes.map((hash) => h('li', { key: hash }, 'of the hash ', h('code', null, hash))));
+    case 'propose': return [operation.text !== '' && h('blockquote', null, operation.text), actionView(app, operation.action)];
+    case 'vote': return operation.rationale !== '' && h('blockquote', null, operation.rationale);
+    case 'create_asset': return h('p', { class: 'small muted' }, 'Supply ', amount(app, { ...operation, id: 0 }, operation.supply), ', all of it the signer’s.');
+    case 'register_bank':
+    case 'update_bank': return h('p', { class: 'small muted' }, `Fee ${feeText(app, operation)}, insurance `, amount(app, 1, operation.insurancePrice), ', at ', h('code', null, operation.url));
+    default: return null;
+  }
+}
+
+/** The bytes of an invoice tag as the text that they are, or in hexadecimal digits. @param {string} hex */
+function tagText(hex) {
+  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return /^[^\p{C}]+$/u.test(text) ? text : hex;
+  } catch {
+    return hex;
+  }
+}
+
 /** @param {import('../api').Receipt | null} receipt */
 export function receiptTag(receipt) {
   if (receipt === null) return tag('move', icon('clock', { size: 14 }), 'waiting for block');
@@ -68,11 +116,13 @@ export function batchCard(app, batch) {
       h('h3', null, who(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
       h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${batch.bytes} bytes`)),
     moved && rebalanceDrawing(app, batch.signer, moved),
-    h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', {
+    h('div', null, batch.operations.map(({ operation, group, receipt, debts }, index) => h('div', {
       key: index, class: `operation${receipt.state === 'skipped' ? ' skipped' : ''}${group === null ? '' : ' grouped'}`,
     },
     h('div', { class: 'row apart' }, h('p', { class: 'grow' }, ...inWords(app, sentence(operation, batch.signer))), receiptTag(receipt)),
     flowChips(app, operation, batch.signer),
+    more(app, operation),
+    movedChips(app, debts, 'Paid of older debts on the way'),
     receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', who(receipt.registered), ' on the way.'),
     receiptReason(receipt)))),
     h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
