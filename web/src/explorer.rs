@@ -16,7 +16,7 @@ use crate::view::{
 };
 use fair_core::codec;
 use fair_core::ledger::batch::{self, Batch as CoreBatch};
-use fair_core::ledger::receipt::{BatchOutcome, Purpose, Receipt as CoreReceipt};
+use fair_core::ledger::receipt::{BatchOutcome, Receipt as CoreReceipt};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
 use fair_core::payment::address::{Address, BadAddress};
@@ -135,7 +135,6 @@ impl Explorer<'_> {
                 operation: self.operation(&entry.operation),
                 group: entry.group,
                 receipt: self.receipt(&outcome.receipt),
-                debts: self.flows(outcome.flows.iter().filter(|flow| flow.purpose == Purpose::Debt)),
             })
             .collect();
         Batch {
@@ -147,6 +146,7 @@ impl Explorer<'_> {
             bytes: batch::signed_bytes(signed).into(),
             fee: outcome.fee,
             operations,
+            debts: self.flows(&outcome.debts),
         }
     }
 

@@ -133,8 +133,9 @@ shapes! {
         bytes: Num,
         fee: u64,
         operations: Vec<ExecutedOperation>,
+        debts: Vec<Flow>,
     }
-    ExecutedOperation { operation: Operation, group: Option<u16>, receipt: Receipt, debts: Vec<Flow> }
+    ExecutedOperation { operation: Operation, group: Option<u16>, receipt: Receipt }
     Account {
         account: AccountRef,
         balances: Vec<AssetAmount>,

@@ -235,6 +235,8 @@ export interface Batch {
   /** FRD paid to the proposer. */
   fee: Amount;
   operations: ExecutedOperation[];
+  /** What of older debts was paid on the way. */
+  debts: Flow[];
 }
 
 export interface ExecutedOperation {
@@ -242,8 +244,6 @@ export interface ExecutedOperation {
   /** Neighbours with one group applied or were skipped together. */
   group: number | null;
   receipt: Receipt;
-  /** What of older debts was paid on the way. */
-  debts: Flow[];
 }
 
 /** `reason.code` is `batch.…`. `registered`: the account that this operation created. */

@@ -9,7 +9,7 @@ use fair_core::chain::follow::Step;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
 use fair_core::ledger::operation::{GovernanceAction, Operation};
-use fair_core::ledger::receipt::{BatchOutcome, Opening, OpeningEvent, Place};
+use fair_core::ledger::receipt::{BatchOutcome, Flow, Opening, OpeningEvent, Place};
 use fair_core::limits;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
@@ -42,8 +42,10 @@ pub fn store(changes: &mut Changes, certified: &CertifiedBlock, step: &Step) {
     };
     changes.put(record::block(header.height), codec::encode(&stored));
     changes.put(record::block_hash(&header.hash()), header.height.to_be_bytes().to_vec());
-    for (index, signed) in (0..).zip(&certified.block.batches) {
-        for account in mentioned(&signed.body) {
+    for (index, (signed, outcome)) in (0..).zip(certified.block.batches.iter().zip(step.outcomes())) {
+        let mut accounts = mentioned(&signed.body);
+        reached(&outcome.debts, &mut accounts);
+        for account in accounts {
             changes.put(record::mention(&account, header.height, index), Vec::new());
         }
     }
@@ -73,16 +75,21 @@ pub const OPENING: u32 = 1 << 31;
 /// Everybody whom something that fell due concerns.
 pub fn concerned(opening: &Opening) -> BTreeSet<PublicKey> {
     let mut accounts = BTreeSet::new();
-    for flow in &opening.flows {
+    reached(&opening.flows, &mut accounts);
+    if let OpeningEvent::Resolved { parties, .. } = &opening.event {
+        accounts.extend([parties.left(), parties.right()]);
+    }
+    accounts
+}
+
+/// Everybody whose money moved.
+fn reached(flows: &[Flow], accounts: &mut BTreeSet<PublicKey>) {
+    for flow in flows {
         match flow.place {
             Place::Account { key } => accounts.extend([key]),
             Place::Channel { owner, partner } => accounts.extend([owner, partner]),
         }
     }
-    if let OpeningEvent::Resolved { parties, .. } = &opening.event {
-        accounts.extend([parties.left(), parties.right()]);
-    }
-    accounts
 }
 
 /// Everybody whom a batch concerns.

@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 
 impl Explorer<'_> {
     /// Money that moved.
-    pub(super) fn flows<'f>(&self, flows: impl Iterator<Item = &'f CoreFlow>) -> Vec<Flow> {
+    pub(super) fn flows(&self, flows: &[CoreFlow]) -> Vec<Flow> {
         flows
+            .iter()
             .map(|flow| {
                 let (account, partner) = match flow.place {
                     Place::Account { key } => (key, None),
@@ -45,7 +46,7 @@ impl Explorer<'_> {
                 OpeningEvent::Proposal { id: (*id).into(), state: super::governance::proposal_state(*state) }
             }
         };
-        Opening { event, flows: self.flows(opening.flows.iter()) }
+        Opening { event, flows: self.flows(&opening.flows) }
     }
 
     /// Channels in court, the next to be resolved first, and debts; those of an account, if one is given.

@@ -134,7 +134,7 @@ function debtsCard(app) {
   const owed = debts.filter(({ creditor }) => creditor.you);
   const own = debts.filter(({ debtor }) => debtor.you);
   const paid = (app.use('account', { account: key }).value?.recent ?? [])
-    .flatMap(({ batch, opening }) => [...batch?.operations.flatMap((one) => one.debts) ?? [], ...opening?.flows ?? []])
+    .flatMap(({ batch, opening }) => [...batch?.debts ?? [], ...opening?.flows ?? []])
     .filter((flow) => flow.purpose === 'debt' && flow.account.you);
   return h('section', { class: 'card', key: 'debts' }, h('header', null, h('h2', null, 'Debts')),
     owed.length > 0 && h('div', { class: 'stack' }, h('h3', null, 'You are owed'), debtRows(app, owed),

@@ -116,15 +116,15 @@ export function batchCard(app, batch) {
       h('h3', null, who(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
       h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${batch.bytes} bytes`)),
     moved && rebalanceDrawing(app, batch.signer, moved),
-    h('div', null, batch.operations.map(({ operation, group, receipt, debts }, index) => h('div', {
+    h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', {
       key: index, class: `operation${receipt.state === 'skipped' ? ' skipped' : ''}${group === null ? '' : ' grouped'}`,
     },
     h('div', { class: 'row apart' }, h('p', { class: 'grow' }, ...inWords(app, sentence(operation, batch.signer))), receiptTag(receipt)),
     flowChips(app, operation, batch.signer),
     more(app, operation),
-    movedChips(app, debts, 'Paid of older debts on the way'),
     receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', who(receipt.registered), ' on the way.'),
     receiptReason(receipt)))),
+    movedChips(app, batch.debts, 'Older debts paid on the way'),
     h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
       ` · valid until #${batch.validUntil} · fee per 1,000 bytes `, amount(app, 1, batch.feeRate))));
 }
