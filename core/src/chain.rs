@@ -9,4 +9,6 @@ pub mod header;
 pub(crate) mod names;
 pub mod params;
 pub mod proven;
+pub mod snapshot;
 pub mod verify;
+pub mod walk;

@@ -43,6 +43,12 @@ pub const MAX_RESOLUTIONS: usize = 64;
 pub const MAX_DELETIONS: usize = 1024;
 /// Most payments of debts in one block; the rest carries over.
 pub const MAX_DEBT_PAYMENTS: u32 = 16_384;
+/// Bytes after which a chunk of a snapshot's state ends; none is longer.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
+/// Most chunks of a snapshot.
+pub const MAX_SNAPSHOT_CHUNKS: usize = 1 << 14;
+/// Most headers of a snapshot that change the validators.
+pub const MAX_SNAPSHOT_TURNS: usize = 1 << 14;
 /// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
 pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
 /// Most messages of one validator that are kept for a height that has not begun here.

@@ -63,6 +63,11 @@ pub mod tags {
     /// Hello of a peer session.
     pub const HELLO: Tag = Tag(b"fair/hello///001");
 
+    /// Manifest of a snapshot → its identity.
+    pub const SNAPSHOT: Tag = Tag(b"fair/snapshot001");
+    /// Chunk of a snapshot's state.
+    pub const SNAPSHOT_CHUNK: Tag = Tag(b"fair/snpchunk001");
+
     /// Every tag, so that a test can see that they differ.
     pub const ALL: &[Tag] = &[
         GENESIS,
@@ -90,6 +95,8 @@ pub mod tags {
         ONION,
         SESSION,
         HELLO,
+        SNAPSHOT,
+        SNAPSHOT_CHUNK,
     ];
 }
 

@@ -133,7 +133,12 @@ impl Follower {
             return Err(BadStore::WrongChain { expected, got });
         }
         let state = State::restore(expected, head.height, head.state_root, stored)?;
-        Ok(Self { state, genesis_time_ms: genesis.time_ms, recent: VecDeque::from([head]) })
+        Ok(Self::at(genesis, head, state))
+    }
+
+    /// Starts at a head that was authorised, with the state that has its root.
+    pub(super) fn at(genesis: &Genesis, head: Header, state: State) -> Self {
+        Self { state, genesis_time_ms: genesis.time_ms, recent: VecDeque::from([head]) }
     }
 
     /// Takes back recent heights after [`Follower::restore`], so that their values, proofs and headers can

@@ -2,7 +2,9 @@
 //! every block.
 
 use super::batch::{Batch, Entry};
-use super::operation::{Answer, Deposit, Dispute, Operation, Withdraw, WithdrawalConsent};
+use super::operation::{
+    Answer, Deposit, Dispute, GovernanceAction, Operation, Propose, Vote, Withdraw, WithdrawalConsent,
+};
 use super::receipt::{BatchOutcome, Opening, OperationOutcome, Purpose as FlowPurpose, Receipt, SkipReason};
 use super::state::{ChannelAsset, Key, State};
 use crate::chain::block::CertifiedBlock;
@@ -161,6 +163,36 @@ impl World {
         self.client.commit(step);
         self.check_invariants(&outcomes);
         outcomes
+    }
+
+    /// Lets governance decide another set and goes on until a header names it as the next. The blocks on the
+    /// way, each certified.
+    pub(crate) fn turn(&mut self, next: ValidatorSet) -> Vec<CertifiedBlock> {
+        let action = GovernanceAction::SetValidators { validators: Box::new(next.clone()) };
+        let voters: Vec<_> = self.state().validators().validators.iter().map(|validator| validator.account).collect();
+        let voters: Vec<SecretKey> = (1..100).map(key).filter(|voter| voters.contains(&voter.public())).collect();
+        let propose = Operation::Propose(Propose { action, text: "another set".into() });
+        let mut blocks = vec![];
+        let batch = self.batch(&voters[0], vec![propose]);
+        blocks.push(self.taken(&[batch]));
+        let proposal = self.state().proposals().next_back().unwrap().0;
+        let vote = || Operation::Vote(Vote { proposal, approve: true, rationale: String::new() });
+        let votes: Vec<_> = voters.iter().map(|voter| self.batch(voter, vec![vote()])).collect();
+        blocks.push(self.taken(&votes));
+        while self.client.head().unwrap().next_validators_hash != next.hash() {
+            blocks.push(self.taken(&[]));
+        }
+        blocks
+    }
+
+    /// A block of exactly these batches, through builder and client.
+    pub(crate) fn taken(&mut self, batches: &[Signed<Batch>]) -> CertifiedBlock {
+        let (built, certified) = self.certified(batches);
+        assert_eq!(built.left_out, vec![]);
+        let step = self.client.check(&certified, self.now).unwrap();
+        self.builder.commit(built.step);
+        self.client.commit(step);
+        certified
     }
 
     /// One batch in one block.

@@ -6,11 +6,13 @@
 //!
 //! **Invariant**: the sum of all balances and all insurance of an asset is its supply.
 
+mod build;
 mod key;
 mod proof;
 mod tree;
 mod value;
 
+pub use build::StateBuilder;
 pub use key::{Key, MAX_KEY_BYTES};
 pub use proof::{BadProof, MAX_PROOF_BYTES, ProofEnd, StateProof};
 pub use value::{
@@ -136,21 +138,11 @@ impl State {
         root: Hash,
         stored: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Self, BadState> {
-        let mut entries = BTreeMap::new();
-        for (index, (key, value)) in stored.into_iter().enumerate() {
-            let decode = |error| BadState::Decode { index, error };
-            let key: Key = codec::decode(key, MAX_KEY_BYTES).map_err(decode)?;
-            let value: Value = codec::decode(value, MAX_VALUE_BYTES).map_err(decode)?;
-            if !value.fits(&key) || entries.insert(key, value).is_some() {
-                return Err(BadState::OutOfPlace { index });
-            }
+        let mut builder = StateBuilder::default();
+        for (key, value) in stored {
+            builder.put(key, value)?;
         }
-        let facts = Facts::read(&entries).ok_or(BadState::Incomplete)?;
-        let state = Self::assemble(chain_id, height, entries, facts);
-        match state.root() {
-            got if got == root => Ok(state),
-            got => Err(BadState::WrongRoot { expected: root, got }),
-        }
+        builder.finish(chain_id, height, root)
     }
 
     fn assemble(chain_id: Hash, height: Height, entries: BTreeMap<Key, Value>, facts: Facts) -> Self {
