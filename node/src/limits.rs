@@ -8,8 +8,12 @@ pub(crate) const STORE_GROUP: usize = 256;
 pub(crate) const MEMPOOL_BATCHES: usize = 10_000;
 /// Their bytes.
 pub(crate) const MEMPOOL_BYTES: usize = 64 << 20;
-/// By how much a batch must outbid the one that it replaces, in percent.
-pub(crate) const REPLACEMENT_PERCENT: u128 = 10;
+/// Most bytes of those that are not court batches, so that nobody fills the mempool against court.
+pub(crate) const MEMPOOL_ORDINARY_BYTES: usize = MEMPOOL_BYTES / 2;
+/// Most of those that are not court batches.
+pub(crate) const MEMPOOL_ORDINARY_BATCHES: usize = MEMPOOL_BATCHES / 2;
+/// Most batches of one account that wait.
+pub(crate) const MEMPOOL_ACCOUNT_BATCHES: usize = 64;
 /// Included batches that are remembered, so that who submits one again gets the same answer.
 pub(crate) const REMEMBERED_BATCHES: usize = 20_000;
 /// Rounds of a height in which blocks include batches. Later ones are empty: what keeps validators from

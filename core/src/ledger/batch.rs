@@ -106,3 +106,11 @@ pub fn is_court(batch: &Batch) -> bool {
 pub(super) fn class(batch: &Batch) -> Class {
     if is_court(batch) { Class::Court } else { Class::Ordinary }
 }
+
+/// Whether a batch repeats every court operation of another, in order: what replaces a batch that waits must,
+/// so that nobody who only sees the replacement is kept from what was already said to court.
+pub fn repeats_court(batch: &Batch, earlier: &Batch) -> bool {
+    let mut operations = batch.entries.iter().map(|entry| &entry.operation);
+    let mut wanted = earlier.entries.iter().map(|entry| &entry.operation).filter(|operation| operation.is_court());
+    wanted.all(|wanted| operations.any(|operation| operation == wanted))
+}

@@ -12,7 +12,7 @@ use super::receipt::{BatchOutcome, Flow, Opening, OperationOutcome, Place, Purpo
 use super::registry;
 use super::state::{self, Key, State, Value};
 use super::transition::Transition;
-use super::view::{Changes, Overlay, View as _};
+use super::view::{Changes, Overlay};
 use super::withdraw;
 use crate::chain::params::Parameters;
 use crate::message::Signed;
@@ -192,12 +192,8 @@ impl Room {
 
 /// The fee goes to the proposer, and the nonce is used up.
 fn pay_fee(overlay: &mut Overlay<'_>, signer: PublicKey, proposer: PublicKey, fee: u64) -> Option<()> {
-    let mut account = overlay.account(&signer)?;
-    account.nonce = account.nonce.checked_add(1)?;
-    overlay.debit(signer, AssetId::FRD, fee)?;
-    overlay.credit(proposer, AssetId::FRD, fee)?;
-    overlay.put(Key::Account(signer), Value::Account(account));
-    Some(())
+    inclusion::use_up(overlay, signer, fee)?;
+    overlay.credit(proposer, AssetId::FRD, fee)
 }
 
 /// Older debts of whoever spends or received, within the step of the batch.

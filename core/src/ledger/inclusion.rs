@@ -3,8 +3,8 @@
 
 use super::batch::{self, Batch};
 use super::debts;
-use super::state::State;
-use super::view::View;
+use super::state::{Key, State, Value};
+use super::view::{Overlay, View};
 use crate::chain::params::Parameters;
 use crate::limits;
 use crate::message::{Signed, Verified};
@@ -117,6 +117,35 @@ pub fn check_inclusion(
     next_height: Height,
 ) -> Result<Verified<Batch>, InclusionError> {
     admit(state, &state.chain_id(), state.parameters(), batch, next_height).map(|admitted| admitted.batch)
+}
+
+/// The same behind others of its account that wait, in order of their nonces: as if each had been included
+/// and done nothing but pay its fee.
+///
+/// # Errors
+/// [`InclusionError`] says why not.
+pub fn check_inclusion_behind<'a>(
+    state: &State,
+    earlier: impl IntoIterator<Item = &'a Signed<Batch>>,
+    batch: &Signed<Batch>,
+    next_height: Height,
+) -> Result<Verified<Batch>, InclusionError> {
+    let mut overlay = Overlay::new(state);
+    for waiting in earlier {
+        let fee = batch::fee(waiting.body.fee_rate, batch::signed_bytes(waiting)).unwrap_or(Amount::MAX);
+        let balance = overlay.balance(&waiting.body.signer, AssetId::FRD);
+        use_up(&mut overlay, waiting.body.signer, fee).ok_or(InclusionError::CannotPayFee { fee, balance })?;
+    }
+    admit(&overlay, &state.chain_id(), state.parameters(), batch, next_height).map(|admitted| admitted.batch)
+}
+
+/// The nonce is used up and the fee is gone; `None` when it cannot be paid.
+pub(super) fn use_up(overlay: &mut Overlay<'_>, signer: PublicKey, fee: Amount) -> Option<()> {
+    let mut account = overlay.account(&signer)?;
+    account.nonce = account.nonce.checked_add(1)?;
+    overlay.debit(signer, AssetId::FRD, fee)?;
+    overlay.put(Key::Account(signer), Value::Account(account));
+    Some(())
 }
 
 /// All rules but the one on batches of one account, which needs the block. Signatures come last, since

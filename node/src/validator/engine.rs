@@ -21,6 +21,7 @@ use fair_core::chain::header::Header;
 use fair_core::chain::verify::{self, BadBlock};
 use fair_core::consensus::{Consensus, Effect, Input, Message, Restored, Timeouts, Verdict};
 use fair_core::ledger::batch::{self, Batch};
+use fair_core::ledger::inclusion::InclusionError;
 use fair_core::message::Signed;
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
 use std::collections::{BTreeMap, VecDeque};
@@ -323,7 +324,7 @@ impl Engine {
         let refused: Vec<Hash> = built
             .left_out
             .iter()
-            .filter(|(_, why)| matches!(why, LeftOut::Refused(_)))
+            .filter(|(_, why)| is_final(why))
             .filter_map(|(place, _)| candidates.get(*place).map(|batch| batch::hash(batch)))
             .collect();
         for hash in &refused {
@@ -458,6 +459,16 @@ impl Engine {
             }
             is_new
         });
+    }
+}
+
+/// Whether a batch that was left out goes for good. One behind another of its account that had no room
+/// waits with it.
+const fn is_final(why: &LeftOut) -> bool {
+    match why {
+        LeftOut::Refused(InclusionError::WrongNonce { expected, got }) => *got < *expected,
+        LeftOut::Refused(_) => true,
+        LeftOut::NoRoom => false,
     }
 }
 

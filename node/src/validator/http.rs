@@ -230,6 +230,7 @@ fn refusal(refused: &Refused) -> Refusal {
             data: json!({ "least": least }),
             ..Refusal::new(StatusCode::CONFLICT, "replacement_fee", message)
         },
+        Refused::CourtNotRepeated => Refusal::new(StatusCode::CONFLICT, "court_not_repeated", message),
         Refused::Full => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "mempool_full", message),
     }
 }

@@ -3,9 +3,10 @@ use crate::presets::Preset;
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
+use fair_core::crypto::Secret;
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::Entry;
-use fair_core::ledger::operation::{Deposit, Operation};
+use fair_core::ledger::operation::{Deposit, Dispute, Operation, Reveal};
 
 fn key(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])
@@ -63,6 +64,80 @@ fn batch(state: &State, signer: u8, nonce: u64, fee_rate: Amount) -> Signed<Batc
     Signed::new(body, &state.chain_id(), &key)
 }
 
+fn signed(state: &State, signer: u8, nonce: u64, fee_rate: Amount, operations: Vec<Operation>) -> Signed<Batch> {
+    let key = key(signer);
+    let entries = operations.into_iter().map(|operation| Entry { group: None, operation }).collect();
+    let body = Batch { signer: key.public(), nonce, valid_until: 50, fee_rate, entries };
+    Signed::new(body, &state.chain_id(), &key)
+}
+
+fn reveal(number: u8) -> Operation {
+    Operation::Reveal(Reveal { secrets: vec![Secret([number; 32])] })
+}
+
+/// Attack 28, before a block: what a bank answers many disputes with waits in order of its nonces, and other
+/// accounts that pay more come between, not out of turn.
+#[test]
+fn court_batches_of_one_account_wait_in_order() {
+    let follower = follower();
+    let state = follower.state();
+    let mut mempool = Mempool::default();
+    let court = |nonce, rate| signed(state, 1, nonce, rate, vec![reveal(1)]);
+    let gap = mempool.add(state, court(1, 10));
+    assert!(matches!(gap, Err(Refused::Inclusion(InclusionError::WrongNonce { expected: 0, got: 1 }))));
+    let queue = [court(0, 20), court(1, 10), court(2, 300)];
+    for batch in &queue {
+        assert!(matches!(mempool.add(state, batch.clone()), Ok(Accepted::New(_))));
+    }
+    let other = batch(state, 2, 0, 100);
+    mempool.add(state, other.clone()).unwrap();
+    let offered: Vec<_> = mempool.candidates().collect();
+    assert_eq!(offered, [&other, &queue[0], &queue[1], &queue[2]]);
+    let built = follower.build(offered, key(1).public(), 5_000);
+    assert_eq!(built.left_out, vec![]);
+    assert_eq!(mempool.len(), 4);
+
+    // An ordinary batch may stand behind them, a second one not.
+    mempool.add(state, batch(state, 1, 3, 10)).unwrap();
+    let second = mempool.add(state, batch(state, 1, 4, 10));
+    let expected = InclusionError::SecondBatch { signer: key(1).public() };
+    assert_eq!(second, Err(Refused::Inclusion(expected)));
+    mempool.forget(&batch::hash(&queue[1]));
+    assert_eq!(mempool.candidates().collect::<Vec<_>>(), [&other, &queue[0]], "nothing waits behind a gap");
+    assert_eq!(mempool.size.bytes, batch::signed_bytes(&other) + batch::signed_bytes(&queue[0]));
+}
+
+/// Those behind must be payable after those before.
+#[test]
+fn a_queue_is_paid_from_one_balance() {
+    let follower = follower();
+    let state = follower.state();
+    let mut mempool = Mempool::default();
+    let first = signed(state, 1, 0, 40_000, vec![reveal(1)]);
+    let fee = batch::fee(40_000, batch::signed_bytes(&first)).unwrap();
+    assert!(fee > 5_000, "{fee}");
+    mempool.add(state, first).unwrap();
+    let second = mempool.add(state, signed(state, 1, 1, 40_000, vec![reveal(1)]));
+    let expected = InclusionError::CannotPayFee { fee, balance: 10_000 - fee };
+    assert_eq!(second, Err(Refused::Inclusion(expected)));
+}
+
+/// Attack 28: who was heard in court is not unsaid by a later batch of the same nonce.
+#[test]
+fn a_replacement_repeats_what_was_said_to_court() {
+    let follower = follower();
+    let state = follower.state();
+    let mut mempool = Mempool::default();
+    let dispute = || Operation::Dispute(Dispute { partner: key(2).public(), proof: None });
+    mempool.add(state, signed(state, 1, 0, 100, vec![dispute(), reveal(1)])).unwrap();
+    for less in [vec![], vec![dispute()], vec![reveal(1)], vec![reveal(1), dispute()], vec![reveal(2), dispute()]] {
+        assert_eq!(mempool.add(state, signed(state, 1, 0, 2_000, less)), Err(Refused::CourtNotRepeated));
+    }
+    let more = signed(state, 1, 0, 2_000, vec![reveal(2), dispute(), reveal(1)]);
+    mempool.add(state, more.clone()).unwrap();
+    assert_eq!(mempool.candidates().collect::<Vec<_>>(), [&more]);
+}
+
 #[test]
 fn one_batch_of_an_account_waits_and_is_replaced_by_one_that_pays_more() {
     let follower = follower();
@@ -74,11 +149,11 @@ fn one_batch_of_an_account_waits_and_is_replaced_by_one_that_pays_more() {
     assert_eq!(mempool.add(state, first.clone()), Ok(Accepted::Known(hash)), "the same again, the same answer");
     let fee = batch::fee(1_000, batch::signed_bytes(&first)).unwrap();
     let refused = mempool.add(state, batch(state, 1, 0, 1_050)).unwrap_err();
-    assert_eq!(refused, Refused::Replacement { least: outbid(fee) });
+    assert_eq!(refused, Refused::Replacement { least: fair_core::ledger::batch::outbid(fee) });
     let second = batch(state, 1, 0, 1_101);
     assert!(matches!(mempool.add(state, second.clone()), Ok(Accepted::New(_))));
     assert_eq!(mempool.candidates().collect::<Vec<_>>(), vec![&second]);
-    assert_eq!(mempool.bytes, batch::signed_bytes(&second));
+    assert_eq!(mempool.size.bytes, batch::signed_bytes(&second));
 }
 
 #[test]
