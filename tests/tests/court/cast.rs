@@ -1,0 +1,175 @@
+//! A network with short disputes, and wallets without a person in it.
+
+use anyhow::{Context, Result, bail, ensure};
+use fair_core::crypto::SecretKey;
+use fair_core::types::{Amount, AssetId, Parties, PublicKey, Side};
+use fair_tests::network::{BANK, BankKey, Network, NewWallet, Plan};
+use fair_tests::wait;
+use serde_json::{Value, json};
+
+use crate::chain::{PATIENCE, Watcher, account_key, transfer};
+
+/// Whole FRD in cents.
+pub(super) const fn frd(whole: u64) -> Amount {
+    whole * 100
+}
+
+/// A wallet that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Actor {
+    pub(super) name: String,
+    pub(super) key: PublicKey,
+}
+
+pub(super) struct World {
+    pub(super) network: Network,
+    pub(super) watcher: Watcher,
+    pub(super) bank: PublicKey,
+    /// Somebody with money who is no party of anything.
+    pub(super) stranger: SecretKey,
+    http: reqwest::Client,
+    orders: u32,
+}
+
+impl World {
+    pub(super) async fn start() -> Result<Self> {
+        let plan = Plan {
+            preset: "swift",
+            bank_key: BankKey::Middle,
+            // Nothing happens by itself.
+            bank_settings: Some("rebalance_every_blocks = 0\n".to_owned()),
+            ..Plan::new()?
+        };
+        let network = Network::start(&plan).await?;
+        let watcher = Watcher::new(&network)?;
+        let bank = network.genesis()?.banks.first().context("no bank")?.key;
+        let stranger = account_key(&network, "v2")?;
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { network, watcher, bank, stranger, http, orders: 0 })
+    }
+
+    /// A wallet on a side of its channel with the bank, with a credit limit of 1,000.
+    pub(super) async fn wallet(&mut self, name: &str, side: Side) -> Result<Actor> {
+        let settings = format!("funds_itself = false\ncredit_limit = {}\n", frd(1_000));
+        let wallet = NewWallet { name, settings: Some(&settings), side: Some(side) };
+        let key = self.network.add_wallet(&wallet).await?;
+        Ok(Actor { name: name.to_owned(), key })
+    }
+
+    /// Gives an account FRD from the stranger, so that it is registered.
+    pub(super) async fn give(&mut self, to: PublicKey, amount: Amount) -> Result<()> {
+        let stranger = self.stranger.clone();
+        self.watcher.apply(&stranger, vec![transfer(amount, to)]).await.map(drop)
+    }
+
+    /// An operator's command and its answer.
+    pub(super) async fn node(&self, name: &str, subcommand: &str, arguments: &[&str]) -> Result<Value> {
+        let said = self.network.node(name, subcommand, arguments).await?;
+        serde_json::from_str(&said).with_context(|| format!("`node {subcommand}` of {name} says {said:?}"))
+    }
+
+    fn name_order(&mut self) -> String {
+        self.orders += 1;
+        format!("{:032x}", self.orders)
+    }
+
+    /// A deposit into the wallet's own channel, in a block.
+    pub(super) async fn deposit(&mut self, of: &Actor, amount: &str) -> Result<()> {
+        let request = self.name_order();
+        wait::until(format!("the deposit of {}", of.name), PATIENCE, async || {
+            let order = ["--amount", amount, "--request", &request];
+            let answer = self.node(&of.name, "deposit", &order).await?;
+            match answer["state"].as_str() {
+                Some("applied") => Ok(Some(())),
+                Some("waiting") => Ok(None),
+                _ => bail!("{answer}"),
+            }
+        })
+        .await
+    }
+
+    /// A payment by invoice, through the bank.
+    pub(super) async fn pay(&mut self, from: &Actor, to: &Actor, amount: Amount) -> Result<()> {
+        let wanted = json!({ "amount": amount, "description": "for the court" });
+        let token = self.network.operator_token(&to.name)?;
+        let url = format!("{}/v1/invoices", self.network.url_of(&to.name)?);
+        let answer = self.http.post(url).header("x-fair-operator", token).json(&wanted).send().await?;
+        let invoice: Value = answer.error_for_status()?.json().await?;
+        let invoice = invoice["invoice"].as_str().context("an invoice")?.to_owned();
+        let request = self.name_order();
+        let order = ["--to", &invoice, "--max-fee", "0", "--request", &request];
+        wait::until(format!("the payment of {}", from.name), PATIENCE, async || {
+            let paid = self.node(&from.name, "pay", &order).await?;
+            match paid["state"].as_str() {
+                Some("paid") => Ok(Some(())),
+                Some("locking" | "settling") => Ok(None),
+                _ => bail!("{paid}"),
+            }
+        })
+        .await
+    }
+
+    /// The bank pays a partner directly.
+    pub(super) async fn bank_pays(&mut self, to: &Actor, amount: &str) -> Result<()> {
+        let (request, peer) = (self.name_order(), to.key.to_string());
+        let order = ["--peer", &peer, "--amount", amount, "--request", &request];
+        wait::until(format!("the bank's payment to {}", to.name), PATIENCE, async || {
+            let paid = self.node(BANK, "pay-direct", &order).await?;
+            match paid["state"].as_str() {
+                Some("paid") => Ok(Some(())),
+                Some("waiting" | "sent" | "sending") => Ok(None),
+                _ => bail!("{paid}"),
+            }
+        })
+        .await
+    }
+
+    /// What a wallet's operator sees.
+    pub(super) async fn status(&self, of: &Actor) -> Result<Value> {
+        let url = format!("{}/v1/status", self.network.url_of(&of.name)?);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Waits until a wallet is told what it owns in its channel, in cents.
+    pub(super) async fn owns(&self, of: &Actor, amount: i64) -> Result<()> {
+        let mut last = Value::Null;
+        let waiting = wait::until(format!("{} to own {amount} in its channel", of.name), PATIENCE, async || {
+            last = self.status(of).await?;
+            let asset = last["assets"][0].clone();
+            let sum = asset["insured"].as_i64().zip(asset["uninsured"].as_i64()).map(|(a, b)| a + b);
+            Ok((sum == Some(amount)).then_some(()))
+        });
+        let result = waiting.await;
+        result.with_context(|| last.to_string())
+    }
+
+    /// Takes a wallet's channel with its bank to court.
+    pub(super) async fn dispute(&mut self, of: &Actor) -> Result<()> {
+        self.node(&of.name, "dispute", &[]).await?;
+        let parties = self.parties(of)?;
+        self.watcher
+            .until("the dispute in a block", |seen| Ok(seen.state.dispute(&parties).map(|_| ())))
+            .await
+            .with_context(|| format!("the dispute of {}", of.name))
+    }
+
+    pub(super) fn parties(&self, of: &Actor) -> Result<Parties> {
+        Parties::new(of.key, self.bank).context("two keys")
+    }
+
+    /// On-chain FRD of an account at the newest block seen.
+    pub(super) fn balance(&self, key: &PublicKey) -> Amount {
+        self.watcher.state().balance(key, AssetId::FRD)
+    }
+
+    /// Ends the network; no log has a panic in it.
+    pub(super) async fn end(self) -> Result<()> {
+        let logs = self.network.folder().join("logs");
+        for entry in std::fs::read_dir(&logs)? {
+            let path = entry?.path();
+            let log = std::fs::read_to_string(&path)?;
+            ensure!(!log.contains("panicked at"), "{} has a panic", path.display());
+        }
+        self.network.shut_down().await
+    }
+}
