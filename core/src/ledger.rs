@@ -8,7 +8,7 @@
 //! its fee, or the block is invalid; an operation either applies wholly or leaves no trace.
 
 pub mod batch;
-mod court;
+pub(crate) mod court;
 mod debts;
 mod deposit;
 pub(crate) mod execute;

@@ -41,6 +41,7 @@ pub mod message;
 pub mod payment;
 pub mod peers;
 pub mod session;
+pub mod tower;
 pub mod types;
 #[cfg(feature = "vectors")]
 pub mod vectors;

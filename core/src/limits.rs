@@ -121,3 +121,36 @@ pub const MAX_CHANNEL_RECORD_BYTES: usize = 32 << 20;
 const _: () = assert!(MAX_FRAME_TRANSITIONS * (MAX_ONION_BYTES + 128) < MAX_PEER_MESSAGE_BYTES);
 const _: () = assert!(MAX_CHANNEL_QUEUE * (MAX_ONION_BYTES + 128) < MAX_CHANNEL_RECORD_BYTES / 4);
 const _: () = assert!(MAX_PEER_MESSAGE_BYTES <= MAX_SESSION_PAYLOAD_BYTES);
+
+/// Longest message between a tower and a client in bytes: a largest state with two signatures.
+pub const MAX_TOWER_MESSAGE_BYTES: usize = 64 << 10;
+/// Channels between two accounts for which a tower has room, unless its operator says otherwise. A room is sized for a
+/// largest state, so that a newer one always fits where an older one was.
+pub const TOWER_CHANNELS: usize = 16_384;
+/// Rooms for channels with one party that has no account.
+pub const TOWER_STRANGERS: usize = 8_192;
+/// Most of them with one account: it could make any number for nothing.
+pub const TOWER_STRANGERS_PER_ACCOUNT: usize = 4_096;
+/// Most channels that one client hands over.
+pub const TOWER_CHANNELS_PER_CLIENT: usize = 256;
+/// New states that a client may hand over at once.
+pub const TOWER_BURST: u64 = 256;
+/// New states per second that it may hand over on and on.
+pub const TOWER_STATES_PER_SECOND: u64 = 64;
+/// Blocks that a tower's batch waits at one fee before it offers a higher one.
+pub const TOWER_PATIENCE_HEIGHTS: u64 = 2;
+/// A tower offers at most so many times the least fee rate.
+pub const TOWER_MOST_FEE_RATES: u64 = 100;
+/// Bytes of a batch with one answer beside the channel state.
+pub const TOWER_ANSWER_BYTES: usize = 512;
+/// Towers of one wallet.
+pub const MAX_TOWERS: usize = 8;
+/// Misbehaviours of a tower that a wallet keeps.
+pub const MAX_TOWER_MISBEHAVIOURS: usize = 8;
+/// A wallet waits this long for a tower's receipt before it hands the state over again.
+pub const TOWER_RESEND_MS: u64 = 10_000;
+/// It waits this long after a tower declined a state.
+pub const TOWER_DECLINED_PAUSE_MS: u64 = 5_000;
+
+const _: () = assert!(TOWER_STRANGERS_PER_ACCOUNT <= TOWER_STRANGERS);
+const _: () = assert!(TOWER_BURST >= TOWER_STATES_PER_SECOND);

@@ -67,6 +67,8 @@ pub mod tags {
     pub const SNAPSHOT: Tag = Tag(b"fair/snapshot001");
     /// Chunk of a snapshot's state.
     pub const SNAPSHOT_CHUNK: Tag = Tag(b"fair/snpchunk001");
+    /// Receipt of a tower for a channel state (signed by the tower).
+    pub const TOWER_RECEIPT: Tag = Tag(b"fair/towrcpt/001");
 
     /// Every tag, so that a test can see that they differ.
     pub const ALL: &[Tag] = &[
@@ -97,6 +99,7 @@ pub mod tags {
         HELLO,
         SNAPSHOT,
         SNAPSHOT_CHUNK,
+        TOWER_RECEIPT,
     ];
 }
 

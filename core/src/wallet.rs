@@ -5,7 +5,8 @@
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and `i ‖ invoice id` → [`OwnInvoice`],
 //! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way,
-//! `r` → that the wallet was made from its words ([`Wallet::first_record_from_words`]).
+//! `r` → that the wallet was made from its words ([`Wallet::first_record_from_words`]), `w ‖ …` → towers and what
+//! they have ([`towers`]).
 //!
 //! Court is followed by [`crate::watch`].
 //!
@@ -16,12 +17,14 @@ mod payment;
 mod receive;
 mod restored;
 mod terms;
+mod towers;
 
 pub use pay::{CannotPay, Payable, Quote};
 pub use payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState};
 pub use receive::{InvoiceState, NewInvoice, OwnInvoice};
 pub use restored::{Restoration, RestoreStage};
 pub use terms::{Credit, Parts, Target};
+pub use towers::{HandedOver, Tower, TowerChannel, TowerFault, TowerView};
 
 use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch};
 use crate::channel::event::{Command, Debug, Event as ChannelEvent, Misbehaviour, Reference, Suspension};
@@ -162,6 +165,18 @@ pub enum Input<'a> {
         /// Whose.
         bank: PublicKey,
     },
+    /// Hand states over to a tower from now on; again: reach it elsewhere.
+    AddTower {
+        /// Its key.
+        tower: PublicKey,
+        /// Where the host reaches it; empty: through a relay.
+        url: String,
+    },
+    /// Do so no more.
+    RemoveTower {
+        /// Its key.
+        tower: PublicKey,
+    },
 }
 
 /// What changed; read it again.
@@ -209,6 +224,16 @@ pub enum Event {
         /// In which asset.
         asset: AssetId,
     },
+    /// A tower was added or removed, its session began or ended, or it has more: keep a session with each of
+    /// [`Wallet::towers`].
+    Tower(PublicKey),
+    /// A tower broke its word.
+    TowerFault {
+        /// Which.
+        tower: PublicKey,
+        /// What it did.
+        what: TowerFault,
+    },
 }
 
 /// An input that a wallet does not take. Nothing changed.
@@ -235,6 +260,30 @@ pub enum Refusal {
     /// A bank is used with at least one asset.
     #[error("no asset was named")]
     NoAsset,
+    /// A key or place that no tower has.
+    #[error("{key} at this place is no watchtower")]
+    BadTower {
+        /// Whose.
+        key: PublicKey,
+    },
+    /// A bank cannot watch itself.
+    #[error("{key} is a bank; a watchtower is somebody else")]
+    TowerIsBank {
+        /// Whose.
+        key: PublicKey,
+    },
+    /// Enough towers.
+    #[error("a wallet uses at most {limit} watchtowers")]
+    TooManyTowers {
+        /// [`crate::limits::MAX_TOWERS`].
+        limit: usize,
+    },
+    /// None of the wallet's towers.
+    #[error("{key} is none of this wallet's watchtowers")]
+    UnknownTower {
+        /// Whose.
+        key: PublicKey,
+    },
     /// A limit beyond any supply.
     #[error("the limit for asset {asset} is beyond any supply")]
     CreditTooLarge {
@@ -281,6 +330,7 @@ pub struct Wallet {
     targets: BTreeMap<(PublicKey, AssetId), Target>,
     /// Set for good in a wallet that was made from its words.
     restored: Option<restored::Restored>,
+    towers: towers::Towers,
     entropy: Entropy,
 }
 
@@ -313,6 +363,7 @@ impl Wallet {
             hashes: BTreeSet::new(),
             targets: BTreeMap::new(),
             restored: None,
+            towers: towers::Towers::default(),
             entropy,
         };
         for (key, value) in records {
@@ -322,7 +373,8 @@ impl Wallet {
                 || wallet.restore_invoice(key, value)?
                 || wallet.restore_payment(key, value)?
                 || wallet.restore_target(key, value)?
-                || wallet.restore_restored(key, value)?;
+                || wallet.restore_restored(key, value)?
+                || wallet.restore_tower(key, value)?;
             if !known {
                 return Err(BadRecord::unknown(key));
             }
@@ -343,6 +395,11 @@ impl Wallet {
     ) -> Result<Vec<Effect<Event>>, Refusal> {
         let mut out = Out::new();
         match input {
+            Input::Connected { peer } if self.towers.contains(&peer) => self.tower_connected(peer, true, &mut out),
+            Input::Disconnected { peer } if self.towers.contains(&peer) => self.tower_connected(peer, false, &mut out),
+            Input::Message { peer, bytes } if self.towers.is_connected(&peer) => {
+                self.tower_message(peer, bytes, now_ms, &mut out);
+            }
             Input::Connected { peer } => {
                 self.bank(&peer)?;
                 self.peers.set_connected(&peer, true);
@@ -369,6 +426,7 @@ impl Wallet {
             other => self.wish(other, chain, now_ms, &mut out)?,
         }
         self.follow_events(chain, now_ms, &mut out);
+        self.hand_over(now_ms, &mut out);
         Ok(out.finish(&mut self.peers))
     }
 
@@ -435,6 +493,8 @@ impl Wallet {
                 self.bank(&bank)?;
                 Ok(self.dispute(bank, chain, now_ms, out)?)
             }
+            Input::AddTower { tower, url } => self.add_tower(tower, url, chain, now_ms, out),
+            Input::RemoveTower { tower } => self.remove_tower(tower, out),
             Input::Connected { .. }
             | Input::Disconnected { .. }
             | Input::Message { .. }
@@ -561,7 +621,10 @@ impl Wallet {
             ChannelEvent::Misbehaviour(what) => out.notify(Event::Misbehaviour { bank, what }),
             ChannelEvent::Suspended(why) => out.notify(Event::Suspended { bank, why }),
             ChannelEvent::Restoring { adopted } => self.adopted(bank, adopted, chain, out),
-            ChannelEvent::EpochEnded { .. } => self.epoch_ended(bank, out),
+            ChannelEvent::EpochEnded { epoch, resolved } => {
+                self.look_at_towers(bank, epoch, resolved, out);
+                self.epoch_ended(bank, out);
+            }
             ChannelEvent::StateSigned(_)
             | ChannelEvent::CreditChanged { .. }
             | ChannelEvent::InsuranceRequested { .. }

@@ -61,7 +61,9 @@ impl Machine for Hosted {
             Event::Suspended { bank, why } => tracing::error!(%bank, ?why, "the channel is suspended"),
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
             Event::Court { peer, what } => tracing::warn!(%peer, ?what, "court"),
-            Event::Payment(_)
+            Event::TowerFault { tower, what } => tracing::error!(%tower, ?what, "a tower broke the protocol"),
+            Event::Tower(_)
+            | Event::Payment(_)
             | Event::Invoice(_)
             | Event::Channel(_)
             | Event::Draft

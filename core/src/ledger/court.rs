@@ -11,6 +11,7 @@ mod dispute;
 mod resolve;
 mod reveal;
 
+pub(crate) use dispute::would_take;
 pub(super) use dispute::{answer, dispute};
 pub(super) use reveal::reveal;
 

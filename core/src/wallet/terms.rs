@@ -158,6 +158,9 @@ impl Wallet {
         if chain.state.bank(&bank).is_none() || bank == self.key() {
             return Err(Refusal::NotABank { key: bank });
         }
+        if self.towers.contains(&bank) {
+            return Err(Refusal::TowerIsBank { key: bank });
+        }
         if credit.is_empty() {
             return Err(Refusal::NoAsset);
         }

@@ -8,5 +8,6 @@ mod rebalance;
 mod restart;
 mod restored;
 mod splice;
+mod tower;
 mod worked_example;
 mod world;

@@ -217,7 +217,7 @@ impl World {
         self.insert(Machine::Wallet(Box::new(wallet)), secret, disk);
     }
 
-    fn insert(&mut self, machine: Machine, secret: SecretKey, disk: Rows) {
+    pub(crate) fn insert(&mut self, machine: Machine, secret: SecretKey, disk: Rows) {
         let node =
             Node { machine, secret: secret.clone(), disk, bank_events: vec![], wallet_events: vec![], writes: 0 };
         self.nodes.insert(secret.public(), node);

@@ -142,6 +142,10 @@ impl Core {
             }
             Event::Suspended { bank, .. } => self.emit_channel(&bank),
             Event::Court { peer, .. } => self.emit_channel(&peer),
+            Event::Tower(_) => {}
+            Event::TowerFault { tower, what } => {
+                self.events.error(&Error::new("tower.fault", what.to_string()).with("tower", tower.to_string()));
+            }
             Event::SessionWanted(bank) => self.keep_session(bank),
             Event::SessionUnwanted(bank) => self.end_session(&bank),
             Event::WithdrawalRefused { bank, .. } => {
@@ -264,5 +268,9 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         Refusal::Channel(error) => Error::of("channel", error),
         Refusal::Draft(error) => super::batches::cannot_draft(error),
         Refusal::Batch(error) => super::batches::cannot_send(error),
+        Refusal::BadTower { .. }
+        | Refusal::TowerIsBank { .. }
+        | Refusal::TooManyTowers { .. }
+        | Refusal::UnknownTower { .. } => Error::new("input.tower", refusal.to_string()),
     }
 }

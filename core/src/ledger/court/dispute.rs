@@ -5,7 +5,7 @@ use crate::ledger::deposit::Applied;
 use crate::ledger::execute::Context;
 use crate::ledger::operation::{Answer, Dispute};
 use crate::ledger::receipt::SkipReason;
-use crate::ledger::state::{self, CourtState, Key, Value};
+use crate::ledger::state::{self, CourtState, Key, State, Value};
 use crate::ledger::view::{Overlay, View};
 use crate::message::Message as _;
 use crate::types::{Parties, PublicKey, Side, Signature};
@@ -85,6 +85,24 @@ pub(in crate::ledger) fn answer(
     dispute.state = Some(CourtState { order: state.order(), subs: state.subs.clone() });
     overlay.put(Key::Dispute(state.parties), Value::Dispute(Box::new(dispute)));
     Ok(Applied { registered: None, flows: Vec::new() })
+}
+
+/// Whether court would take a state now if its channel were there with nothing shown; signatures apart.
+///
+/// # Errors
+/// [`SkipReason`] says why not.
+pub(crate) fn would_take(state: &State, shown: &ChannelState) -> Result<(), SkipReason> {
+    let context = Context {
+        chain_id: state.chain_id(),
+        height: state.height().saturating_add(1),
+        usable_height: state.usable_height(),
+        proposer: shown.parties.left(),
+        parameters: state.parameters(),
+    };
+    if shown.chain_id != context.chain_id {
+        return Err(SkipReason::WrongChain);
+    }
+    check_state(&Overlay::new(state), &context, shown, StateOrder::DEFAULT)
 }
 
 /// Epoch, order, form, bytes, assets, locks, and that the assets exist. Expiries need no bound, since a
