@@ -203,8 +203,8 @@ impl Channel {
             Input::Command(command) => self.command(command, ctx, &mut step)?,
             Input::Head => self.new_head(ctx, &mut step),
             Input::Timer => self.retry_waiting(ctx, &mut step),
-            Input::Freeze => self.set_frozen(true, &mut step),
-            Input::Thaw => self.set_frozen(false, &mut step),
+            Input::Freeze => self.set_frozen(true, ctx, &mut step),
+            Input::Thaw => self.set_frozen(false, ctx, &mut step),
         }
         self.propose(ctx, &mut step);
         self.report(ctx, &mut step);

@@ -3,7 +3,7 @@
 
 use super::Channel;
 use super::Step;
-use super::event::{Closed, Command, CommandFailure, Context, Event, OutgoingFailure, Refusal};
+use super::event::{Closed, Command, CommandFailure, Context, Effect, Event, OutgoingFailure, Refusal};
 use super::record::{Record, Restore, Wish};
 use super::state::{Lock, LockId, StateOrder, Sub};
 use super::transition::Transition;
@@ -21,10 +21,18 @@ struct Decided {
 }
 
 impl Channel {
-    pub(super) fn set_frozen(&mut self, frozen: bool, step: &mut Step) {
+    pub(super) fn set_frozen(&mut self, frozen: bool, ctx: &Context<'_>, step: &mut Step) {
         if self.record.frozen != frozen {
             self.record.frozen = frozen;
             step.dirty = true;
+        }
+        if let (false, Some(session)) = (frozen, &mut self.session) {
+            // What came meanwhile was not looked at: the partner says it again when it is greeted.
+            let early = session.early.take();
+            step.effects.push(Effect::Send(self.own_hello()));
+            if let Some(hello) = early {
+                self.hello(*hello, ctx, step);
+            }
         }
     }
 
@@ -86,7 +94,7 @@ impl Channel {
         let Some(session) = &mut self.session else { return };
         session.greeted = false;
         let early = session.early.take();
-        step.effects.push(super::event::Effect::Send(self.own_hello()));
+        step.effects.push(Effect::Send(self.own_hello()));
         if let Some(hello) = early {
             self.hello(*hello, ctx, step);
         }

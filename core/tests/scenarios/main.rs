@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
 mod attacks;
+mod bad_bank;
+mod court;
 mod mediation;
 mod puppet;
 mod rebalance;

@@ -6,14 +6,14 @@
 use fair_core::account::RequestId;
 use fair_core::bank::{self, AssetPolicy, Bank};
 use fair_core::chain::certificate::{Validator, ValidatorSet};
-use fair_core::chain::follow::Follower;
+use fair_core::chain::follow::{Follower, LeftOut};
 use fair_core::chain::genesis::{Asset, Bank as RegisteredBank, Genesis, GenesisAccount, Purpose};
 use fair_core::chain::params::Parameters;
 use fair_core::channel::event::Debug;
 use fair_core::crypto::SecretKey;
 use fair_core::effect::{Effect, Write};
 use fair_core::entropy::Entropy;
-use fair_core::ledger::batch::Batch;
+use fair_core::ledger::batch::{self, Batch};
 use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::ledger::receipt::{BatchOutcome, Opening, Receipt};
 use fair_core::message::Signed;
@@ -122,6 +122,13 @@ pub(crate) struct World {
     pub(crate) mempool: Vec<Signed<Batch>>,
     pub(crate) outcomes: Vec<BatchOutcome>,
     pub(crate) openings: Vec<Opening>,
+    /// Whose batches a relay keeps back, and those that it has.
+    pub(crate) withholding: BTreeSet<PublicKey>,
+    pub(crate) withheld: Vec<Signed<Batch>>,
+    /// Heads of those who have not heard of the newest blocks.
+    behind: BTreeMap<PublicKey, Follower>,
+    genesis: Genesis,
+    history: Vec<(Vec<Signed<Batch>>, u64)>,
     pub(crate) config: bank::Config,
     requests: u64,
     starts: u8,
@@ -188,6 +195,11 @@ impl World {
             mempool: vec![],
             outcomes: vec![],
             openings: vec![],
+            withholding: BTreeSet::new(),
+            withheld: vec![],
+            behind: BTreeMap::new(),
+            genesis: genesis.clone(),
+            history: vec![],
             config,
             requests: 1_000,
             starts: 0,
@@ -272,7 +284,7 @@ impl World {
     }
 
     pub(crate) fn tell_bank(&mut self, input: bank::Input<'_>) -> Result<(), bank::Refusal> {
-        let chain = Chain::of(&self.follower);
+        let chain = Chain::of(self.behind.get(&self.bank).unwrap_or(&self.follower));
         let node = self.nodes.get_mut(&self.bank).unwrap();
         let Machine::Bank(bank) = &mut node.machine else { panic!("no bank") };
         let effects = bank.handle(input, &chain, self.now_ms)?;
@@ -283,7 +295,7 @@ impl World {
     }
 
     pub(crate) fn wish(&mut self, user: PublicKey, input: wallet::Input<'_>) -> Result<(), wallet::Refusal> {
-        let chain = Chain::of(&self.follower);
+        let chain = Chain::of(self.behind.get(&user).unwrap_or(&self.follower));
         let node = self.nodes.get_mut(&user).unwrap();
         let Machine::Wallet(wallet) = &mut node.machine else { panic!("no wallet") };
         let effects = wallet.handle(input, &chain, self.now_ms)?;
@@ -309,11 +321,12 @@ impl World {
                         self.messages.push_back((from, to, bytes));
                     }
                 }
-                Effect::Submit { batch } => {
-                    if !self.mempool.contains(&batch) {
-                        self.mempool.push(*batch);
+                Effect::Submit { batch } if self.withholding.contains(&from) => {
+                    if !self.withheld.contains(&batch) {
+                        self.withheld.push(*batch);
                     }
                 }
+                Effect::Submit { batch } => self.submit(*batch),
                 Effect::Notify(event) => events.push(event),
                 Effect::Disconnect { peer } => {
                     let user = if from == self.bank { peer } else { from };
@@ -327,6 +340,24 @@ impl World {
             }
         }
         events
+    }
+
+    /// The mempool's rule: of one nonce the batch that repeats what court is asked for and pays 10% more.
+    pub(crate) fn submit(&mut self, batch: Signed<Batch>) {
+        let place = |other: &Signed<Batch>| (other.body.signer, other.body.nonce);
+        let Some(old) = self.mempool.iter_mut().find(|other| place(other) == place(&batch)) else {
+            self.mempool.push(batch);
+            return;
+        };
+        let fee = |batch: &Signed<Batch>| batch::fee(batch.body.fee_rate, batch::signed_bytes(batch)).unwrap();
+        let court = |batch: &Signed<Batch>| -> Vec<Operation> {
+            let all = batch.body.entries.iter().map(|entry| entry.operation.clone());
+            all.filter(Operation::is_court).collect()
+        };
+        let repeats = court(old).iter().all(|operation| court(&batch).contains(operation));
+        if *old != batch && repeats && fee(&batch) >= batch::outbid(fee(old)) {
+            *old = batch;
+        }
     }
 
     /// Delivers one message; false when none waits.
@@ -370,8 +401,12 @@ impl World {
     pub(crate) fn block_unheard(&mut self) {
         self.now_ms += self.follower.state().parameters().min_block_interval_ms;
         let batches = std::mem::take(&mut self.mempool);
+        self.history.push((batches.clone(), self.now_ms));
         let built = self.follower.build(&batches, self.proposer, self.now_ms);
-        assert_eq!(built.left_out, vec![], "every batch fits");
+        let full = built.left_out.iter().all(|(_, why)| *why == LeftOut::NoRoom);
+        assert!(full, "every batch could be included: {:?}", built.left_out);
+        // What found no room waits for the next block.
+        self.mempool = built.left_out.iter().map(|(place, _)| batches[*place].clone()).collect();
         self.now_ms = self.now_ms.max(built.block.header.time_ms);
         self.outcomes = built.step.outcomes().to_vec();
         self.openings = built.step.openings().to_vec();
@@ -383,13 +418,49 @@ impl World {
         self.block_unheard();
         let (outcomes, openings) = (self.outcomes.clone(), self.openings.clone());
         for node in self.nodes.keys().copied().collect::<Vec<_>>() {
-            if node == self.bank {
+            if self.behind.contains_key(&node) {
+            } else if node == self.bank {
                 self.tell_bank(bank::Input::Block { outcomes: &outcomes, openings: &openings }).unwrap();
             } else if !matches!(self.nodes[&node].machine, Machine::Puppet(_)) {
                 self.wish(node, wallet::Input::Block { outcomes: &outcomes, openings: &openings }).unwrap();
             }
         }
         self.deliver();
+    }
+
+    /// From now on a node hears of no block.
+    pub(crate) fn fall_behind(&mut self, node: PublicKey) {
+        let mut follower = Follower::new(&self.genesis);
+        for (batches, time_ms) in &self.history {
+            let step = follower.build(batches, self.proposer, *time_ms).step;
+            follower.commit(step);
+        }
+        assert_eq!(follower.state().root(), self.follower.state().root());
+        self.behind.insert(node, follower);
+    }
+
+    /// It hears of all of them at once.
+    pub(crate) fn catch_up(&mut self, node: PublicKey) {
+        self.behind.remove(&node);
+        if node == self.bank {
+            self.tell_bank(bank::Input::Block { outcomes: &[], openings: &[] }).unwrap();
+        } else {
+            self.wish(node, wallet::Input::Block { outcomes: &[], openings: &[] }).unwrap();
+        }
+        self.deliver();
+    }
+
+    /// Blocks until the channel of a user is in a later epoch.
+    pub(crate) fn resolve(&mut self, user: PublicKey) {
+        let parties = Parties::new(user, self.bank).unwrap();
+        let before = self.follower.state().channel(&parties).epoch;
+        for _ in 0..1_000 {
+            if self.follower.state().channel(&parties).epoch > before {
+                return;
+            }
+            self.block();
+        }
+        panic!("the dispute never ends");
     }
 
     pub(crate) fn blocks(&mut self, count: u64) {
