@@ -8,10 +8,13 @@
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and
 //! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal,
-//! `o ‖ request 16` → [`DirectPayment`], `y ‖ partner 32` → nothing, for each partner that the bank paid directly.
+//! `o ‖ request 16` → [`DirectPayment`], `y ‖ partner 32` → nothing, for each partner that the bank paid directly,
+//! `x ‖ partner 32 ‖ asset u32 big-endian` → the U since when a consent is wanted. Court is followed by
+//! [`crate::watch`].
 //!
-//! Deliberately absent: disputing partners that stay away (court), insurance out of debts.
+//! Deliberately absent: insurance out of debts.
 
+mod absent;
 mod direct;
 mod exposure;
 mod forward;
@@ -34,6 +37,7 @@ use crate::ledger::receipt::{BatchOutcome, Opening};
 use crate::peers::{Chain, Outbox, Past, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs, UsableHeight};
 use crate::watch::{CourtEvent, CourtView, Hands, Patience, Watch};
+use absent::Absent;
 use direct::Directs;
 use forward::Forwards;
 use mandate::Mandates;
@@ -52,6 +56,8 @@ pub struct Config {
     pub rebalance_every_blocks: u64,
     /// For how many blocks a rebalance waits for consents.
     pub consent_wait_blocks: u64,
+    /// For how many blocks a partner whose money is needed may stay away or decline before it is disputed; 0: for ever.
+    pub dispute_after_blocks: u64,
     /// Whether frames carry their states, on test networks.
     pub debug: Debug,
 }
@@ -244,6 +250,7 @@ pub struct Bank {
     watch: Watch,
     forwards: Forwards,
     mandates: Mandates,
+    absent: Absent,
     entropy: Entropy,
     /// Partners that the bank paid directly: their channels are never forgotten.
     paid: BTreeSet<PublicKey>,
@@ -285,6 +292,7 @@ impl Bank {
             watch: Watch::new(Patience::Long),
             forwards: Forwards::default(),
             mandates: Mandates::default(),
+            absent: Absent::default(),
             entropy,
             paid: BTreeSet::new(),
             direct: Directs::default(),
@@ -295,6 +303,7 @@ impl Bank {
                 || bank.watch.restore(key, value)?
                 || bank.forwards.restore(key, value)?
                 || bank.mandates.restore(key, value)?
+                || bank.absent.restore(key, value)?
                 || bank.direct.restore(key, value)?
                 || bank.restore_paid(key);
             if !known {
@@ -478,7 +487,7 @@ impl Bank {
         self.follow_events(chain, now_ms, out);
         self.fail_overdue(chain, now_ms, out);
         self.rebalance_on_block(chain, now_ms, out);
-        let wanted = BTreeSet::new();
+        let wanted = self.overdue_spenders(chain, &mut out.write);
         let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
         self.watch.on_block(&mut hands, openings, &wanted, chain, now_ms);
         self.follow_events(chain, now_ms, out);

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// First byte of a consent's key.
 const CONSENT: u8 = b'w';
 /// Blocks that a consent must outlive the batch's making by.
-const INCLUSION_BLOCKS: UsableHeight = 5;
+pub(super) const INCLUSION_BLOCKS: UsableHeight = 5;
 /// FRD units set aside for the batch's fee and for making accounts.
 const FEE_ROOM_RATE: Amount = 64;
 
@@ -45,6 +45,12 @@ struct Consent {
     proof: Signed<WithdrawalConsent>,
     /// It is in the draft or in a batch.
     used: bool,
+}
+
+impl Consent {
+    fn is_usable(&self, least_expiry: UsableHeight) -> bool {
+        !self.used && self.proof.body.expires_at >= least_expiry
+    }
 }
 
 impl Mandates {
@@ -85,6 +91,18 @@ impl Mandates {
         }
     }
 
+    /// Whether a consent is at hand, used or not.
+    pub(super) fn has_consent(&self, partner: &PublicKey, asset: AssetId) -> bool {
+        self.consents.contains_key(&(*partner, asset))
+    }
+
+    /// What consents at hand that hold until then are good for.
+    pub(super) fn usable(&self, asset: AssetId, least_expiry: UsableHeight) -> impl Iterator<Item = Amount> {
+        let of_asset = self.consents.iter().filter(move |((_, of), _)| *of == asset);
+        let valid = of_asset.filter(move |(_, consent)| consent.is_usable(least_expiry));
+        valid.map(|(_, consent)| consent.proof.body.amount)
+    }
+
     /// Whether a rebalance waits for consents.
     pub(super) const fn is_asking(&self) -> bool {
         self.asking.is_some()
@@ -114,7 +132,7 @@ pub(super) fn wanted(agreement: &Agreement, asset: AssetId, partner: Side, least
 }
 
 impl Bank {
-    fn side(&self, partner: &PublicKey) -> Side {
+    pub(super) fn side(&self, partner: &PublicKey) -> Side {
         if self.peers.own_key() < *partner { Side::Left } else { Side::Right }
     }
 
@@ -181,7 +199,7 @@ impl Bank {
     }
 
     /// Partners that want insurance, by what the chain shows now.
-    fn receivers(&self, chain: &Chain<'_>) -> Vec<(AssetId, Receiver)> {
+    pub(super) fn receivers(&self, chain: &Chain<'_>) -> Vec<(AssetId, Receiver)> {
         let parameters = chain.parameters();
         let mut receivers = Vec::new();
         for (partner, peer) in self.peers.iter() {
@@ -191,7 +209,10 @@ impl Bank {
             for policy in &self.config.assets {
                 let asset = policy.asset;
                 let Some(amount) = wanted(agreement, asset, theirs, parameters.min_insurance) else { continue };
-                if self.is_insured_on_chain(agreement, asset, chain) || self.deposit_waits(partner, asset) {
+                if self.is_insured_on_chain(agreement, asset, chain)
+                    || self.deposit_waits(partner, asset)
+                    || self.is_disputed(partner, chain)
+                {
                     continue;
                 }
                 // An account is made with FRD only, and keeps K.standalone_balance of it.
@@ -231,13 +252,12 @@ impl Bank {
     fn send_rebalance(&mut self, chain: &Chain<'_>, out: &mut Out) {
         let receivers = self.receivers(chain);
         let least_expiry = chain.head.usable_height.saturating_add(INCLUSION_BLOCKS);
-        let valid = |consent: &&Consent| !consent.used && consent.proof.body.expires_at >= least_expiry;
         let (mut withdrawals, mut deposits) = (0_usize, 0_usize);
         for policy in self.config.assets.clone() {
             let asset = policy.asset;
             let of_asset = self.mandates.consents.iter().filter(|((_, of), _)| *of == asset);
             let (places, sources): (Vec<_>, Vec<_>) = of_asset
-                .filter(|(_, consent)| valid(consent))
+                .filter(|(_, consent)| consent.is_usable(least_expiry))
                 .map(|(place, consent)| (*place, Source { proof: consent.proof.clone() }))
                 .unzip();
             let receivers: Vec<_> = receivers.iter().filter(|(of, _)| *of == asset).map(|(_, one)| *one).collect();
@@ -256,16 +276,19 @@ impl Bank {
         out.notify(Event::RebalanceSent { withdrawals, deposits });
     }
 
-    fn situation(&self, chain: &Chain<'_>, policy: super::AssetPolicy, operations: usize) -> Situation {
+    /// What there is to spend: fees of the batch and debts come first.
+    pub(super) fn situation(&self, chain: &Chain<'_>, policy: super::AssetPolicy, operations: usize) -> Situation {
         let bank = self.peers.own_key();
         let balance = chain.state.balance(&bank, policy.asset);
         let operations = Amount::try_from(operations).unwrap_or(Amount::MAX);
         let each = chain.parameters().account_creation_fee.saturating_add(FEE_ROOM_RATE);
         let fees = if policy.asset == AssetId::FRD { operations.saturating_mul(each) } else { 0 };
+        let debts = chain.state.debts_of(&bank, policy.asset);
+        let debts = debts.fold(0, |sum: Amount, (_, debt)| sum.saturating_add(debt.amount));
         Situation {
             asset: policy.asset,
             bank,
-            balance: balance.saturating_sub(fees),
+            balance: balance.saturating_sub(fees).saturating_sub(debts),
             safety_balance: policy.safety_balance,
         }
     }

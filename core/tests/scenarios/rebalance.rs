@@ -147,3 +147,85 @@ fn insurance_needs_something_to_insure() {
     let input = wallet::Input::RequestInsurance { bank: world.bank, asset: FRD };
     assert!(matches!(world.wish(receiver, input), Err(wallet::Refusal::Channel(_))));
 }
+
+/// All but 50 FRD of the bank's balance is set aside: insurance has to come out of its channels.
+fn short_of_money() -> Setup {
+    let safety_balance = (1_000_000 - 50) * DOLLAR;
+    Setup { safety_balance, rebalance_every_blocks: 3, dispute_after_blocks: 20, ..Setup::new() }
+}
+
+#[test]
+fn spenders_that_stay_away_are_disputed_largest_first_and_no_more_than_needed() {
+    let keys = [key(20), key(21), key(22), key(23)];
+    let accounts = keys[..3].iter().map(|key| (key.public(), 10_000 * DOLLAR)).collect();
+    let mut world = World::new(Setup { accounts, ..short_of_money() });
+    let users: Vec<_> = keys.iter().map(|key| world.user(key, 1_000 * DOLLAR, Some(100 * DOLLAR))).collect();
+    for user in &users[..3] {
+        world.fund(*user, 1_000 * DOLLAR);
+    }
+    // 350 of the first, 200 of the second, and 9 of the third, which is below K.risk.
+    for (user, amount) in users.iter().zip([350, 200, 9]) {
+        world.pay(*user, users[3], amount * DOLLAR);
+    }
+    let bank = world.bank;
+    for user in &users[..3] {
+        world.disconnect(*user);
+    }
+    world.blocks(18);
+    assert_eq!(world.follower.state().disputes().count(), 0, "not waited for long enough");
+    world.blocks(6);
+    let disputed: Vec<_> = world.follower.state().disputes().map(|(parties, _)| parties).collect();
+    let mut expected = vec![users[0], users[1]];
+    // 559 are needed and 50 are free: the first alone is not enough.
+    expected.sort_by_key(|user| fair_core::types::Parties::new(*user, bank));
+    let expected: Vec<_> =
+        expected.into_iter().map(|user| fair_core::types::Parties::new(user, bank).unwrap()).collect();
+    assert_eq!(disputed, expected);
+    // One comes back only now: it cannot be asked any more, and its money is where it belongs in the end.
+    world.connect(users[0]);
+    world.deliver();
+    let before = world.on_chain(users[0]);
+    world.blocks(140);
+    assert_eq!(world.follower.state().disputes().count(), 0);
+    assert_eq!(world.on_chain(users[0]), before + 650 * DOLLAR);
+    let (insured, uninsured) = world.owned(users[3]);
+    assert!(insured >= 549 * DOLLAR && uninsured < 10 * DOLLAR, "{insured} insured, {uninsured} not");
+    assert_eq!(insured + uninsured + world.on_chain(users[3]), 559 * DOLLAR);
+    let safety = (1_000_000 - 50) * DOLLAR;
+    assert!(world.on_chain(bank) >= safety);
+}
+
+#[test]
+fn nobody_is_disputed_who_consents_or_whose_money_is_not_needed() {
+    for (free, stays) in [(1_000_000, false), (0, true)] {
+        let setup = Setup { safety_balance: (1_000_000 - free) * DOLLAR, ..short_of_money() };
+        let (mut world, spender, receiver) = spender_and_receiver(setup);
+        world.pay(spender, receiver, 300 * DOLLAR);
+        if !stays {
+            world.disconnect(spender);
+        }
+        world.blocks(60);
+        assert_eq!(world.follower.state().disputes().count(), 0);
+        assert_eq!(world.owned(receiver).1, 0);
+    }
+}
+
+#[test]
+fn a_consent_is_spent_once_however_often_a_rebalance_is_asked_for() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup::new());
+    world.pay(spender, receiver, 300 * DOLLAR);
+    let bank = world.bank;
+    for _ in 0..3 {
+        world.tell_bank(bank::Input::Rebalance).unwrap();
+        world.deliver();
+    }
+    let mut operations = 0;
+    for _ in 0..12 {
+        world.tell_bank(bank::Input::Rebalance).unwrap();
+        world.block();
+        let ours = world.outcomes.iter().filter(|outcome| outcome.signer == bank);
+        operations += ours.map(|outcome| outcome.operations.len()).sum::<usize>();
+    }
+    assert_eq!(operations, 2, "one withdrawal and one deposit");
+    assert_eq!((world.number_line(spender).0, world.owned(receiver)), (70_000, (29_500, 0)));
+}

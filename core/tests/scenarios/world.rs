@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     pub(crate) max_forwards: usize,
     pub(crate) max_in_flight: Amount,
     pub(crate) rebalance_every_blocks: u64,
+    pub(crate) dispute_after_blocks: u64,
     /// Further accounts with on-chain FRD.
     pub(crate) accounts: Vec<(PublicKey, Amount)>,
 }
@@ -72,6 +73,7 @@ impl Setup {
             max_forwards: 30,
             max_in_flight: 1_000_000 * DOLLAR,
             rebalance_every_blocks: 0,
+            dispute_after_blocks: 0,
             accounts: vec![],
         }
     }
@@ -182,6 +184,7 @@ impl World {
             max_strangers: 8,
             rebalance_every_blocks: setup.rebalance_every_blocks,
             consent_wait_blocks: 5,
+            dispute_after_blocks: setup.dispute_after_blocks,
             debug: Debug::States,
         };
         let mut world = Self {

@@ -12,6 +12,8 @@ const FILE: &str = "bank.toml";
 /// What the usual rebalance and its waiting for consents take at the fastest pace of blocks.
 const USUAL_REBALANCE_MS: u64 = 10_000;
 const USUAL_CONSENT_WAIT_MS: u64 = 10_000;
+/// How long partners whose money is needed may usually stay away before they are disputed.
+const USUAL_DISPUTE_AFTER_MS: u64 = 24 * 3_600_000;
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -23,6 +25,8 @@ struct File {
     rebalance_every_blocks: Option<u64>,
     /// Blocks that a rebalance waits for consents.
     consent_wait_blocks: Option<u64>,
+    /// Blocks that a partner whose money is needed may stay away or decline before it is disputed; 0: for ever.
+    dispute_after_blocks: Option<u64>,
     /// Uninsured balance that the bank accepts from each partner, in each asset.
     credit_limit: Amount,
     /// Most that one partner may have in locks under way, in each asset.
@@ -45,6 +49,7 @@ impl Default for File {
             follow: Vec::new(),
             rebalance_every_blocks: None,
             consent_wait_blocks: None,
+            dispute_after_blocks: None,
             credit_limit: 0,
             max_in_flight: 1_000_000_000,
             safety_balance: 100_000,
@@ -108,6 +113,7 @@ impl Settings {
                 max_strangers: file.max_strangers,
                 rebalance_every_blocks: file.rebalance_every_blocks.unwrap_or_else(|| blocks(USUAL_REBALANCE_MS)),
                 consent_wait_blocks: file.consent_wait_blocks.unwrap_or_else(|| blocks(USUAL_CONSENT_WAIT_MS)),
+                dispute_after_blocks: file.dispute_after_blocks.unwrap_or_else(|| blocks(USUAL_DISPUTE_AFTER_MS)),
                 debug: if is_test { Debug::States } else { Debug::Off },
             },
             follow: if file.follow.is_empty() { validators.collect() } else { file.follow },

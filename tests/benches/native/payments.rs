@@ -83,6 +83,7 @@ impl Desk {
             max_strangers: 100,
             rebalance_every_blocks: 0,
             consent_wait_blocks: 1,
+            dispute_after_blocks: 0,
             debug: Debug::Off,
         };
         let entropy = |seed| Entropy::from_seed([seed; 32]);

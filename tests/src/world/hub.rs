@@ -177,6 +177,7 @@ impl Hub {
             max_strangers: 8,
             rebalance_every_blocks: 5,
             consent_wait_blocks: 3,
+            dispute_after_blocks: 0,
             debug: Debug::States,
         };
         let hosts = keys.into_iter().enumerate().map(|(index, key)| {

@@ -477,6 +477,7 @@ async fn bank_at(folder: &Path, genesis: &Genesis, key: &SecretKey) -> Running<O
             max_strangers: 10,
             rebalance_every_blocks: 0,
             consent_wait_blocks: 10,
+            dispute_after_blocks: 0,
             debug: Debug::States,
         };
         let entropy = line::entropy().unwrap();
