@@ -33,7 +33,11 @@ enum Command {
     /// Let the bank of a home that runs rebalance now
     Rebalance(OfHome),
     /// Let the bank or wallet of a home that runs propose again on a suspended channel
-    Resume(Resume),
+    Resume(OfChannel),
+    /// Let the bank or wallet of a home that runs take a channel to court, with the newest state that the partner signed
+    Dispute(OfChannel),
+    /// Say where a channel of the bank or wallet of a home that runs stands in court
+    Court(OfChannel),
     /// Let the bank of a home that runs give play money to an account; test networks only
     Faucet(Faucet),
     /// Let the wallet of a home that runs deposit on-chain money into its channel with its bank
@@ -105,7 +109,7 @@ struct OfHome {
 }
 
 #[derive(Debug, Args)]
-struct Resume {
+struct OfChannel {
     #[command(flatten)]
     of: OfHome,
     /// A bank's partner; a wallet has only its bank
@@ -169,9 +173,9 @@ impl Arguments {
             }
             Command::Run(Run { of, relay }) => run(&of.home, relay),
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
-            Command::Resume(Resume { of, peer }) => {
-                operator::post(&of.home, "/v1/resume", &serde_json::json!({ "peer": peer }))
-            }
+            Command::Resume(channel) => channel.post("/v1/resume"),
+            Command::Dispute(channel) => channel.post("/v1/dispute"),
+            Command::Court(channel) => channel.post("/v1/court"),
             Command::Faucet(Faucet { of, account, asset }) => {
                 operator::post(&of.home, "/v1/faucet", &serde_json::json!({ "account": account, "asset": asset }))
             }
@@ -183,6 +187,12 @@ impl Arguments {
             Command::Insure(order) => order.run(),
             Command::Status(asked) => status::print(&asked.of.home, asked.json),
         }
+    }
+}
+
+impl OfChannel {
+    fn post(&self, what: &str) -> Result<(), NodeError> {
+        operator::post(&self.of.home, what, &serde_json::json!({ "peer": self.peer }))
     }
 }
 

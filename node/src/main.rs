@@ -9,6 +9,7 @@ mod bank;
 mod channels;
 mod cli;
 mod clock;
+mod court;
 mod crash;
 mod error;
 mod genesis;

@@ -7,6 +7,8 @@
 //! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
 //! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
 //! POST /v1/resume     JSON {peer}, likewise: proposes again on a suspended channel
+//! POST /v1/dispute    JSON {peer}, likewise: takes the channel to court → [`crate::court`]
+//! POST /v1/court      JSON {peer}, likewise: where the channel stands in court → [`crate::court`]
 //! GET  /              the operator's page, to this machine alone
 //! ```
 //!
@@ -16,6 +18,7 @@
 use super::config::Settings;
 use super::faucet::{self, NoGift, Wish};
 use super::{Hosted, page, view};
+use crate::court;
 use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
@@ -69,6 +72,8 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/status", get(status))
         .route("/v1/rebalance", post(rebalance))
         .route("/v1/resume", post(resume))
+        .route("/v1/dispute", post(dispute))
+        .route("/v1/court", post(ask_court))
         .route("/v1/pay", post(pay))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
@@ -198,28 +203,75 @@ async fn rebalance(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Resume {
+struct OfChannel {
     peer: PublicKey,
+}
+
+type AskedChannel = Result<Json<OfChannel>, JsonRejection>;
+
+/// The operator's word, and which channel it is about.
+fn channel(served: &Served, from: SocketAddr, headers: &HeaderMap, asked: AskedChannel) -> Result<PublicKey, Refusal> {
+    local::operator(from, headers, &served.token)?;
+    let Json(OfChannel { peer }) =
+        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
+    Ok(peer)
+}
+
+/// Hands the bank an order about one channel.
+async fn order(served: &Served, input: Input<'static>) -> Result<(), Refusal> {
+    let taken = served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(input, chain, now_ms) {
+        Ok(effects) => (effects, Ok(())),
+        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+    });
+    taken.await?.map_err(|reason| Refusal::new(StatusCode::CONFLICT, "bank.refused", reason))
 }
 
 async fn resume(
     State(served): State<Served>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    asked: Result<Json<Resume>, JsonRejection>,
+    asked: AskedChannel,
 ) -> Result<Json<Value>, Refusal> {
-    local::operator(from, &headers, &served.token)?;
-    let Json(Resume { peer }) =
-        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
-    let resumed =
-        served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(Input::Resume { peer }, chain, now_ms) {
-            Ok(effects) => (effects, Ok(())),
-            Err(refusal) => (Vec::new(), Err(refusal.to_string())),
-        });
-    match resumed.await? {
-        Ok(()) => Ok(Json(json!({ "resumed": true }))),
-        Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
+    let peer = channel(&served, from, &headers, asked)?;
+    order(&served, Input::Resume { peer }).await?;
+    Ok(Json(json!({ "resumed": true })))
+}
+
+/// Takes a channel to court and waits a little for the block.
+async fn dispute(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    asked: AskedChannel,
+) -> Result<Json<Value>, Refusal> {
+    let peer = channel(&served, from, &headers, asked)?;
+    order(&served, Input::Dispute { peer }).await?;
+    let mut patience = Patience::new(&served.changed);
+    loop {
+        if let Some(answer) = patience.settle(look_at_court(&served, peer).await?).await {
+            return Ok(Json(answer));
+        }
     }
+}
+
+async fn ask_court(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    asked: AskedChannel,
+) -> Result<Json<Value>, Refusal> {
+    let peer = channel(&served, from, &headers, asked)?;
+    let (Progress::Waiting(answer) | Progress::Ended(answer)) = look_at_court(&served, peer).await?;
+    Ok(Json(answer))
+}
+
+async fn look_at_court(served: &Served, peer: PublicKey) -> Result<Progress<Value>, Refusal> {
+    let looked = served.host.ask(move |hosted, chain, _| {
+        let view = hosted.bank.court(&peer, chain);
+        (Vec::new(), view.map(|view| court::progress(&peer, &view)))
+    });
+    let own = || Refusal::new(StatusCode::BAD_REQUEST, "input.peer", "This is the bank's own key.");
+    looked.await?.ok_or_else(own)
 }
 
 #[derive(Clone, Deserialize)]

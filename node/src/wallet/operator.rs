@@ -8,6 +8,8 @@
 //! POST /v1/pay-direct  {request, amount, asset?, note?}              → payment
 //! POST /v1/credit      {limit, asset?, insure_above?}                → {asset, limit, insure_above, agreed}
 //! POST /v1/insurance   {asset?}                                      → {asset, agreed}
+//! POST /v1/dispute     takes the channel with the bank to court      → [`crate::court`]
+//! POST /v1/court       where it stands in court                      → [`crate::court`]
 //!
 //! batch    {request, state, hash, fee, height?, why?}   asked, waiting, applied, skipped, expired
 //! payment  {id, state, asset, amount, fee, failure}     locking, settling, paid, failed
@@ -19,6 +21,7 @@
 
 use super::http::{Paying, Served, bad, frd, wait_for_payment};
 use super::orders::{self, Asking, DepositOrder, Refused, SpliceOrder, Stands, Step};
+use crate::court;
 use crate::local::{self, Named, Refusal, Token};
 use crate::progress::{Patience, Progress};
 use axum::Router;
@@ -52,6 +55,8 @@ pub(super) fn routes(served: &Served) -> Router<Served> {
         .route("/v1/credit", post(credit))
         .route("/v1/insurance", post(insurance))
         .route("/v1/resume", post(resume))
+        .route("/v1/dispute", post(dispute))
+        .route("/v1/court", post(ask_court))
         .layer(middleware::from_fn_with_state(served.token.clone(), admit))
 }
 
@@ -282,6 +287,31 @@ async fn resume(State(served): State<Served>) -> Result<Json<Value>, Refusal> {
         Ok(()) => Ok(Json(json!({ "resumed": true }))),
         Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "order.refused", reason)),
     }
+}
+
+/// Takes the channel to court and waits a little for the block.
+async fn dispute(State(served): State<Served>) -> Result<Json<Value>, Refusal> {
+    start(&served, Input::Dispute { bank: served.bank }).await?;
+    let mut patience = Patience::new(&served.changed);
+    loop {
+        if let Some(answer) = patience.settle(look_at_court(&served).await?).await {
+            return Ok(Json(answer));
+        }
+    }
+}
+
+async fn ask_court(State(served): State<Served>) -> Result<Json<Value>, Refusal> {
+    let (Progress::Waiting(answer) | Progress::Ended(answer)) = look_at_court(&served).await?;
+    Ok(Json(answer))
+}
+
+async fn look_at_court(served: &Served) -> Result<Progress<Value>, Refusal> {
+    let bank = served.bank;
+    let looked = served.host.ask(move |hosted, chain, _| {
+        let view = hosted.wallet.court(&bank, chain);
+        (Vec::new(), view.map(|view| court::progress(&bank, &view)))
+    });
+    looked.await?.ok_or_else(|| refusal(&Refused::OwnChannel))
 }
 
 async fn insurance(State(served): State<Served>, body: Body<Insure>) -> Result<Json<Value>, Refusal> {
