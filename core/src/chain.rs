@@ -3,9 +3,11 @@
 
 pub mod block;
 pub mod certificate;
+pub mod conflict;
 pub mod follow;
 pub mod genesis;
 pub mod header;
+pub mod light;
 pub(crate) mod names;
 pub mod params;
 pub mod proven;

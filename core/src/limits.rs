@@ -49,6 +49,8 @@ pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
 pub const MAX_SNAPSHOT_CHUNKS: usize = 1 << 14;
 /// Most headers of a snapshot that change the validators.
 pub const MAX_SNAPSHOT_TURNS: usize = 1 << 14;
+/// Most trusted headers that a light client keeps, the newest.
+pub const MAX_TRUSTED_HEADERS: usize = 256;
 /// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
 pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
 /// Most messages of one validator that are kept for a height that has not begun here.

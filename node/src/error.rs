@@ -3,6 +3,7 @@
 use crate::store::StoreError;
 use fair_core::chain::genesis::BadGenesis;
 use fair_core::chain::params::BadParameters;
+use fair_core::chain::verify::BadBlock;
 use std::io;
 use std::path::PathBuf;
 
@@ -71,12 +72,6 @@ pub(crate) enum NodeError {
         /// The chain of the document.
         genesis: String,
     },
-    /// The home's keys are not those of a validator of this chain.
-    #[error("the signing key {key} is not one of a validator of this network")]
-    NotAValidator {
-        /// Public half.
-        key: String,
-    },
     /// The home's account is no bank of this chain.
     #[error("the account {key} is not registered as a bank of this network")]
     NotABank {
@@ -117,6 +112,9 @@ pub(crate) enum NodeError {
         /// Who has it.
         peer: String,
     },
+    /// Governance released rules that this program does not know.
+    #[error("stopped: {0}")]
+    Rules(BadBlock),
     /// A running process does not answer.
     #[error("{url} does not answer: {reason}")]
     NoAnswer {
@@ -142,16 +140,17 @@ pub(crate) enum NodeError {
 }
 
 impl NodeError {
-    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer.
+    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer, 9 new rules.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::File { .. } | Self::Exists { .. } | Self::NoHome { .. } | Self::NotPrivate { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
-            Self::WrongGenesis { .. } | Self::NotAValidator { .. } | Self::NotABank { .. } => 4,
+            Self::WrongGenesis { .. } | Self::NotABank { .. } => 4,
             Self::Store(_) | Self::Damaged { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Consensus(_) | Self::Fork { .. } => 7,
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,
+            Self::Rules(_) => 9,
             Self::System { .. } => 1,
         }
     }

@@ -202,8 +202,9 @@ impl<M: Machine> Host<M> {
         (host, Handle { told: send, heights: seen })
     }
 
-    /// Runs until nobody is left who could tell anything, or the disk fails.
+    /// Runs until nobody is left who could tell anything, the disk fails, or the chain follows new rules.
     pub(crate) async fn run(mut self) -> Result<(), NodeError> {
+        self.parts.follower.check_rules().map_err(NodeError::Rules)?;
         loop {
             let first = tokio::select! {
                 told = self.told.recv() => match told {
@@ -266,6 +267,7 @@ impl<M: Machine> Host<M> {
             }
             let step = match self.parts.follower.check(certified, clock::now_ms()) {
                 Ok(step) => step,
+                Err(rules @ BadBlock::NewRules { .. }) => return Err(NodeError::Rules(rules)),
                 Err(bad) => return Ok(Err(bad)),
             };
             let writes = onchain::block_writes(certified, &step, &self.parts.follower);

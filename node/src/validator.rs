@@ -3,6 +3,9 @@
 //! One loop ([`engine`]) owns the consensus machine, the follower and the mempool and performs effects in
 //! the fixed order: durable first, then what leaves. Around it: [`http`] serves blocks and takes batches,
 //! [`peers`] carries consensus messages, [`sync`] fetches blocks that others have already.
+//!
+//! A node whose keys are not those of a validator follows the chain and serves it, until a change of validators
+//! makes it one; one that is voted out follows on.
 
 mod engine;
 mod http;
@@ -16,9 +19,9 @@ use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::store::onchain::{self, Blocks};
 use engine::{Engine, Event, Parts};
-use fair_core::chain::certificate::Validator;
 use fair_core::consensus::Signer;
 use fair_core::types::Hash;
+use peers::{Members, Peers};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -38,19 +41,26 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let identity = Identity { chain_id: genesis.chain_id(), signer: Signer { account: config.account, key } };
     let database = home.database("onchain")?;
     let (store, found) = onchain::open(&database, &genesis).await?;
-    let set = found.follower.state().validators().clone();
-    check_membership(&set.validators, &identity)?;
+    let members = Members::of(found.follower.state());
 
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let blocks = Blocks::new(&store)?;
     let (events, incoming) = mpsc::channel::<Event>(crate::limits::ENGINE_QUEUE);
-    let peers = peers::Peers::call_all(&set.validators, &identity, found.follower.height());
+    let peers = Peers::new(&members, identity.clone(), found.follower.height(), events.clone());
+    let (members, members_seen) = watch::channel(members);
     let (heads, heads_seen) = watch::channel(engine::Published::of(found.head.as_ref()));
     let (vitals, vitals_seen) = watch::channel(engine::Vitals::default());
-    let parts =
-        Parts { identity: identity.clone(), store, peers: peers.clone(), events: events.clone(), heads, vitals };
+    let parts = Parts {
+        identity: identity.clone(),
+        store,
+        peers: peers.clone(),
+        events: events.clone(),
+        heads,
+        members,
+        vitals,
+    };
     let engine = Engine::start(found, parts).await?;
 
     let served = http::Served {
@@ -61,7 +71,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         heads: heads_seen,
         vitals: vitals_seen,
         events,
-        validators: Arc::new(set),
+        members: members_seen,
         peers,
     };
     let server = http::serve(listener, served);
@@ -74,13 +84,6 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
             Ok(())
         }
     }
-}
-
-fn check_membership(validators: &[Validator], identity: &Identity) -> Result<(), NodeError> {
-    let key = identity.signer.key.public();
-    let is_member =
-        validators.iter().any(|validator| validator.signing_key == key && validator.account == identity.signer.account);
-    if is_member { Ok(()) } else { Err(NodeError::NotAValidator { key: key.to_string() }) }
 }
 
 /// SIGINT or SIGTERM.

@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub(super) signer: Signer,
     pub(super) timeouts: Timeouts,
     pub(super) set: ValidatorSet,
+    /// Who decides the height after it.
+    pub(super) next_set: ValidatorSet,
     /// The height being decided; timers belong to it, whatever height Malachite is leaving.
     pub(super) height: Height,
     /// What was signed at this height.

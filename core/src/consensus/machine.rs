@@ -33,6 +33,8 @@ pub struct Restored {
     pub height: Height,
     /// Who decides it.
     pub validators: ValidatorSet,
+    /// Who decides the one after it.
+    pub next_validators: ValidatorSet,
     /// The log of that height in order; empty when it had not begun.
     pub log: Vec<LogEntry>,
     /// What was signed at that height.
@@ -68,6 +70,8 @@ pub enum Input {
         height: Height,
         /// Who decides the next.
         validators: ValidatorSet,
+        /// Who decides the one after it.
+        next_validators: ValidatorSet,
     },
 }
 
@@ -185,7 +189,7 @@ impl Consensus {
     /// # Errors
     /// [`Fault`] when the log does not lead to what was signed.
     pub fn restore(restored: Restored, signer: Signer, timeouts: Timeouts) -> Result<(Self, Vec<Effect>), Fault> {
-        let Restored { chain_id, height, validators, log, signed } = restored;
+        let Restored { chain_id, height, validators, next_validators, log, signed } = restored;
         let parameters = Params {
             address: signer.account,
             threshold_params: malachite_consensus::ThresholdParams::default(),
@@ -200,6 +204,7 @@ impl Consensus {
                 signer,
                 timeouts,
                 set: validators,
+                next_set: next_validators,
                 height,
                 signed: signed.into_iter().filter(|(slot, _)| slot.height == height).collect(),
                 blocks: BTreeMap::new(),
@@ -233,10 +238,18 @@ impl Consensus {
             Input::Executed { block_hash, verdict } => self.executed(block_hash, verdict)?,
             Input::Built { round, block } => self.built(round, block)?,
             Input::Elapsed(timer) => self.elapsed(timer)?,
-            Input::NewHead { height, validators } => self.new_head(height, validators),
+            Input::NewHead { height, validators, next_validators } => {
+                self.new_head(height, validators, next_validators);
+            }
         }
         self.release_held()?;
         Ok(std::mem::take(&mut self.desk.effects))
+    }
+
+    /// Whether this validator is one of those who decide the height. One who is not must not begin.
+    pub fn is_member(&self) -> bool {
+        let signer = &self.desk.signer;
+        self.desk.set.by_account(&signer.account).is_some_and(|own| own.signing_key == signer.key.public())
     }
 
     /// Height being decided on: the head's plus one.
@@ -251,7 +264,7 @@ impl Consensus {
 
     /// Whether another validator has begun with this height and we have not.
     pub fn is_awaited(&self) -> bool {
-        !self.begun && self.early.has_signed(self.desk.height)
+        !self.begun && self.is_member() && self.early.has_signed(self.desk.height)
     }
 
     #[cfg(test)]
@@ -260,7 +273,7 @@ impl Consensus {
     }
 
     fn begin(&mut self, now: TimeMs) -> Result<(), Fault> {
-        if self.begun {
+        if self.begun || !self.is_member() {
             return Ok(());
         }
         self.begun = true;
@@ -288,7 +301,8 @@ impl Consensus {
             return Ok(());
         }
         if height == next || !self.begun {
-            if self.early.has_room(&message) && message.is_authentic(&self.desk.chain_id, &self.desk.set) {
+            let set = if height == next { &self.desk.next_set } else { &self.desk.set };
+            if self.early.has_room(&message) && message.is_authentic(&self.desk.chain_id, set) {
                 self.early.keep(message);
             }
             return Ok(());
@@ -409,7 +423,7 @@ impl Consensus {
         self.feed(Fed::TimeoutElapsed(desk::timeout(&timer)))
     }
 
-    fn new_head(&mut self, height: Height, validators: ValidatorSet) {
+    fn new_head(&mut self, height: Height, validators: ValidatorSet, next_validators: ValidatorSet) {
         let next = height.saturating_add(1);
         if next <= self.desk.height {
             return;
@@ -421,6 +435,7 @@ impl Consensus {
         self.early.forget_before(next);
         self.desk.height = next;
         self.desk.set = validators;
+        self.desk.next_set = next_validators;
         self.desk.signed.clear();
         self.desk.blocks.clear();
         self.desk.timers.clear();

@@ -165,7 +165,8 @@ fn a_proposer_whose_clock_is_off_gets_no_vote_and_follows() {
 
 fn alone(signed: Vec<(Slot, Hash)>) -> (World, Result<Vec<Effect>, Fault>) {
     let world = World::new(1, 1, FAIR);
-    let restored = Restored { chain_id: CHAIN, height: 1, validators: world.set.clone(), log: vec![], signed };
+    let (validators, next_validators) = (world.set.clone(), world.set.clone());
+    let restored = Restored { chain_id: CHAIN, height: 1, validators, next_validators, log: vec![], signed };
     let signer = Signer { account: world.nodes[0].account, key: key_of(0) };
     let timeouts = Timeouts { propose_ms: 10, vote_ms: 10, rebroadcast_ms: 10, step_ms: 1, longest_ms: 50 };
     let (mut machine, _) = Consensus::restore(restored, signer, timeouts).unwrap();
@@ -196,7 +197,8 @@ fn what_is_on_record_stops_another_signature() {
 #[test]
 fn strangers_and_far_heights_are_dropped_and_early_messages_bounded() {
     let world = World::new(4, 1, FAIR);
-    let restored = Restored { chain_id: CHAIN, height: 1, validators: world.set.clone(), log: vec![], signed: vec![] };
+    let (validators, next_validators) = (world.set.clone(), world.set.clone());
+    let restored = Restored { chain_id: CHAIN, height: 1, validators, next_validators, log: vec![], signed: vec![] };
     let signer = Signer { account: world.nodes[0].account, key: world_key(&world.set, 0) };
     let timeouts = Timeouts { propose_ms: 10, vote_ms: 10, rebroadcast_ms: 10, step_ms: 1, longest_ms: 50 };
     let (mut machine, _) = Consensus::restore(restored, signer, timeouts).unwrap();
@@ -217,6 +219,55 @@ fn strangers_and_far_heights_are_dropped_and_early_messages_bounded() {
     }
     assert!(machine.is_awaited());
     assert_eq!(machine.early_count(), crate::limits::MAX_EARLY_MESSAGES + 1);
+}
+
+/// From height 5 on the fifth decides instead of the first. Neither votes at a height that is not its own, and
+/// both have every block.
+#[test]
+fn who_is_voted_in_begins_and_who_is_voted_out_follows_on() {
+    for (seed, weather) in [(1, FAIR), (2, FAIR), (3, STORMY), (4, STORMY)] {
+        let mut world = World::new(5, seed, weather);
+        let mut first = world.set.clone();
+        let newcomer = first.validators.pop().unwrap();
+        let mut second = first.clone();
+        let leaver = second.validators.remove(0);
+        second.validators.push(newcomer.clone());
+        (world.set, world.change) = (first, Some((5, second)));
+        world.start_all();
+        world.run_to(12);
+        let voted =
+            |account, heights: std::ops::Range<u64>| world.sent_by(account).any(|slot| heights.contains(&slot.height));
+        assert!(voted(leaver.account, 1..5) && !voted(leaver.account, 5..100), "seed {seed}");
+        assert!(!voted(newcomer.account, 0..5) && voted(newcomer.account, 5..100), "seed {seed}");
+        assert!(world.heads().iter().all(|head| *head >= 10), "seed {seed}: {:?}", world.heads());
+    }
+}
+
+/// Messages of the next height are those of the validators who decide it.
+#[test]
+fn early_messages_are_held_against_the_next_set() {
+    let world = World::new(4, 1, FAIR);
+    let mut now = world.set.clone();
+    let newcomer = now.validators.remove(1);
+    let restored = Restored {
+        chain_id: CHAIN,
+        height: 1,
+        validators: now,
+        next_validators: world.set.clone(),
+        log: vec![],
+        signed: vec![],
+    };
+    let signer = Signer { account: world.nodes[0].account, key: world_key(&world.set, 0) };
+    let timeouts = Timeouts { propose_ms: 10, vote_ms: 10, rebroadcast_ms: 10, step_ms: 1, longest_ms: 50 };
+    let (mut machine, _) = Consensus::restore(restored, signer, timeouts).unwrap();
+    let kept = [(1, 0), (2, 1)];
+    for (height, expected) in kept {
+        let ballot =
+            Ballot { validator: newcomer.account, kind: VoteKind::Prevote, height, round: 0, block_hash: None };
+        let signature = ballot.sign(&CHAIN, &world_key(&world.set, 1));
+        machine.handle(Input::Received(Message::Vote(Vote { ballot, signature })), 0).unwrap();
+        assert_eq!(machine.early_count(), expected);
+    }
 }
 
 fn world_key(set: &ValidatorSet, index: usize) -> crate::crypto::SecretKey {

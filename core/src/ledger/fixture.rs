@@ -6,12 +6,13 @@ use super::operation::{
     Answer, Deposit, Dispute, GovernanceAction, Operation, Propose, Vote, Withdraw, WithdrawalConsent,
 };
 use super::receipt::{BatchOutcome, Opening, OperationOutcome, Purpose as FlowPurpose, Receipt, SkipReason};
-use super::state::{ChannelAsset, Key, State};
+use super::state::{ChannelAsset, Key, ProposalState, State};
 use crate::chain::block::CertifiedBlock;
 use crate::chain::certificate::{Certificate, Precommit, Validator, ValidatorSet};
 use crate::chain::follow::{Built, Follower};
 use crate::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
 use crate::chain::header::Header;
+use crate::chain::light::Candidate;
 use crate::chain::params::Parameters;
 use crate::channel::shared::Sides;
 use crate::channel::state::{ChannelState, Sub};
@@ -105,6 +106,9 @@ pub(crate) struct World {
     pub(crate) changed: Vec<Key>,
     /// What fell due at the start of the newest block.
     pub(crate) openings: Vec<Opening>,
+    /// All blocks, and what a light client would be shown of each.
+    pub(crate) blocks: Vec<CertifiedBlock>,
+    pub(crate) headers: Vec<Candidate>,
 }
 
 impl World {
@@ -115,7 +119,7 @@ impl World {
     pub(crate) fn with(genesis: Genesis) -> Self {
         let now = genesis.time_ms;
         let (builder, client) = (Follower::new(&genesis), Follower::new(&genesis));
-        Self { builder, client, genesis, now, changed: vec![], openings: vec![] }
+        Self { builder, client, genesis, now, changed: vec![], openings: vec![], blocks: vec![], headers: vec![] }
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -158,7 +162,14 @@ impl World {
         assert_eq!(step.outcomes(), built.step.outcomes());
         let outcomes = step.outcomes().to_vec();
         self.changed = step.transition().changes().iter().map(|(key, _)| *key).collect();
-        self.openings = step.transition().openings().to_vec();
+        self.openings = step.openings().to_vec();
+        self.headers.push(Candidate {
+            header: certified.block.header.clone(),
+            certificate: certified.certificate.clone(),
+            validators: self.client.state().validators().clone(),
+            next_validators: self.client.state().next_validators().clone(),
+        });
+        self.blocks.push(certified);
         self.builder.commit(built.step);
         self.client.commit(step);
         self.check_invariants(&outcomes);
@@ -364,4 +375,23 @@ pub(crate) fn stranger(side: Side, partner: &PublicKey) -> SecretKey {
         .map(key)
         .find(|key| Parties::new(key.public(), *partner).and_then(|p| p.side_of(&key.public())) == Some(side))
         .unwrap()
+}
+
+/// Votes an action in: validators `yes` propose and approve, and empty blocks pass until it is executed.
+pub(crate) fn vote_in(world: &mut World, action: GovernanceAction, yes: &[u8]) {
+    let propose = Operation::Propose(Propose { action, text: String::new() });
+    let proposer = key(*yes.first().unwrap());
+    assert!(matches!(world.run(&proposer, vec![propose])[0].receipt, Receipt::Applied { .. }));
+    let id = world.state().proposals().next_back().unwrap().0;
+    let vote = Operation::Vote(Vote { proposal: id, approve: true, rationale: String::new() });
+    let batches: Vec<_> = yes.iter().map(|seed| world.batch(&key(*seed), vec![vote.clone()])).collect();
+    world.block(&batches);
+    while !matches!(world.state().proposals().next_back().unwrap().1.state, ProposalState::Executed { .. }) {
+        world.block(&[]);
+    }
+}
+
+/// Other validators.
+pub(crate) fn set_validators(shares: &[(u8, u64)]) -> GovernanceAction {
+    GovernanceAction::SetValidators { validators: Box::new(validators(shares)) }
 }

@@ -1,6 +1,7 @@
 //! Banks, wallets and a ledger together, without I/O: the worked example, and attacks on payments and banks.
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod ancient_keys;
 mod attacks;
 mod bad_bank;
 mod court;

@@ -5,7 +5,7 @@
 
 use super::Identity;
 use super::mempool::{Accepted, Mempool, Refused};
-use super::peers::Peers;
+use super::peers::{Members, Peers};
 use super::sync;
 use super::timers::Timers;
 use super::wire::Frame;
@@ -69,6 +69,8 @@ pub(crate) struct Vitals {
     pub(crate) highest_claimed: Height,
     /// Validators that were caught, with what.
     pub(crate) misbehaved: BTreeMap<PublicKey, String>,
+    /// Whether this node is one of the validators of that height; it follows the chain either way.
+    pub(crate) votes: bool,
 }
 
 /// What the loop works with.
@@ -78,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) peers: Peers,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) heads: watch::Sender<Published>,
+    pub(crate) members: watch::Sender<Members>,
     pub(crate) vitals: watch::Sender<Vitals>,
 }
 
@@ -128,11 +131,13 @@ impl Engine {
     /// Continues where the store stands.
     pub(crate) async fn start(found: Found, parts: Parts) -> Result<Self, NodeError> {
         let Found { follower, log, signed, .. } = found;
+        check_rules(&follower)?;
         let timeouts = Timeouts::suited(follower.state().parameters());
         let restored = Restored {
             chain_id: parts.identity.chain_id,
             height: follower.height().saturating_add(1),
             validators: follower.state().validators().clone(),
+            next_validators: follower.state().next_validators().clone(),
             log,
             signed,
         };
@@ -142,7 +147,11 @@ impl Engine {
             .no_proxy()
             .build()
             .map_err(|error| NodeError::System { what: "an HTTP client", reason: error.to_string() })?;
-        let vitals = Vitals { height: consensus.height(), ..Vitals::default() };
+        let votes = consensus.is_member();
+        if !votes {
+            tracing::info!("this node's keys are not those of a validator: following");
+        }
+        let vitals = Vitals { height: consensus.height(), votes, ..Vitals::default() };
         let mut engine = Self {
             parts,
             follower,
@@ -218,7 +227,7 @@ impl Engine {
     }
 
     async fn begin_if_due(&mut self) -> Result<(), NodeError> {
-        if self.consensus.has_begun() {
+        if self.consensus.has_begun() || !self.consensus.is_member() {
             return Ok(());
         }
         let (earliest, latest) = self.pace();
@@ -235,7 +244,7 @@ impl Engine {
         if let Some(deadline) = self.timers.next() {
             wake = wake.min(deadline);
         }
-        if !self.consensus.has_begun() {
+        if !self.consensus.has_begun() && self.consensus.is_member() {
             let (earliest, latest) = self.pace();
             let now = clock::now_ms();
             let due = if self.mempool.is_empty() && !self.consensus.is_awaited() { latest } else { earliest };
@@ -358,7 +367,23 @@ impl Engine {
         self.sync.since = Instant::now();
         self.parts.heads.send_replace(Published::of(Some(&certified)));
         self.parts.peers.announce(height);
-        Ok(Input::NewHead { height, validators: self.follower.state().validators().clone() })
+        self.follow_validators();
+        check_rules(&self.follower)?;
+        let state = self.follower.state();
+        let (validators, next_validators) = (state.validators().clone(), state.next_validators().clone());
+        Ok(Input::NewHead { height, validators, next_validators })
+    }
+
+    /// Connections follow those who decide the next heights; what others claimed is forgotten.
+    fn follow_validators(&mut self) {
+        let members = Members::of(self.follower.state());
+        self.parts.peers.follow(&members);
+        self.sync.claimed.retain(|from, _| members.by_account(from).is_some());
+        self.parts.members.send_if_modified(|known| {
+            let is_new = *known != members;
+            *known = members;
+            is_new
+        });
     }
 
     fn damaged(&self, reason: &BadBlock) -> NodeError {
@@ -384,7 +409,7 @@ impl Engine {
         self.sync.asked = Some(from);
         if let Some(url) = self.parts.peers.url_of(&from) {
             self.sync.is_fetching = true;
-            sync::fetch(&self.client, url.to_owned(), next, &self.parts.events);
+            sync::fetch(&self.client, url, next, &self.parts.events);
         }
     }
 
@@ -450,6 +475,11 @@ impl Engine {
     fn publish_vitals(&mut self) {
         self.vitals.height = self.consensus.height();
         self.vitals.mempool = self.mempool.len();
+        let votes = self.consensus.is_member();
+        if votes != self.vitals.votes {
+            self.vitals.votes = votes;
+            tracing::info!(height = self.vitals.height, votes, "the validators changed");
+        }
         self.vitals.highest_claimed = self.sync.highest();
         let vitals = &self.vitals;
         self.parts.vitals.send_if_modified(|shown| {
@@ -470,6 +500,11 @@ const fn is_final(why: &LeftOut) -> bool {
         LeftOut::Refused(_) => true,
         LeftOut::NoRoom => false,
     }
+}
+
+/// Rules that this program does not know end it.
+fn check_rules(follower: &Follower) -> Result<(), NodeError> {
+    follower.check_rules().map_err(NodeError::Rules)
 }
 
 fn write_of(effect: &Effect) -> Option<Write> {

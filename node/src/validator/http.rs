@@ -17,7 +17,7 @@
 use super::Identity;
 use super::engine::{Event, Published, Vitals};
 use super::mempool::{Accepted, Refused};
-use super::peers::Peers;
+use super::peers::{Members, Peers};
 use super::wire::{Challenge, Frame, MAX_FRAME_BYTES, ValidatorHello};
 use crate::limits;
 use crate::store::StoreError;
@@ -29,7 +29,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use fair_core::chain::certificate::{Certificate, ValidatorSet};
+use fair_core::chain::certificate::Certificate;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::codec;
@@ -54,7 +54,7 @@ pub(crate) struct Served {
     pub(crate) heads: watch::Receiver<Published>,
     pub(crate) vitals: watch::Receiver<Vitals>,
     pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) validators: Arc<ValidatorSet>,
+    pub(crate) members: watch::Receiver<Members>,
     pub(crate) peers: Peers,
 }
 
@@ -145,6 +145,7 @@ async fn status(State(served): State<Served>) -> impl IntoResponse {
     let peers: Vec<_> = served
         .peers
         .overview()
+        .into_iter()
         .map(|(account, url, is_connected)| json!({ "account": account, "url": url, "connected": is_connected }))
         .collect();
     let vitals = served.vitals.borrow().clone();
@@ -276,7 +277,7 @@ async fn consensus(State(served): State<Served>, upgrade: WebSocketUpgrade) -> R
             let caller = timeout(wait, greet(&mut socket, &served)).await;
             drop(place);
             if let Ok(Some(caller)) = caller {
-                listen(socket, caller, served.events).await;
+                listen(socket, caller, served.events, served.members).await;
             }
         },
     ))
@@ -290,17 +291,24 @@ async fn greet(socket: &mut WebSocket, served: &Served) -> Option<PublicKey> {
     let Some(Ok(Message::Binary(answer))) = socket.recv().await else { return None };
     let Ok(Frame::Hello(hello)) = codec::decode(&answer, 1024) else { return None };
     let expected = ValidatorHello { challenge, from: hello.body.from, to: served.identity.signer.account };
-    let caller = served.validators.by_account(&hello.body.from)?;
-    if hello.body != expected || caller.account == served.identity.signer.account {
+    if hello.body != expected || hello.body.from == served.identity.signer.account {
         return None;
     }
-    let verified = hello.verify(&served.identity.chain_id, &caller.signing_key).ok()?;
-    Some(verified.body().from)
+    let keys: Vec<PublicKey> = served.members.borrow().signing_keys(hello.body.from).collect();
+    keys.iter().find_map(|key| hello.clone().verify(&served.identity.chain_id, key).ok()).map(|it| it.body().from)
 }
 
-/// Passes frames on until one cannot be read. A full queue of the loop holds this caller back, not others.
-async fn listen(mut socket: WebSocket, caller: PublicKey, events: mpsc::Sender<Event>) {
+/// Passes frames on until one cannot be read, or the caller is a validator no more. A full queue of the loop holds this caller back, not others.
+async fn listen(
+    mut socket: WebSocket,
+    caller: PublicKey,
+    events: mpsc::Sender<Event>,
+    members: watch::Receiver<Members>,
+) {
     while let Some(Ok(message)) = socket.recv().await {
+        if members.borrow().by_account(&caller).is_none() {
+            return;
+        }
         let bytes = match message {
             Message::Binary(bytes) => bytes,
             Message::Ping(_) | Message::Pong(_) => continue,

@@ -85,6 +85,8 @@ enum Event {
 
 pub(super) struct World {
     pub(super) set: ValidatorSet,
+    /// Another set that decides from a height on.
+    pub(super) change: Option<(Height, ValidatorSet)>,
     pub(super) nodes: Vec<Node>,
     pub(super) weather: Weather,
     pub(super) now: TimeMs,
@@ -138,6 +140,7 @@ impl World {
         });
         Self {
             set,
+            change: None,
             nodes: nodes.collect(),
             weather,
             now: 1_000_000,
@@ -185,6 +188,11 @@ impl World {
         }
     }
 
+    /// Slots for which a validator sent something.
+    pub(super) fn sent_by(&self, validator: PublicKey) -> impl Iterator<Item = &Slot> {
+        self.sent.keys().filter(move |(sender, _)| *sender == validator).map(|(_, slot)| slot)
+    }
+
     pub(super) fn heads(&self) -> Vec<Height> {
         self.nodes.iter().map(Node::head).collect()
     }
@@ -222,6 +230,14 @@ impl World {
         self.events.insert((self.now + ms, self.sequence), event);
     }
 
+    /// Who decides a height.
+    pub(super) fn set_of(&self, height: Height) -> ValidatorSet {
+        match &self.change {
+            Some((from, set)) if height >= *from => set.clone(),
+            _ => self.set.clone(),
+        }
+    }
+
     fn local_time(&self, node: usize) -> TimeMs {
         self.now.saturating_add_signed(self.nodes[node].clock_skew_ms)
     }
@@ -230,13 +246,15 @@ impl World {
         if !self.nodes[node].is_wanted || self.nodes[node].machine.is_some() {
             return;
         }
+        let height = self.nodes[node].head() + 1;
+        let (validators, next_validators) = (self.set_of(height), self.set_of(height + 1));
         let it = &mut self.nodes[node];
         it.restarts += 1;
-        let height = it.head() + 1;
         let restored = Restored {
             chain_id: CHAIN,
             height,
-            validators: self.set.clone(),
+            validators,
+            next_validators,
             log: it.log.range((height, 0)..=(height, u64::MAX)).map(|(_, entry)| entry.clone()).collect(),
             signed: it.signed.iter().map(|(slot, content)| (*slot, *content)).collect(),
         };
@@ -266,7 +284,8 @@ impl World {
         else {
             return;
         };
-        verify::certificate(&block.header, &certificate, &self.set).expect("peers serve certified blocks");
+        verify::certificate(&block.header, &certificate, &self.set_of(block.header.height))
+            .expect("peers serve certified blocks");
         self.commit(node, block, certificate);
     }
 
@@ -394,7 +413,8 @@ impl World {
         if self.nodes[node].crash == Some(Crash::BeforeCommit(number)) {
             return self.crash(node);
         }
-        verify::certificate(&block.header, &certificate, &self.set).expect("2/3+ certify what is decided");
+        verify::certificate(&block.header, &certificate, &self.set_of(block.header.height))
+            .expect("2/3+ certify what is decided");
         let (height, hash) = (block.header.height, block.header.hash());
         assert_eq!(*self.decided.entry(height).or_insert(hash), hash, "two decisions at height {height}");
         self.trace =
@@ -406,8 +426,8 @@ impl World {
         if it.crash == Some(Crash::AfterCommit(number)) {
             return self.crash(node);
         }
-        let validators = self.set.clone();
-        self.input(node, Input::NewHead { height, validators });
+        let (validators, next_validators) = (self.set_of(height + 1), self.set_of(height + 2));
+        self.input(node, Input::NewHead { height, validators, next_validators });
         self.after(INTERVAL_MS, Event::Begin { node, height: height + 1 });
     }
 
