@@ -3,6 +3,7 @@
 
 mod banks;
 mod batches;
+mod court;
 mod dispatch;
 mod drafting;
 mod machine;
@@ -22,7 +23,7 @@ use crate::view::{Network, Status, WalletState};
 use batches::Delivery;
 use fair_core::chain::genesis::Purpose;
 use fair_core::crypto::SecretKey;
-use fair_core::types::{Hash, PublicKey, TimeMs};
+use fair_core::types::{Hash, Height, PublicKey, TimeMs};
 use fair_core::wallet::Wallet as Machine;
 use futures_channel::mpsc;
 use futures_util::lock::Mutex;
@@ -64,6 +65,8 @@ pub struct Core {
     writing: Mutex<()>,
     persisted: Cell<Option<bool>>,
     last_act_ms: Cell<u64>,
+    /// The machine knows what fell due below this height, as far as it concerns its account.
+    told: Cell<Height>,
 }
 
 impl std::fmt::Debug for Core {
@@ -108,6 +111,7 @@ impl Core {
             writing: Mutex::new(()),
             persisted: Cell::new(None),
             last_act_ms: Cell::new(events::now_ms()),
+            told: Cell::new(0),
         });
         if let Some(error) = unusable {
             core.events.error(&error);

@@ -60,7 +60,7 @@ macro_rules! shapes {
 
 mod court;
 mod governance;
-pub use court::{Court, CourtAsset, Debt, Dispute, Flow, Opening, OpeningEvent};
+pub use court::{ChannelCourt, Court, CourtAsset, Debt, Dispute, Flow, Opening, OpeningEvent, Resolution};
 pub use governance::{
     Governance, GovernanceAction, ParameterChange, Proposal, ProposalState, Release, ValidatorChange, ValidatorTerms,
     VoteCast,
@@ -198,6 +198,7 @@ shapes! {
         frame: Num,
         assets: Vec<ChannelAsset>,
         problem: Option<Error>,
+        court: ChannelCourt,
         at: Option<VerifiedAt>,
     }
     ChannelAsset {

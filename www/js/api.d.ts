@@ -465,7 +465,28 @@ export interface Channel {
   /** One for each asset in use or with a limit; after `addBank` all that were named, zeros included. */
   assets: ChannelAsset[];
   problem: FairErrorShape | null;
+  court: ChannelCourt;
   at: VerifiedAt | null;
+}
+
+/** A channel of ours and court. */
+export interface ChannelCourt {
+  /** `wanted`: asked for and not signed yet, `problem` says why. `signed`: waits for a block, the last one `until`. */
+  stage: 'none' | 'wanted' | 'signed' | 'answering' | 'waiting';
+  problem: FairErrorShape | null;
+  until: Height | null;
+  dispute: Dispute | null;
+  /** Newest state that the bank signed, which we would show; null: the default state. `assets`: how court would split by it now. */
+  frame: number | null;
+  assets: CourtAsset[];
+  /** A batch of ours with an answer waits for a block. */
+  answering: boolean;
+  /** Answer window of a dispute begun now, in usable blocks. */
+  delay: number;
+  /** About what a dispute costs, in FRD. */
+  fee: Amount;
+  /** The newest dispute of this channel that was resolved while this wallet followed it. */
+  last: { epoch: number; frame: number; assets: Split[] } | null;
 }
 
 export interface ChannelAsset {
@@ -657,6 +678,8 @@ export interface Fair {
   channels(p?: null, o?: CallOptions): Promise<Channel[]>;
   addBank(p: { bank: string; credit: { asset: AssetId; limit: Amount; insureAbove: Amount | null }[] }, o?: CallOptions): Promise<Channel>;
   setCredit(p: { bank: string; asset: AssetId; limit: Amount; insureAbove: Amount | null }, o?: CallOptions): Promise<Channel>;
+  /** Takes the channel to court with the newest state that the bank signed. Does nothing while that is under way. */
+  dispute(p: { bank: string }, o?: CallOptions): Promise<Channel>;
   /** Proposes again on a suspended channel. */
   resume(p: { bank: string }, o?: CallOptions): Promise<Channel>;
   requestInsurance(p: { bank: string; asset: AssetId }, o?: CallOptions): Promise<Channel>;

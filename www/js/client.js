@@ -35,7 +35,7 @@ const METHODS = /** @type {const} */ ({
   syncState: true, setRelays: true, dismissFailure: true, head: true, block: true, blocks: true, account: true,
   accounts: true, channelOnChain: true, validators: true, parameters: true, banks: true, assets: true, court: true, governance: true,
   draft: true, draftAdd: false, draftRemove: true, signAndSend: true, batches: true, faucet: false,
-  balances: true, channels: true, addBank: true, setCredit: true, requestInsurance: true, resume: true,
+  balances: true, channels: true, addBank: true, setCredit: true, requestInsurance: true, resume: true, dispute: true,
   requestWithdrawal: false, splice: true, address: true, createInvoice: true, invoices: true, decode: true,
   quote: true, pay: true, activity: true, payment: true,
 });

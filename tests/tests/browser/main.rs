@@ -1,5 +1,7 @@
 //! Tests in a real browser; `cargo xtask test` runs them. One module per subject.
 
+mod court;
+mod governance;
 mod harness;
 mod journey;
 mod kill;
@@ -9,4 +11,5 @@ mod payments;
 mod person;
 mod restore;
 mod story;
+mod validator;
 mod withdraw;

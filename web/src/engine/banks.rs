@@ -56,7 +56,7 @@ impl Core {
         })
     }
 
-    fn channel_with(&self, bank: &PublicKey, named: &[AssetId]) -> Result<Channel, Error> {
+    pub(super) fn channel_with(&self, bank: &PublicKey, named: &[AssetId]) -> Result<Channel, Error> {
         self.ask(|machine, chain| self.view_channel(machine, chain, bank, named))
     }
 
@@ -142,7 +142,7 @@ impl Core {
         })
     }
 
-    fn resolve(&self, text: &str) -> Result<PublicKey, Error> {
+    pub(super) fn resolve(&self, text: &str) -> Result<PublicKey, Error> {
         self.explore(|explorer| explorer.resolve(text))?
     }
 
@@ -181,6 +181,7 @@ impl Core {
             frame: agreement.state.frame.into(),
             assets: assets.into_iter().map(|asset| view_asset(machine, chain, bank, channel, asset)).collect(),
             problem: problem(channel),
+            court: super::court::view(machine, chain, bank, channel).ok_or_else(unknown)?,
             at: Some(crate::view::VerifiedAt {
                 height: chain.head.height.into(),
                 time: chain.head.time_ms.into(),

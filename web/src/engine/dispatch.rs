@@ -80,6 +80,7 @@ impl Core {
                 let credit = Credit { asset: p.asset, limit: p.limit, insure_above: p.insure_above };
                 Ok(to_js(&self.set_credit(&p.bank, credit).await?))
             }
+            Method::Dispute(p) => Ok(to_js(&self.dispute(&p.bank).await?)),
             Method::Resume(p) => Ok(to_js(&self.resume(&p.bank).await?)),
             Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset).await?)),
             Method::RequestWithdrawal(p) => Ok(to_js(&self.request_withdrawal(&p.bank, p.asset, p.amount).await?)),

@@ -5,6 +5,7 @@
 //! away: what it holds in memory is then ahead of the disk, and nothing of it may be shown or sent.
 
 use super::Core;
+use crate::chain::block::OPENING;
 use crate::changes::Changes;
 use crate::error::Error;
 use crate::events::now_ms;
@@ -13,7 +14,7 @@ use fair_core::chain::genesis::Purpose;
 use fair_core::channel::event::Debug;
 use fair_core::effect::{Effect, Write};
 use fair_core::entropy::Entropy;
-use fair_core::ledger::receipt::BatchOutcome;
+use fair_core::ledger::receipt::{BatchOutcome, Opening};
 use fair_core::peers::Chain as ChainView;
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
 use fair_core::wallet::{Config, Event, Input, Refusal, Wallet as Machine};
@@ -48,6 +49,7 @@ impl Core {
         if self.machine.borrow().is_some() || self.broken().is_some() {
             return Ok(());
         }
+        self.told.set(0);
         let mut seed = [0; 32];
         super::wallet::fill(&mut seed)?;
         let debug = if chain.genesis().purpose == Purpose::Test { Debug::States } else { Debug::Off };
@@ -188,27 +190,49 @@ impl Core {
         }
     }
 
-    /// Tells the machine of a new head, with the outcomes of own batches since the one under way was signed.
+    /// Tells the machine of a new head, with the outcomes of own batches under way, and what fell due meanwhile.
     pub(super) async fn feed_machine(self: &Rc<Self>) {
         if self.machine.borrow().is_none() {
             return;
         }
-        match self.own_outcomes().await {
-            Ok(outcomes) => self.tell(Input::Block { outcomes: &outcomes, openings: &[] }).await,
+        let heard = async { Ok::<_, Error>((self.own_outcomes().await?, self.own_openings().await?)) };
+        match heard.await {
+            Ok((outcomes, openings)) => {
+                self.tell(Input::Block { outcomes: &outcomes, openings: &openings }).await;
+            }
             Err(error) => self.events.error(&error),
         }
     }
 
     async fn own_outcomes(&self) -> Result<Vec<BatchOutcome>, Error> {
-        let machine = self.machine()?;
-        let waiting: Vec<_> =
-            machine.on_chain().waiting().map(|sent| (sent.hash, sent.batch.body.valid_until)).collect();
-        drop(machine);
+        let waiting: Vec<_> = {
+            let machine = self.machine()?;
+            machine.on_chain().waiting().map(|sent| (sent.hash, sent.batch.body.valid_until)).collect()
+        };
         let mut outcomes = Vec::new();
         for (hash, valid_until) in waiting {
             outcomes.extend(self.find_batch(&hash, valid_until).await?.map(|(_, _, outcome)| outcome));
         }
         Ok(outcomes)
+    }
+
+    /// What fell due for the own account in blocks that the machine was not told of since the engine started.
+    async fn own_openings(&self) -> Result<Vec<Opening>, Error> {
+        let own = self.machine()?.key();
+        let chain = self.chain()?;
+        let (from, until) = (self.told.get(), chain.height().saturating_add(1));
+        let bounds = (record::mention(&own, from, 0), record::mention(&own, until, 0));
+        let mut openings = Vec::new();
+        for (key, _) in chain.store().range(&bounds.0, &bounds.1, u32::MAX).await? {
+            let Some((height, index)) = record::mention_place(&key).filter(|(_, index)| index & OPENING > 0) else {
+                continue;
+            };
+            if let Some(block) = chain.block(height).await? {
+                openings.extend(block.openings.get((index ^ OPENING) as usize).cloned());
+            }
+        }
+        self.told.set(until);
+        Ok(openings)
     }
 
     /// The verified block that holds a batch of ours, by its hash.

@@ -2,6 +2,7 @@
 
 use super::governance::ProposalState;
 use super::{AccountRef, Num};
+use crate::error::Error;
 use fair_core::ledger::receipt::{Purpose, ResolvedAsset};
 use fair_core::types::{AssetId, Side};
 use serde::Serialize;
@@ -22,6 +23,19 @@ shapes! {
     CourtAsset { split: ResolvedAsset, locks: Num, locked: u64 }
     Debt { debtor: AccountRef, creditor: AccountRef, asset: AssetId, number: Num, place: Num, amount: u64 }
     Flow { asset: AssetId, amount: i64, account: AccountRef, partner: Option<AccountRef>, purpose: Purpose }
+    ChannelCourt {
+        stage: &'static str,
+        problem: Option<Error>,
+        until: Option<Num>,
+        dispute: Option<Dispute>,
+        frame: Option<Num>,
+        assets: Vec<CourtAsset>,
+        answering: bool,
+        delay: Num,
+        fee: u64,
+        last: Option<Resolution>,
+    }
+    Resolution { epoch: Num, frame: Num, assets: Vec<ResolvedAsset> }
     Opening { event: OpeningEvent, flows: Vec<Flow> }
 }
 

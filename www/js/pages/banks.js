@@ -8,6 +8,7 @@ import { balanceBar, balanceLegend } from '../parts/balance-bar.js';
 import { numberLine } from '../parts/number-line.js';
 import { accountName, amountInput, exactTime, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
+import { courtCard, courtTag, inCourt } from './dispute.js';
 import { newWithdraw, withdrawView } from './withdraw.js';
 import { feeText } from '../parts/values.js';
 import { to } from '../router.js';
@@ -32,10 +33,10 @@ export function channelsPage(app) {
         ? h('section', { class: 'card' }, empty('bank', 'No bank yet', 'A bank forwards your payments. Collateral on the chain insures your balance; you decide how much the bank may owe you beyond it.', linkButton('Add bank', to('banks', 'add'), { main: true })))
         : channels.map((channel) => h('section', { class: 'card', key: channel.bank.account.key },
           h('div', { class: 'payee' }, keyPicture(channel.bank.account.key, 40), h('div', { class: 'row apart' },
-            h('h2', null, h('a', { href: to('banks', channel.bank.account.key) }, accountName(channel.bank.account))), connectionTag(channel.connection))),
+            h('h2', null, h('a', { href: to('banks', channel.bank.account.key) }, accountName(channel.bank.account))), courtTag(channel) || connectionTag(channel.connection))),
           channel.problem && errorNote(channel.problem),
           channel.assets.map((one) => h('div', { class: 'stack', key: one.asset }, balanceBar(app, app.asset(one.asset), one.parts), balanceLegend(app, app.asset(one.asset), one.parts, accountName(channel.bank.account)))),
-          h('div', { class: 'row' }, linkButton('Limits, insurance, withdrawal', to('banks', channel.bank.account.key), { slim: true })))))),
+          h('div', { class: 'row' }, linkButton(inCourt(channel) ? 'How court goes' : 'Limits, insurance, withdrawal', to('banks', channel.bank.account.key), { slim: true })))))),
     ],
   };
 }
@@ -129,6 +130,16 @@ export function channelDetailPage(app, [key]) {
     if (!entry) forms.set(asset, entry = { limit: typedAmount(asset), above: typedAmount(asset), editing: false, withdraw: newWithdraw(asset) });
     return entry;
   };
+  const asking = { asking: false };
+  const court = (/** @type {Channel} */ channel) => courtCard(app, channel, asking, () => {
+    const first = formsOf(channel.assets[0]?.asset ?? 1);
+    first.limit.text = '';
+    first.above.text = '';
+    first.editing = true;
+    app.refresh();
+    // Drawn in the microtask before.
+    queueMicrotask(() => document.getElementById(`limit-${channel.assets[0]?.asset ?? 1}`)?.focus());
+  });
   return {
     title: 'Bank',
     view: () => [
@@ -138,7 +149,9 @@ export function channelDetailPage(app, [key]) {
         if (!channel) return h('section', { class: 'card' }, empty('bank', 'You do not use this bank', 'Add it to pay and receive through it.', linkButton('Add bank', to('banks', 'add', key ?? ''), { main: true })));
         return [
           channelHead(app, channel),
+          inCourt(channel) && court(channel),
           channel.assets.map((one) => assetCard(app, channel, one, formsOf(one.asset))),
+          !inCourt(channel) && court(channel),
           exactCard(app, channel),
         ];
       }, () => h('div', { class: 'card' }, bones(8))),
@@ -182,9 +195,7 @@ function assetCard(app, channel, one, forms) {
       linkButton(`Deposit ${asset.ticker}`, to('onchain', channel.bank.account.key, one.asset), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
     balanceBar(app, asset, one.parts),
     balanceLegend(app, asset, one.parts, name),
-    insuranceView(app, channel, one),
-    limitsView(app, channel, one, forms),
-    withdrawView(app, channel, one, forms.withdraw));
+    !inCourt(channel) && [insuranceView(app, channel, one), limitsView(app, channel, one, forms), withdrawView(app, channel, one, forms.withdraw)]);
 }
 
 /**

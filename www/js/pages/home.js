@@ -7,6 +7,7 @@ import { balanceBar, balanceLegend, ownBalance } from '../parts/balance-bar.js';
 import { accountName } from '../format.js';
 import { activityRows } from './activity.js';
 import { shopLink } from '../parts/shop.js';
+import { courtNotice } from './dispute.js';
 import { isRestoring } from './restore.js';
 import { to } from '../router.js';
 
@@ -30,6 +31,7 @@ export function homePage(app) {
           h('p', null, 'Until they are, losing this browser means losing the money in it.'), linkButton('Confirm words', to('settings', 'words'), { slim: true }))),
         isRestoring(app.use('restoration').value) && h('div', { key: 'restoring' }, note('move', h('strong', null, 'Your wallet is coming back'),
           h('p', null, 'Banks are being asked for what they owe you. What you see may not be all yet.'), linkButton('See progress', to('restore'), { slim: true }))),
+        courtNotice(app),
         answered(app.use('balances'), (balances) => [
           ...shownBalances(balances).map((balance) => balanceCard(app, balance, open)),
           nextSteps(app, balances),

@@ -1,0 +1,158 @@
+/** The channel with a bank and court: what a dispute would do, how one goes, what it came to. */
+
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { amount, button, errorNote, note, tag, who } from '../parts/basic.js';
+import { courtNow, disputeProgress, splitDrawing, splitLine, splitSentence } from '../parts/court.js';
+import { blocksTime, parameter } from '../parts/values.js';
+import { accountName, countText } from '../format.js';
+import { meaning } from '../explain.js';
+import { to } from '../router.js';
+
+/** @typedef {import('../app.js').App} App */
+/** @typedef {import('../api').Channel} Channel */
+/** What was begun on the page. @typedef {{asking: boolean}} Asking */
+
+/** @param {Channel} channel */
+export function inCourt({ court }) {
+  return court.stage === 'signed' || court.dispute !== null;
+}
+
+/** @param {Channel} channel */
+export function courtTag(channel) {
+  return inCourt(channel) && tag('disputed', icon('scales', { size: 14 }), 'in court');
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ */
+function partiesOf(app, { side, bank }) {
+  const you = app.use('status').value?.account ?? { id: null, key: '', handle: null, you: true };
+  return side === 'left' ? { left: you, right: bank.account } : { left: bank.account, right: you };
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {Asking} asking
+ * @param {() => void} again goes on after court: opens the limits
+ */
+export function courtCard(app, channel, asking, again) {
+  const { court } = channel;
+  const problem = app.problem('dispute');
+  const shown = court.dispute ? running(app, channel, court.dispute)
+    : court.stage === 'signed' ? waiting(app, channel)
+      : asking.asking ? confirmation(app, channel, asking) : null;
+  return [
+    court.last !== null && court.last.epoch === channel.epoch && court.dispute === null && result(app, channel, court.last, again),
+    h('section', { class: 'card', key: 'court', 'aria-label': 'Court' },
+      shown ?? offer(app, channel, asking),
+      court.problem && court.stage === 'wanted' && h('div', { key: 'wanted' }, note('warn', h('strong', null, 'The dispute is not sent yet'),
+        h('p', null, `${meaning(court.problem).title}. ${meaning(court.problem).next ?? ''} It is tried again with every block.`))),
+      problem && errorNote(problem)),
+  ];
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {Asking} asking
+ */
+function offer(app, channel, asking) {
+  const name = accountName(channel.bank.account);
+  return h('details', { key: 'offer' }, h('summary', null, 'Dispute'),
+    h('div', { class: 'stack' },
+      h('p', null, `When ${name} stays away or refuses what is yours, you can take this channel to court, on the chain, without its help. You will see what comes of it before anything is signed.`),
+      h('div', { class: 'row' }, button('What a dispute would do', { slim: true, icon: 'scales', disabled: channel.court.stage === 'wanted', onclick: () => { asking.asking = true; app.refresh(); } }))));
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {Asking} asking
+ */
+function confirmation(app, channel, asking) {
+  const { court } = channel;
+  const parties = partiesOf(app, channel);
+  const locks = court.assets.reduce((sum, one) => sum + one.locks, 0);
+  const horizon = Number(parameter(app, 'lock_horizon') ?? 0n);
+  const bank = who(channel.bank.account);
+  return h('div', { class: 'stack wide', key: 'confirm' },
+    h('h2', { tabindex: '-1', ref: (/** @type {HTMLElement} */ title) => title.focus() }, 'Before you take it to court'),
+    h('ol', { class: 'happens' },
+      h('li', null, 'You sign it now, and it goes out at once. It costs about ', amount(app, 1, court.fee), ' of your on-chain balance. From then on nothing can be paid, received or insured in this channel.'),
+      h('li', null, bank, ` can show a newer state, if there is one, for ${blocksTime(app, court.delay)}. Your wallet watches and does the same for you; open it now and then.`),
+      h('li', null, locks > 0 ? ['Payments are still under way. Court waits until they are decided, at most ', blocksTime(app, horizon), ' from the start. Then it decides.'] : `Then court decides: in ${blocksTime(app, court.delay + 1)}.`),
+      h('li', null, 'Insurance is paid out to both on the chain. What the one owes beyond it is taken from the on-chain balance; what is missing there becomes a debt. A debt is paid from whatever the debtor receives later, the oldest first. It may never be paid in full.'),
+      h('li', null, 'The channel begins anew at zero. To use the bank again you set a limit again.')),
+    h('h3', null, 'What court would decide now'),
+    h('p', { class: 'small muted' }, court.frame === null ? 'The bank has signed no state yet: the channel counts as it stands on the chain.' : `By the newest state that the bank has signed: ${court.frame}.`),
+    court.assets.map(({ split }) => h('div', { class: 'stack', key: split.asset }, splitLine(app, split, parties), splitSentence(app, split, parties, false))),
+    h('div', { class: 'row' },
+      button('Sign and dispute', { main: true, danger: true, busy: app.doing('dispute'), onclick: () => app.act('dispute', async () => {
+        await app.client.dispute({ bank: channel.bank.account.key });
+        asking.asking = false;
+        app.again('channels');
+        app.say('Signed and sent to court.');
+      }) }),
+      button('Not now', { onclick: () => { asking.asking = false; app.clearProblem('dispute'); app.refresh(); } })));
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ */
+function waiting(app, { court }) {
+  return h('div', { class: 'stack', key: 'signed', role: 'status' }, h('h2', null, 'On its way to court'),
+    note('disputed', h('p', null, 'Signed and sent. Waiting for a block', court.until !== null && `, at the latest #${countText(court.until, app.locale)}`, '. Meanwhile nothing is signed in this channel.')));
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {import('../api').Dispute} dispute
+ */
+function running(app, channel, dispute) {
+  const { court, side } = channel;
+  const ours = dispute.starter === side;
+  const newer = (court.frame ?? 0) > (dispute.frame ?? 0);
+  return h('div', { class: 'stack wide', key: 'running' },
+    h('div', { class: 'row apart' }, h('h2', null, 'In court'), courtTag(channel)),
+    h('p', null, ours ? ['You took this channel to court. '] : [who(channel.bank.account), ' took this channel to court. '],
+      court.answering ? 'Your wallet is showing court your newer state.'
+        : newer && dispute.now <= dispute.answersUntil ? 'Your wallet has a newer state and shows it with the next block.'
+          : 'Court has the newest state that you know. You need not do anything.'),
+    disputeProgress(app, dispute),
+    h('h3', null, 'As it stands'),
+    courtNow(app, dispute),
+    h('p', { class: 'small muted' }, 'What you insure or deposit here meanwhile counts. Everybody can follow it ', h('a', { href: to('explorer', 'court') }, 'in the explorer'), '.'));
+}
+
+/**
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {NonNullable<Channel['court']['last']>} last
+ * @param {() => void} again
+ */
+function result(app, channel, last, again) {
+  const parties = partiesOf(app, channel);
+  const unlimited = channel.assets.every(({ creditLimit }) => creditLimit === 0n);
+  return h('section', { class: 'card', key: 'result' },
+    h('header', null, h('h2', null, 'Court has decided'), tag('disputed', icon('scales', { size: 14 }), 'resolved')),
+    last.assets.map((split) => h('div', { class: 'stack', key: split.asset }, splitDrawing(app, split, parties), splitSentence(app, split, parties, true))),
+    h('p', null, 'What you got is on your ', h('a', { href: to('onchain') }, 'on-chain balance'), '. The channel has begun anew, and both may use it again.'),
+    unlimited && h('div', { class: 'stack' }, h('p', null, 'Your limits are zero: the bank may owe you nothing, and you can receive nothing. Set one to go on.'),
+      h('div', { class: 'row' }, button('Set a limit again', { main: true, slim: true, onclick: again }))));
+}
+
+/**
+ * On the first page: that a channel is in court, or that a bank took it there.
+ * @param {App} app
+ */
+export function courtNotice(app) {
+  const channels = (app.use('channels').value ?? []).filter(inCourt);
+  return channels.map((channel) => h('div', { key: `court ${channel.bank.account.key}` }, note('disputed',
+    h('strong', null, `Your channel with ${accountName(channel.bank.account)} is in court`),
+    h('p', null, 'Nothing moves in it until court has decided. ', h('a', { href: to('banks', channel.bank.account.key) }, 'See how it stands')))));
+}
