@@ -6,13 +6,13 @@ use crate::error::NodeError;
 use crate::genesis::{self, Plan};
 use crate::home::{Home, Kind};
 use crate::presets::Preset;
-use crate::{bank, operator, status, validator, wallet};
+use crate::{bank, operator, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
 use fair_core::types::PublicKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Validators and banks of a Fair network.
+/// Validators, banks and watchtowers of a Fair network.
 #[derive(Debug, Parser)]
 #[command(name = "node", version, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -52,6 +52,8 @@ enum Command {
     Credit(orders::Credit),
     /// Let the wallet ask its bank for insurance
     Insure(orders::Insure),
+    /// The watchtowers to which the wallet hands its states over
+    Towers(orders::Towers),
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +187,7 @@ impl Arguments {
             Command::PayDirect(order) => order.run(),
             Command::Credit(order) => order.run(),
             Command::Insure(order) => order.run(),
+            Command::Towers(order) => order.run(),
             Command::Status(asked) => status::print(&asked.of.home, asked.json),
         }
     }
@@ -208,6 +211,7 @@ fn run(path: &std::path::Path, relay: Option<String>) -> Result<(), NodeError> {
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),
         Kind::Bank => runtime.block_on(bank::run(&home, &config)),
         Kind::Wallet => runtime.block_on(wallet::run(&home, &config)),
+        Kind::Tower => runtime.block_on(tower::run(&home, &config)),
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) const HOST_GROUP: usize = 128;
 pub(crate) const LINE_QUEUE: usize = 256;
 /// Sessions of a bank, standing or being made; more are refused.
 pub(crate) const BANK_LINES: usize = 16_384;
+/// Sessions of a tower, standing or being made; more are refused.
+pub(crate) const TOWER_LINES: usize = 16_384;
 /// Between two pings on a line.
 pub(crate) const LINE_PING_MS: u64 = 25_000;
 /// A line on which nothing came for this long, not even a pong, is given up.

@@ -23,6 +23,7 @@ mod presets;
 mod progress;
 mod status;
 mod store;
+mod tower;
 mod validator;
 mod wallet;
 

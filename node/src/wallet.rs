@@ -7,6 +7,7 @@ mod house;
 mod http;
 mod operator;
 mod orders;
+mod towers;
 
 use crate::bank::http_client;
 use crate::error::NodeError;
@@ -33,6 +34,8 @@ pub(crate) struct Hosted {
     house: House,
     /// Counts changes that are durable, so that others can wait for one.
     changes: watch::Sender<u64>,
+    /// Counts changes of the list of towers.
+    towers: watch::Sender<u64>,
 }
 
 impl Machine for Hosted {
@@ -61,9 +64,9 @@ impl Machine for Hosted {
             Event::Suspended { bank, why } => tracing::error!(%bank, ?why, "the channel is suspended"),
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
             Event::Court { peer, what } => tracing::warn!(%peer, ?what, "court"),
-            Event::TowerFault { tower, what } => tracing::error!(%tower, ?what, "a tower broke the protocol"),
-            Event::Tower(_)
-            | Event::Payment(_)
+            Event::TowerFault { tower, what } => tracing::error!(%tower, %what, "a watchtower broke its word"),
+            Event::Tower(_) => self.towers.send_modify(|count| *count = count.wrapping_add(1)),
+            Event::Payment(_)
             | Event::Invoice(_)
             | Event::Channel(_)
             | Event::Draft
@@ -102,13 +105,15 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
     let (house, needs_money) = House::new(bank, genesis.purpose, settings);
-    let machine = Hosted { wallet: machine, house, changes };
+    let (towers, listed) = watch::channel(0);
+    let machine = Hosted { wallet: machine, house, changes, towers };
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
     let path = (relay.clone(), format!("/v1/peers/{bank}"));
     let tasks = [
         tokio::spawn(follow::run(handle.clone(), client.clone(), vec![relay.clone()], patience)),
         tokio::spawn(line::keep_calling(vec![path], bank, identity.clone(), handle.clone())),
+        tokio::spawn(towers::keep_sessions(handle.clone(), identity.clone(), relay.clone(), listed)),
         tokio::spawn(house::ask_for_money(client, relay.clone(), identity.key.public(), needs_money)),
     ];
     let served = http::Served {

@@ -1,8 +1,11 @@
 //! What an operator sets, and its check before anything starts.
 
+use crate::limits;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use fair_core::chain::genesis::{Genesis, Purpose};
+use fair_core::types::PublicKey;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -34,6 +37,9 @@ pub struct Config {
     /// A shop to try paying and being paid with, named in /v1/info; test networks only
     #[arg(long, env = "RELAY_SHOP", value_name = "URL")]
     pub shop: Option<String>,
+    /// Watchtowers to announce and pipe to, as KEY=URL, separated by commas
+    #[arg(long = "tower", env = "RELAY_TOWERS", value_name = "KEY=URL", value_delimiter = ',')]
+    pub towers: Vec<String>,
     /// Form of the log
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -87,6 +93,8 @@ pub struct Checked {
     pub terms: String,
     /// A shop to try with, without a slash at its end.
     pub shop: Option<String>,
+    /// Watchtowers by key, each with a URL without a slash at its end.
+    pub towers: BTreeMap<PublicKey, String>,
     /// Limits per address.
     pub rates: Rates,
 }
@@ -121,6 +129,12 @@ impl Config {
             shop.is_none() || genesis.purpose == Purpose::Test,
             "a shop to try with is for test networks only (--shop)"
         );
+        ensure!(
+            self.towers.len() <= limits::MAX_TOWERS,
+            "at most {} watchtowers can be announced (--tower)",
+            limits::MAX_TOWERS
+        );
+        let towers = self.towers.iter().map(|text| checked_tower(text)).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
         Ok(Checked {
             genesis,
             listen: self.listen,
@@ -130,6 +144,7 @@ impl Config {
             trusted_proxies: self.trusted_proxies,
             terms: self.terms,
             shop,
+            towers,
             rates: self.rates,
         })
     }
@@ -145,6 +160,13 @@ fn checked_url(text: &str) -> anyhow::Result<String> {
         "{text:?} is not a URL of the form http://host:port (--validators)"
     );
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn checked_tower(text: &str) -> anyhow::Result<(PublicKey, String)> {
+    let (key, url) = text.split_once('=').with_context(|| format!("{text:?} is not of the form KEY=URL (--tower)"))?;
+    let key = key.trim().parse().with_context(|| format!("{key:?} is not a key (--tower)"))?;
+    let url = checked_url(url).with_context(|| format!("{text:?} cannot be piped to (--tower)"))?;
+    Ok((key, url))
 }
 
 /// Pages link to it, so it must be a web address and nothing else.

@@ -38,8 +38,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
+use fair_core::types::PublicKey;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -63,6 +65,7 @@ pub(crate) struct App {
     trusted_proxies: Vec<IpAddr>,
     terms: String,
     shop: Option<String>,
+    towers: BTreeMap<PublicKey, String>,
     requests_per_minute: u32,
     batches_per_minute: u32,
 }
@@ -84,6 +87,7 @@ impl App {
             trusted_proxies: config.trusted_proxies,
             terms: config.terms,
             shop: config.shop,
+            towers: config.towers,
             requests_per_minute: config.rates.requests_per_minute.get(),
             batches_per_minute: config.rates.batches_per_minute.get(),
         })

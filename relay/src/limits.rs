@@ -56,3 +56,6 @@ pub const SWEEP_TIME: Duration = Duration::from_secs(60);
 
 const _: () = assert!(MAX_PEER_MESSAGE_BYTES <= PEER_BURST_BYTES as usize);
 const _: () = assert!(PING_TIME.as_millis() * 3 < SILENCE_TIME.as_millis());
+
+/// Most watchtowers that are announced.
+pub const MAX_TOWERS: usize = 32;

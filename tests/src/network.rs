@@ -230,9 +230,24 @@ impl Network {
         bail!("none of {KEYS_TRIED} keys is {:?} of {bank}", wallet.side)
     }
 
+    /// Makes the home of a watchtower, starts it, and returns its account key. Clients reach it at its URL.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn add_tower(&mut self, name: &str) -> Result<PublicKey> {
+        let key = self.init_home("tower", name, &[]).await?;
+        self.spawn(name, "node", vec!["run".into(), "--home".into(), self.folder.join(name).into()])?;
+        self.wait_until_ready(name).await?;
+        Ok(key)
+    }
+
     async fn init_wallet(&self, name: &str, relay: &str) -> Result<PublicKey> {
+        self.init_home("wallet", name, &["--relay", relay]).await
+    }
+
+    async fn init_home(&self, kind: &str, name: &str, arguments: &[&str]) -> Result<PublicKey> {
         let mut command = Command::new(self.programs.join("node"));
-        command.args(["init", "--kind", "wallet", "--relay", relay]);
+        command.args(["init", "--kind", kind]).args(arguments);
         command.args(["--listen", &format!("127.0.0.1:{}", free_port()?)]);
         command.arg("--home").arg(self.folder.join(name)).arg("--genesis").arg(self.folder.join("genesis.bin"));
         let member: serde_json::Value = serde_json::from_str(&run_to_end(command).await?)?;

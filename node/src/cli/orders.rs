@@ -3,7 +3,7 @@
 use crate::error::NodeError;
 use crate::home::{Home, Kind};
 use crate::{local, operator, page};
-use clap::Args;
+use clap::{Args, Subcommand};
 use fair_core::chain::genesis::Genesis;
 use fair_core::types::{Amount, AssetId, PublicKey};
 use serde_json::{Value, json};
@@ -103,6 +103,31 @@ pub(super) struct Insure {
     /// Number of the asset
     #[arg(long, default_value_t = 1)]
     asset: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Towers {
+    /// The home
+    #[arg(long)]
+    home: PathBuf,
+    #[command(subcommand)]
+    what: WhatOfTowers,
+}
+
+#[derive(Debug, Subcommand)]
+enum WhatOfTowers {
+    /// Hand every new state over to a tower, or reach it at another place
+    Add {
+        /// Its address, KEY@http://host:port as `node status` of the tower says it; a key alone is reached through the relay
+        address: String,
+    },
+    /// Do so no more
+    Remove {
+        /// Its key
+        tower: PublicKey,
+    },
+    /// Say what each of them has
+    List,
 }
 
 /// An asset and how its amounts are written.
@@ -212,5 +237,20 @@ impl Credit {
 impl Insure {
     pub(super) fn run(&self) -> Result<(), NodeError> {
         operator::post(&self.home, "/v1/insurance", &json!({ "asset": self.asset }))
+    }
+}
+
+impl Towers {
+    pub(super) fn run(&self) -> Result<(), NodeError> {
+        match &self.what {
+            WhatOfTowers::Add { address } => {
+                let (tower, url) = address.split_once('@').unwrap_or((address, ""));
+                operator::post(&self.home, "/v1/towers/add", &json!({ "tower": tower, "url": url }))
+            }
+            WhatOfTowers::Remove { tower } => {
+                operator::post(&self.home, "/v1/towers/remove", &json!({ "tower": tower }))
+            }
+            WhatOfTowers::List => operator::post(&self.home, "/v1/towers/list", &json!({})),
+        }
     }
 }

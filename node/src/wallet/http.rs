@@ -4,7 +4,7 @@
 //! GET  /                   a page: its address, buy something, ask for a payment
 //! POST /buy, POST /pay-me  the page's forms
 //! POST /v1/invoices        JSON {amount, asset?, description?} → {id, invoice}
-//! GET  /v1/invoices/{id}   JSON {id, state, received}
+//! GET  /v1/invoices/{id}   JSON {id, state, received, with_tower}
 //! POST /v1/pay-me          JSON {invoice} → {id, state, asset, amount, fee, failure}; test networks only, capped
 //! GET  /v1/pay-me/{id}     the same of a payment begun before; the id is the first half of the lock hash
 //! GET  /v1/status          JSON, to this machine alone
@@ -12,7 +12,7 @@
 //!
 //! What its operator orders is in [`super::operator`].
 
-use super::{Hosted, operator, parts};
+use super::{Hosted, operator, parts, towers};
 use crate::channels::ChannelView;
 use crate::crash;
 use crate::host::Handle;
@@ -159,14 +159,15 @@ async fn look_at_invoice(State(served): State<Served>, Path(id): Path<String>) -
                 InvoiceState::Paid => "paid",
                 InvoiceState::Void => "void",
             };
-            (state, own.received)
+            let payment = own.payment.and_then(|payment| hosted.wallet.payment(&payment));
+            (state, own.received, payment.and_then(|payment| hosted.wallet.is_with_tower(payment)))
         });
         (Vec::new(), found)
     });
-    let (state, received) = found
+    let (state, received, with_tower) = found
         .await?
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "payment.unknown_invoice", "There is no such invoice."))?;
-    Ok(Json(json!({ "id": id, "state": state, "received": received })))
+    Ok(Json(json!({ "id": id, "state": state, "received": received, "with_tower": with_tower })))
 }
 
 #[derive(Deserialize)]
@@ -332,6 +333,7 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
             "head": chain.head.height, "stale": chain.is_stale(now_ms), "assets": assets,
             "channel": hosted.wallet.channel(&bank).map(ChannelView::of),
             "draft": hosted.wallet.on_chain().draft().count(),
+            "towers": towers::view(&hosted.wallet),
             "batch_under_way": hosted.wallet.on_chain().under_way().map(|sent| sent.hash),
         });
         (Vec::new(), status)

@@ -21,6 +21,7 @@
 
 use super::http::{Paying, Served, bad, frd, wait_for_payment};
 use super::orders::{self, Asking, DepositOrder, Refused, SpliceOrder, Stands, Step};
+use super::towers;
 use crate::court;
 use crate::local::{self, Named, Refusal, Token};
 use crate::progress::{Patience, Progress};
@@ -57,6 +58,9 @@ pub(super) fn routes(served: &Served) -> Router<Served> {
         .route("/v1/resume", post(resume))
         .route("/v1/dispute", post(dispute))
         .route("/v1/court", post(ask_court))
+        .route("/v1/towers/add", post(towers::add))
+        .route("/v1/towers/remove", post(towers::remove))
+        .route("/v1/towers/list", post(towers::list))
         .layer(middleware::from_fn_with_state(served.token.clone(), admit))
 }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/peers/{key}`: a pipe to the bank with that key. What flows is sealed end to end; this only
+//! `GET /v1/peers/{key}`: a pipe to the bank with that key, or to a watchtower that the operator named. What flows is sealed end to end; this only
 //! bounds how much, how fast and how long.
 
 use super::{App, Caller};
@@ -70,10 +70,9 @@ pub(super) async fn open(
 ) -> Result<Response, ApiError> {
     let key: PublicKey =
         key.parse().map_err(|_| ApiError::bad_request("relay.bad_key", "A key is 64 hexadecimal digits."))?;
-    let url = app
-        .chain
-        .bank_url(&key)
-        .ok_or_else(|| ApiError::not_found("relay.unknown_bank", "No bank with this key is registered."))?;
+    let url = app.chain.bank_url(&key).or_else(|| app.towers.get(&key).cloned()).ok_or_else(|| {
+        ApiError::not_found("relay.unknown_bank", "Neither a registered bank nor a watchtower known here has this key.")
+    })?;
     let permit = app.limits.open_socket(address)?;
     let bank = connect(&url)
         .await

@@ -317,6 +317,7 @@ pub(crate) fn settings(network: &Network, validators: &[&FakeValidator], data: &
         trusted_proxies: Vec::new(),
         terms: "Be kind.".into(),
         shop: Some("http://shop.example".into()),
+        towers: std::collections::BTreeMap::new(),
         rates: Rates {
             requests_per_minute: many,
             batches_per_minute: many,

@@ -114,3 +114,23 @@ async fn one_address_opens_so_many_and_no_more() {
     open.clear();
     relay.stop().await;
 }
+
+/// A watchtower is on no register: the operator names it, pages can read its key, and whoever asks for another
+/// key is told that it is unknown.
+#[tokio::test]
+async fn a_named_watchtower_is_announced_and_piped_to() {
+    let tower = EchoBank::start().await;
+    let network = Network::new("towers", "http://127.0.0.1:1", Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let mut settings = settings(&network, &[&validator], data.path());
+    let key = fair_core::types::PublicKey([7; 32]);
+    settings.towers.insert(key, tower.url.clone());
+    let relay = Running::with(settings).await;
+    let info: serde_json::Value = relay.get("/v1/info").await.json().await.unwrap();
+    assert_eq!(info["towers"], serde_json::json!([key]));
+    let mut wallet = relay.open(&format!("/v1/peers/{key}")).await.unwrap();
+    wallet.send(Message::Binary(vec![1, 2, 3].into())).await.unwrap();
+    assert_eq!(next(&mut wallet).await, Message::Binary(vec![1, 2, 3].into()));
+    assert!(relay.open(&format!("/v1/peers/{}", fair_core::types::PublicKey([8; 32]))).await.is_err());
+}
