@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use fair_core::crypto::SecretKey;
-use fair_core::types::{Amount, AssetId, Parties, PublicKey, Side};
+use fair_core::payment::invoice;
+use fair_core::types::{Amount, AssetId, Hash, Parties, PublicKey, Side};
 use fair_tests::network::{BANK, BankKey, Network, NewWallet, Plan};
 use fair_tests::wait;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::chain::{PATIENCE, Watcher, account_key, transfer};
 
@@ -88,14 +90,54 @@ impl World {
         .await
     }
 
+    /// An invoice of a wallet: its id and its text.
+    pub(super) async fn invoice(&self, of: &Actor, amount: Amount) -> Result<(String, String)> {
+        let wanted = json!({ "amount": amount, "description": "for the court" });
+        let made = self.post(&of.name, "/v1/invoices", &wanted).await?;
+        let text = |what: &str| Ok::<_, anyhow::Error>(made[what].as_str().context("an invoice")?.to_owned());
+        Ok((text("id")?, text("invoice")?))
+    }
+
+    /// The hash for whose preimage an invoice is paid.
+    pub(super) fn lock_hash(&self, text: &str) -> Result<Hash> {
+        Ok(invoice::from_text(text, &self.network.genesis()?.chain_id())?.body().lock_hash)
+    }
+
+    async fn post(&self, name: &str, path: &str, body: &Value) -> Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.network.url_of(name)?));
+        let request = request.header("x-fair-operator", self.network.operator_token(name)?).json(body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    pub(super) async fn get(&self, of: &Actor, path: &str) -> Result<Value> {
+        let url = format!("{}{path}", self.network.url_of(&of.name)?);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Lets a process kill itself at the n-th point from now on; 0: at none.
+    pub(super) async fn arm(&self, name: &str, left: u64) -> Result<()> {
+        let answer = self.post(name, "/v1/crash-points", &json!({ "left": left })).await;
+        answer.map(drop).context("this test needs programs with the feature `crash-points` (docs/testing.md)")
+    }
+
+    /// Asks a wallet to pay an invoice, without waiting for its answer.
+    pub(super) fn begin(&self, payer: &Actor, order: Value) -> Result<JoinHandle<()>> {
+        let request = self.http.post(format!("{}/v1/pay-me", self.network.url_of(&payer.name)?)).json(&order);
+        Ok(tokio::spawn(async move { drop(request.send().await) }))
+    }
+
+    /// Waits until a wallet has a session with its bank, and its terms stand.
+    pub(super) async fn connected(&self, of: &Actor) -> Result<()> {
+        wait::until(format!("{} to be connected", of.name), PATIENCE, async || {
+            let status = self.status(of).await?;
+            Ok((status["assets"][0]["can_receive"].as_u64() == Some(frd(1_000))).then_some(()))
+        })
+        .await
+    }
+
     /// A payment by invoice, through the bank.
     pub(super) async fn pay(&mut self, from: &Actor, to: &Actor, amount: Amount) -> Result<()> {
-        let wanted = json!({ "amount": amount, "description": "for the court" });
-        let token = self.network.operator_token(&to.name)?;
-        let url = format!("{}/v1/invoices", self.network.url_of(&to.name)?);
-        let answer = self.http.post(url).header("x-fair-operator", token).json(&wanted).send().await?;
-        let invoice: Value = answer.error_for_status()?.json().await?;
-        let invoice = invoice["invoice"].as_str().context("an invoice")?.to_owned();
+        let (_, invoice) = self.invoice(to, amount).await?;
         let request = self.name_order();
         let order = ["--to", &invoice, "--max-fee", "0", "--request", &request];
         wait::until(format!("the payment of {}", from.name), PATIENCE, async || {

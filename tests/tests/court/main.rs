@@ -4,4 +4,5 @@
 mod bad_bank;
 mod cast;
 mod chain;
+mod locks;
 mod stale;

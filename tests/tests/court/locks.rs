@@ -1,0 +1,151 @@
+//! Locks that court enforces. A payee whose bank falls silent between lock and acknowledgement reveals the secret
+//! on-chain and disputes; a bank that falls over between learning a secret and settling, and whose payer is
+//! silent when it comes back, reveals it in time and loses nothing.
+
+use anyhow::{Context, Result, bail, ensure};
+use fair_core::ledger::receipt::{OpeningEvent, ResolvedAsset};
+use fair_core::types::{Hash, Side};
+use fair_tests::network::BANK;
+use fair_tests::wait;
+use serde_json::{Value, json};
+
+use crate::cast::{Actor, World, frd};
+use crate::chain::PATIENCE;
+
+/// More points than a bank passes in a payment.
+const MOST_POINTS: u64 = 40;
+const AMOUNT: u64 = frd(100);
+
+/// A payment during which the bank died.
+struct Broken {
+    invoice: String,
+    payment: String,
+    hash: Hash,
+}
+
+/// What both ends say of a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stand {
+    payee: String,
+    payer: String,
+}
+
+async fn stand(world: &World, payer: &Actor, payee: &Actor, broken: &Broken) -> Result<Stand> {
+    let invoice = world.get(payee, &format!("/v1/invoices/{}", broken.invoice)).await?;
+    let payment = world.get(payer, &format!("/v1/pay-me/{}", broken.payment)).await;
+    let text = |value: &Value| value["state"].as_str().unwrap_or("none").to_owned();
+    Ok(Stand { payee: text(&invoice), payer: payment.map_or_else(|_| "none".to_owned(), |value| text(&value)) })
+}
+
+/// Pays until the bank dies at a point after which both ends stand as wished; it is dead then.
+async fn broken(world: &mut World, payer: &Actor, payee: &Actor, wished: fn(&Stand) -> bool) -> Result<Broken> {
+    for point in 1..=MOST_POINTS {
+        world.arm(BANK, point).await?;
+        let (id, text) = world.invoice(payee, AMOUNT).await?;
+        let hash: Hash = world.lock_hash(&text)?;
+        let payment: String = hash.to_string().chars().take(32).collect();
+        let order = world.begin(payer, json!({ "invoice": text }))?;
+        let died = wait::until("the bank to die or the payment to end", PATIENCE, async || {
+            if world.network.ended()?.iter().any(|(name, _)| name == BANK) {
+                return Ok(Some(true));
+            }
+            Ok(order.is_finished().then_some(false))
+        });
+        let died = died.await?;
+        let broken = Broken { invoice: id, payment, hash };
+        if died {
+            let stands = stand(world, payer, payee, &broken).await?;
+            if wished(&stands) {
+                return Ok(broken);
+            }
+            world.network.restart(BANK).await?;
+        } else {
+            world.arm(BANK, 0).await?;
+        }
+        // Paid or failed, nothing is left of it.
+        wait::until("the payment to end", PATIENCE, async || {
+            let stands = stand(world, payer, payee, &broken).await?;
+            Ok((stands.payer != "locking" && stands.payer != "settling" && stands.payee != "pending").then_some(()))
+        })
+        .await?;
+    }
+    bail!("no point of a payment leaves it so")
+}
+
+/// A payer with 2,000 in its channel, and a payee whom the chain knows.
+async fn pair(world: &mut World, name: &str, side: Side) -> Result<[Actor; 2]> {
+    let payer = world.wallet(&format!("payer-{name}"), side.other()).await?;
+    let payee = world.wallet(&format!("payee-{name}"), side).await?;
+    world.give(payer.key, frd(2_100)).await?;
+    world.give(payee.key, frd(10)).await?;
+    world.deposit(&payer, "2000").await?;
+    world.owns(&payer, 200_000).await?;
+    world.connected(&payee).await?;
+    Ok([payer, payee])
+}
+
+async fn a_silent_bank(world: &mut World, side: Side) -> Result<()> {
+    let [payer, payee] = pair(world, "silent", side).await?;
+    let broken = broken(world, &payer, &payee, |stands| stands.payee == "pending").await?;
+    let parties = world.parties(&payee)?;
+    let resolved = world.watcher.until("the payee's dispute to be resolved", |seen| {
+        Ok(seen.openings.iter().find_map(|opening| match &opening.event {
+            OpeningEvent::Resolved { parties: of, assets, .. } if *of == parties => Some(assets.clone()),
+            _ => None,
+        }))
+    });
+    let assets: Vec<ResolvedAsset> = resolved.await?;
+    let [asset] = assets.as_slice() else { bail!("{assets:?}") };
+    let owned = asset.owed;
+    ensure!(asset.insurance == 0 && owned >= AMOUNT && asset.paid == owned, "{asset:?}");
+    ensure!(owned.is_multiple_of(AMOUNT), "what was paid before, and this payment: {asset:?}");
+    let entry = world.watcher.state().hashlock(&broken.hash).context("the secret in the registry")?;
+    ensure!(entry.revealed_at < world.watcher.state().usable_height());
+
+    // The bank comes back and is paid by the payer, with the secret from the chain.
+    world.network.restart(BANK).await?;
+    world.owns(&payer, 200_000 - i64::try_from(owned)?).await?;
+    let end = wait::until("the payment to be paid at both ends", PATIENCE, async || {
+        let stands = stand(world, &payer, &payee, &broken).await?;
+        Ok((stands.payee == "paid" && stands.payer == "paid").then_some(()))
+    });
+    end.await?;
+    world.owns(&payee, 0).await
+}
+
+async fn a_forgetful_bank(world: &mut World, side: Side) -> Result<()> {
+    let [payer, payee] = pair(world, "forgetful", side).await?;
+    let learned = |stands: &Stand| stands.payee == "paid" && stands.payer == "locking";
+    let broken = broken(world, &payer, &payee, learned).await?;
+    world.network.kill(&payer.name).await?;
+    world.network.restart(BANK).await?;
+    let revealed = world.watcher.until("the bank to reveal the secret", |seen| Ok(seen.state.hashlock(&broken.hash)));
+    let entry = revealed.await?;
+    ensure!(world.watcher.state().usable_height() >= entry.revealed_at);
+    // The payer comes back: the bank is paid as much as it paid.
+    world.network.restart(&payer.name).await?;
+    let end = wait::until("the payer to have paid", PATIENCE, async || {
+        Ok((stand(world, &payer, &payee, &broken).await?.payer == "paid").then_some(()))
+    });
+    end.await?;
+    let owned = world.status(&payee).await?["assets"][0]["uninsured"].as_i64().context("a balance")?;
+    world.owns(&payer, 200_000 - owned).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payee_enforces_a_lock_against_a_silent_bank() -> Result<()> {
+    let mut world = World::start().await?;
+    for side in [Side::Left, Side::Right] {
+        a_silent_bank(&mut world, side).await.with_context(|| format!("the payee is {side:?}"))?;
+    }
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_falls_over_with_a_secret_loses_nothing() -> Result<()> {
+    let mut world = World::start().await?;
+    for side in [Side::Left, Side::Right] {
+        a_forgetful_bank(&mut world, side).await.with_context(|| format!("the payee is {side:?}"))?;
+    }
+    world.end().await
+}
