@@ -145,7 +145,7 @@ impl World {
 
     /// Builds and certifies a block without committing it.
     pub(crate) fn certified(&mut self, batches: &[Signed<Batch>]) -> (Built, CertifiedBlock) {
-        self.now += 1_000;
+        self.now += self.genesis.parameters.min_block_interval_ms;
         let proposer = self.builder.state().validators().proposer(self.builder.height() + 1, 0).unwrap().account;
         let built = self.builder.build(batches, proposer, self.now);
         let everybody: Vec<u8> = (101..150).collect();

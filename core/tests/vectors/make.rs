@@ -6,11 +6,15 @@ use fair_core::chain::follow::{Built, Follower};
 use fair_core::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
 use fair_core::chain::header::Header;
 use fair_core::chain::params::Parameters;
+use fair_core::channel::shared::Sides;
+use fair_core::channel::state::{ChannelState, Lock, Sub};
 use fair_core::codec::encode;
 use fair_core::crypto::{Secret, SecretKey, lock_hash};
 use fair_core::ledger::batch::{self, Batch, Entry};
-use fair_core::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
-use fair_core::ledger::state::{Key, ProofEnd, StateProof, Value};
+use fair_core::ledger::operation::{Answer, Deposit, Dispute, Operation, Reveal, Withdraw, WithdrawalConsent};
+use fair_core::ledger::state::{
+    CourtState, Debt, DebtQueue, Dispute as DisputeValue, Hashlock, Key, ProofEnd, StateProof, Value,
+};
 use fair_core::message::{Message, Signed};
 use fair_core::types::{AssetId, Hash, Parties, PublicKey, Side, Signature};
 use fair_core::vectors::{Case, ChainBlock, Vector, decoded};
@@ -367,6 +371,7 @@ fn encodings(story: &Story) -> Vec<Vector> {
         true,
     );
     put("a consent", "WithdrawalConsent", encode(&story.consent.body), true);
+    put_court(&mut put, story);
     put("operation 10 does not exist", "Operation", [&[10], &operation[1..]].concat(), false);
     put("operation 255 does not exist", "Operation", [&[255], &operation[1..]].concat(), false);
     let mut bad_option = operation.clone();
@@ -404,6 +409,68 @@ fn encodings(story: &Story) -> Vec<Vector> {
     put("a proof that ends at nothing", "StateProof", vec![1, 0, 0, 0, 0], true);
     put("a proof has three ends", "StateProof", vec![3, 0, 0, 0, 0], false);
     vectors
+}
+
+/// Court: operations 2 to 4, keys 16 to 21, values 16 to 20.
+fn put_court(put: &mut impl FnMut(&str, &str, Vec<u8>, bool), story: &Story) {
+    let parties = story.consent.body.parties;
+    let chain_id = story.genesis.chain_id();
+    let secret = Secret([7; 32]);
+    let hash = lock_hash(&secret);
+    let lock = Lock { index: 3, amount: 400, hash, expiry: 90 };
+    let sub = Sub { asset: FRD, offdelta: -1_000, left_locks: vec![lock], right_locks: vec![] };
+    let state = ChannelState {
+        chain_id,
+        parties,
+        epoch: 2,
+        frame: 5,
+        proposer: Side::Left,
+        subs: vec![sub.clone()],
+        shared_hash: Hash([9; 32]),
+    };
+    let order = state.order();
+    let proof = Signed::new(state.clone(), &chain_id, &key(5));
+    let signatures = Sides { left: Some(proof.signature), right: None };
+    let bare = encode(&Operation::Dispute(Dispute { partner: key(5).public(), proof: None }));
+    let full = encode(&Operation::Dispute(Dispute { partner: key(5).public(), proof: Some(proof) }));
+    let answer = encode(&Operation::Answer(Answer { state, signatures }));
+    let reveal = encode(&Operation::Reveal(Reveal { secrets: vec![secret] }));
+    put("a dispute (operation 2) without a proof", "Operation", bare.clone(), true);
+    put("a dispute with a proof", "Operation", full.clone(), true);
+    put("a dispute whose proof lacks its last byte", "Operation", full[..full.len() - 1].to_vec(), false);
+    put("a proof is there (1) or not (0), never 2", "Operation", [&bare[..bare.len() - 1], &[2]].concat(), false);
+    put("an answer (operation 3) with one signature", "Operation", answer.clone(), true);
+    put("an answer without its last option", "Operation", answer[..answer.len() - 1].to_vec(), false);
+    put("a reveal (operation 4)", "Operation", reveal.clone(), true);
+    put("a secret of 31 bytes", "Operation", reveal[..reveal.len() - 1].to_vec(), false);
+    let keys = [
+        ("a dispute to be looked at (key 16)", Key::DisputeByEnd(131, parties)),
+        ("a channel in court (key 17)", Key::Dispute(parties)),
+        ("a debt (key 18)", Key::Debt(key(1).public(), FRD, 4)),
+        ("numbers of debts (key 19)", Key::DebtQueue(key(1).public(), FRD)),
+        ("a revealed hash (key 20)", Key::Hashlock(hash)),
+        ("a revealed hash to be deleted (key 21)", Key::HashlockByDeletion(2_007, hash)),
+    ];
+    for (why, key) in keys {
+        let bytes = encode(&key);
+        put(why, "Key", bytes.clone(), true);
+        put(&format!("{why}, a byte short"), "Key", bytes[..bytes.len() - 1].to_vec(), false);
+    }
+    let case = |state| DisputeValue { starter: Side::Left, start: 10, delay: 120, horizon: 360, state, end: 131 };
+    let court_state = CourtState { order, subs: vec![sub] };
+    let values = [
+        ("nothing but its key (value 16)", Value::Due),
+        ("a dispute by the default state (value 17)", Value::Dispute(Box::new(case(None)))),
+        ("a dispute by a state", Value::Dispute(Box::new(case(Some(court_state))))),
+        ("a debt (value 18)", Value::Debt(Debt { creditor: key(6).public(), amount: 77 })),
+        ("numbers of debts (value 19)", Value::DebtQueue(DebtQueue { first: 4, next: 9 })),
+        ("a revealed hash (value 20)", Value::Hashlock(Hashlock { secret, revealed_at: 7, deleted_at: 2_007 })),
+    ];
+    for (why, value) in values {
+        let bytes = encode(&value);
+        put(why, "Value", bytes.clone(), true);
+        put(&format!("{why}, a byte too many"), "Value", [bytes.as_slice(), &[0]].concat(), false);
+    }
 }
 
 fn hashes(story: &Story) -> Vec<Vector> {

@@ -6,6 +6,9 @@ use crate::ledger::receipt::{OpeningEvent, ResolvedAsset, SkipReason};
 use crate::ledger::state::{Debt, Key};
 use crate::types::{AssetId, Side};
 
+mod faults;
+mod model;
+
 const FRD: AssetId = AssetId::FRD;
 const SECRET: Secret = Secret([7; 32]);
 
@@ -141,25 +144,83 @@ fn what_cannot_be_paid_becomes_a_debt_that_incoming_money_pays() {
     assert!(world.frd(&left) > 3_000);
 }
 
+/// A lock that right gives left 300 for: it counts when it is revealed at U ≤ its expiry, and keeps the
+/// dispute open until then.
 #[test]
 fn a_lock_counts_when_it_was_revealed_in_time_and_keeps_the_dispute_open_until_then() {
     for (late, expected) in [(0, 700), (1, 1_000)] {
         let (mut world, left, right) = funded();
+        let parties = parties(&left, &right);
         let start = world.state().usable_height();
         let expiry = start + 200;
         let locked = Sub { right_locks: vec![lock(300, expiry)], ..sub(0) };
         world.run(&right, vec![dispute(&left, Some(state(&world, 1, vec![locked])))]);
+        let savings = world.frd(&left);
         world.wait_until(expiry + late);
+        assert_eq!(world.state().dispute(&parties).unwrap().end, expiry + 1);
         world.run(&right, vec![reveal()]);
         assert_eq!(world.state().hashlock(&lock_hash(&SECRET)).unwrap().revealed_at, expiry + late);
-        if late == 0 {
-            assert_eq!(world.state().dispute(&parties(&left, &right)).unwrap().end, expiry + 1);
-        }
         end(&mut world);
-        let split = if late == 0 { resolved(&world).left } else { START - 1_000 + expected - world.frd(&left) };
-        if late == 0 {
-            assert_eq!(split, expected);
-        }
-        assert!(world.state().dispute(&parties(&left, &right)).is_none());
+        assert_eq!(world.frd(&left), savings + expected, "left pays what was revealed in time");
     }
+}
+
+/// A lock beyond the horizon does not keep a dispute open longer; what is revealed until then counts.
+#[test]
+fn no_lock_keeps_a_dispute_open_beyond_the_horizon() {
+    let (mut world, left, right) = funded();
+    let start = world.state().usable_height();
+    let far = Sub { left_locks: vec![lock(300, u64::MAX)], ..sub(-500) };
+    world.run(&right, vec![dispute(&left, Some(state(&world, 1, vec![far])))]);
+    world.wait_until(start + 122);
+    let horizon = u64::from(world.state().parameters().lock_horizon_blocks);
+    assert_eq!(world.state().dispute(&parties(&left, &right)).unwrap().end, start + horizon + 1);
+    world.run(&left, vec![reveal()]);
+    end(&mut world);
+    assert_eq!(world.state().usable_height(), start + horizon + 2);
+    assert_eq!(resolved(&world).left, 800);
+}
+
+/// Deposits and withdrawals stay valid and count; consents of the epoch before are void afterwards, and
+/// their numbers stay used.
+#[test]
+fn a_channel_in_court_takes_deposits_and_withdrawals() {
+    let (mut world, left, right) = funded();
+    world.run(&right, vec![dispute(&left, Some(state(&world, 1, vec![sub(-600)])))]);
+    let take = world.withdraw(&right, &left, FRD, 100);
+    world.run(&right, vec![take]);
+    world.run(&key(1), vec![Operation::Deposit(deposit(50, &left, Some(&right)))]);
+    let late = world.withdraw(&right, &left, FRD, 100);
+    end(&mut world);
+    let split = resolved(&world);
+    assert_eq!((split.insurance, split.delta, split.left, split.right), (950, 450, 450, 500));
+    let part = world.channel(&left, &right, FRD);
+    assert_eq!((part.insurance, part.ondelta), (0, 0));
+    assert_eq!(part.next_consent(Side::Right), 1);
+    world.run(&left, vec![Operation::Deposit(deposit(500, &left, Some(&right)))]);
+    world.assert_skipped(&right, late, SkipReason::WrongEpoch { expected: 1, got: 0 });
+}
+
+/// A first reveal fixes U; a second only keeps the entry longer; it goes when it is due.
+#[test]
+fn a_revealed_secret_stays_as_long_as_it_is_kept() {
+    let mut genesis = crate::ledger::fixture::genesis();
+    genesis.parameters.hashlock_keepalive_blocks = 1_120;
+    genesis.check().unwrap();
+    let keep = u64::from(genesis.parameters.hashlock_keepalive_blocks);
+    let mut world = World::with(genesis);
+    let hash = lock_hash(&SECRET);
+    world.run(&key(5), vec![reveal(), reveal()]);
+    let first = world.state().hashlock(&hash).unwrap();
+    assert_eq!((first.revealed_at, first.deleted_at), (0, keep));
+    world.wait_until(5);
+    world.run(&key(6), vec![reveal()]);
+    let second = world.state().hashlock(&hash).unwrap();
+    assert_eq!((second.revealed_at, second.deleted_at), (0, 5 + keep));
+    assert!(world.state().value(&Key::HashlockByDeletion(keep, hash)).is_none());
+    world.wait_until(keep + 5);
+    assert!(world.state().hashlock(&hash).is_some());
+    world.block(&[]);
+    assert!(world.state().hashlock(&hash).is_none());
+    assert!(world.state().value(&Key::HashlockByDeletion(5 + keep, hash)).is_none());
 }
