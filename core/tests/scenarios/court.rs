@@ -1,4 +1,10 @@
 //! Court between a bank and its users: stale proofs, silent partners, crashes, withheld batches, the next epoch.
+//! Below it attacks on the ledger's court, each run by the one who would profit.
+
+mod chain;
+mod load;
+mod money;
+mod states;
 
 use crate::world::*;
 use fair_core::bank;

@@ -1,0 +1,110 @@
+//! Masses: of disputes, of batches, of resolutions.
+
+use super::chain::*;
+use fair_core::channel::state::Sub;
+use fair_core::crypto::lock_hash;
+use fair_core::ledger::operation::Operation;
+use fair_core::ledger::receipt::Receipt;
+use fair_core::limits;
+
+/// Everybody disputes their channel with 0 by an old state, in one block; 0 answers each in a court batch of
+/// its own, all in the next block.
+#[test]
+fn attack_28_mass_dispute() {
+    let mut chain = Chain::new();
+    for other in 1..PEOPLE {
+        chain.run(0, chain.deposit(1_000, 0, Some(other))).unwrap();
+    }
+    let disputes: Vec<_> = (1..PEOPLE)
+        .map(|other| {
+            let old = chain.signed(0, other, 1, sub(-900));
+            chain.batch(other, 0, 10, vec![chain.dispute(0, Some(old))])
+        })
+        .collect();
+    chain.block(&disputes);
+    let mut ahead = 0;
+    let answers: Vec<_> = (1..PEOPLE)
+        .map(|other| {
+            let answer = chain.answer(&chain.signed(0, other, 2, sub(-100)));
+            ahead += 1;
+            chain.batch(0, ahead - 1, 10, vec![answer])
+        })
+        .collect();
+    let outcomes = chain.block(&answers);
+    let applied = |receipt: &Receipt| matches!(receipt, Receipt::Applied { .. });
+    assert!(outcomes.iter().flat_map(|outcome| &outcome.operations).all(|outcome| applied(&outcome.receipt)));
+    let before = chain.frd(0);
+    chain.end(0, PEOPLE - 1);
+    assert_eq!(chain.frd(0), before + 900 * 11);
+}
+
+/// Whoever fills the court's room stops the clock with it; whoever fills the rest does not, nor does a flood
+/// of tiny batches make it fly.
+#[test]
+fn attack_29_bought_time() {
+    let mut chain = Chain::new();
+    chain.run(0, chain.deposit(1_000, 0, Some(1))).unwrap();
+    chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, sub(-900))))).unwrap();
+    let until = chain.u() + 19;
+    for _ in 0..30 {
+        let junk = vec![Operation::Reveal(fair_core::ledger::operation::Reveal { secrets: vec![SECRET; 200] }); 9];
+        let flood: Vec<_> = (2..6).map(|who| chain.batch(who, 0, 10, junk.clone())).collect();
+        let before = chain.u();
+        chain.block(&flood);
+        assert_eq!(chain.u(), before, "no deadline runs while court is full");
+    }
+    let tiny: Vec<_> = (2..6).map(|who| chain.batch(who, 0, 10, vec![])).collect();
+    let before = chain.u();
+    chain.block(&tiny);
+    assert_eq!(chain.u(), before + 1);
+    assert!(chain.u() < until);
+    chain.run(0, chain.answer(&chain.signed(0, 1, 2, sub(-100)))).unwrap();
+}
+
+/// Disputes of all pairs but the last, which end together with the last one's, ahead of it.
+fn all_pairs(chain: &mut Chain) {
+    let batches: Vec<_> = (0..PEOPLE - 1)
+        .map(|left| {
+            let disputes = (left + 1..PEOPLE).filter(|right| (left, *right) != (10, 11));
+            chain.batch(left, 0, 10, disputes.map(|right| chain.dispute(right, None)).collect())
+        })
+        .filter(|batch| !batch.body.entries.is_empty())
+        .collect();
+    let locked = Sub { left_locks: vec![lock(700, chain.u())], ..sub(0) };
+    let last = chain.dispute(11, Some(chain.signed(10, 11, 1, locked)));
+    let last = chain.batch(10, 0, 10, vec![last]);
+    chain.block(&batches.into_iter().chain([last]).collect::<Vec<_>>());
+}
+
+/// More disputes end in one block than it resolves: the rest carries over, in order.
+#[test]
+fn attack_33_resolutions_in_one_block() {
+    let mut chain = Chain::new();
+    let start = chain.u();
+    all_pairs(&mut chain);
+    chain.wait_until(start + 21);
+    assert_eq!(chain.state().disputes().count(), 66);
+    chain.block(&[]);
+    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (limits::MAX_RESOLUTIONS, 2));
+    chain.block(&[]);
+    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (2, 0));
+}
+
+/// A flood of resolutions pushes one beyond the block that would delete its secret.
+#[test]
+fn attack_36_backlog() {
+    let mut chain = Chain::new();
+    chain.run(11, chain.deposit(1_000, 11, Some(10))).unwrap();
+    let revealed = chain.u();
+    chain.run(10, reveal()).unwrap();
+    let deleted = revealed + u64::from(PARAMETERS.hashlock_keepalive_blocks);
+    chain.wait_until(deleted - 21);
+    all_pairs(&mut chain);
+    chain.wait_until(deleted);
+    let before = chain.frd(10);
+    chain.block(&[]);
+    assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "it is due, and so is a resolution");
+    chain.block(&[]);
+    assert_eq!(chain.frd(10), before + 700);
+    assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_none());
+}
