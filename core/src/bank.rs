@@ -111,6 +111,11 @@ pub enum Input<'a> {
         /// What.
         deposit: Box<Deposit>,
     },
+    /// The operator proposes, votes, or registers something; it joins the next batch.
+    Order {
+        /// What.
+        operation: Box<Operation>,
+    },
     /// The operator pays a partner directly.
     Pay {
         /// Names the payment; the same again does nothing.
@@ -343,10 +348,8 @@ impl Bank {
                 }
             }
             Input::Rebalance => self.start_rebalance(chain, now_ms, &mut out),
-            Input::Deposit { deposit } => {
-                self.on_chain.add(vec![Operation::Deposit(*deposit)], &mut out.write)?;
-                self.flush(chain, now_ms, &mut out);
-            }
+            Input::Deposit { deposit } => self.put(Operation::Deposit(*deposit), chain, now_ms, &mut out)?,
+            Input::Order { operation } => self.put(*operation, chain, now_ms, &mut out)?,
             Input::Pay { request, peer, asset, amount, note } => {
                 self.pay_directly(request, peer, asset, amount, note, chain, now_ms, &mut out)?;
             }
@@ -495,6 +498,13 @@ impl Bank {
         for sent in self.on_chain.to_submit() {
             out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
         }
+    }
+
+    /// Drafts one operation of the operator's.
+    fn put(&mut self, operation: Operation, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) -> Result<(), Refusal> {
+        self.on_chain.add(vec![operation], &mut out.write)?;
+        self.flush(chain, now_ms, out);
+        Ok(())
     }
 
     /// Sends the draft when there is one and nothing is under way.

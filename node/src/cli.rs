@@ -1,5 +1,6 @@
 //! The command line.
 
+mod governance;
 mod orders;
 
 use crate::error::NodeError;
@@ -8,6 +9,7 @@ use crate::home::{Home, Kind};
 use crate::presets::Preset;
 use crate::{bank, operator, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
+use fair_core::ledger::operation::Operation;
 use fair_core::types::PublicKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +56,18 @@ enum Command {
     Insure(orders::Insure),
     /// The watchtowers to which the wallet hands its states over
     Towers(orders::Towers),
+    /// Propose a change to the validators, as the account of the home, which is one of theirs
+    Propose(governance::Propose),
+    /// Vote on a proposal, likewise; a later vote replaces an earlier one
+    Vote(governance::Vote),
+    /// Print proposals with their votes, parameters and validators, as the home's copy of the chain has them
+    Proposals(OfHome),
+    /// Make an asset, whose whole supply comes to the account of the home
+    CreateAsset(governance::NewAsset),
+    /// Register the account of the home as a bank
+    RegisterBank(governance::Terms),
+    /// Change what it is registered with
+    UpdateBank(governance::Terms),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +106,9 @@ struct Genesis {
     /// Least time between blocks in milliseconds, instead of the preset's
     #[arg(long)]
     blocktime: Option<u64>,
+    /// NAME=NUMBER: another parameter of the preset; repeat it
+    #[arg(long = "set")]
+    changes: Vec<String>,
     /// member.json of a home that takes part; repeat it. None: homes for a local network are made
     #[arg(long = "member")]
     members: Vec<PathBuf>,
@@ -164,6 +181,7 @@ impl Arguments {
                     preset: asked.preset,
                     name: asked.name,
                     block_time_ms: asked.blocktime,
+                    changes: asked.changes,
                     out: asked.out,
                     members: asked.members,
                     validators: asked.validators,
@@ -188,6 +206,12 @@ impl Arguments {
             Command::Credit(order) => order.run(),
             Command::Insure(order) => order.run(),
             Command::Towers(order) => order.run(),
+            Command::Propose(order) => order.run(),
+            Command::Vote(order) => order.run(),
+            Command::Proposals(of) => governance::print_proposals(&of),
+            Command::CreateAsset(order) => order.run(),
+            Command::RegisterBank(order) => order.run(Operation::RegisterBank),
+            Command::UpdateBank(order) => order.run(Operation::UpdateBank),
             Command::Status(asked) => status::print(&asked.of.home, asked.json),
         }
     }

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::error::NodeError;
 use crate::home::{self, AccountKey, Home, Kind, Member};
-use crate::presets::Preset;
+use crate::presets::{self, Preset};
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
 use fair_core::codec;
@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) preset: Preset,
     pub(crate) name: String,
     pub(crate) block_time_ms: Option<u64>,
+    /// NAME=NUMBER.
+    pub(crate) changes: Vec<String>,
     pub(crate) out: PathBuf,
     pub(crate) members: Vec<PathBuf>,
     pub(crate) validators: u16,
@@ -59,7 +61,8 @@ pub(crate) fn genesis(plan: &Plan) -> Result<Genesis, NodeError> {
         return Err(NodeError::Exists { path: file });
     }
     // Whatever cannot become a genesis is refused before anything is made.
-    let parameters = plan.preset.parameters(plan.block_time_ms)?;
+    let parameters = presets::changed(&plan.preset.parameters(plan.block_time_ms)?, &plan.changes)?;
+    parameters.check()?;
     let (members, homes) = if plan.members.is_empty() {
         local_network(plan)?
     } else {

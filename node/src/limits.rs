@@ -73,6 +73,8 @@ pub(crate) const LATE_BLOCK_MS: u64 = 5_000;
 pub(crate) const FOLLOW_PAUSE_MS: u64 = 300;
 /// Longest JSON request.
 pub(crate) const JSON_BYTES: usize = 16 << 10;
+/// The same where an operation comes with it: a proposal of a whole validator set.
+pub(crate) const ORDER_JSON_BYTES: usize = 256 << 10;
 /// Requests to a faucet in a minute, from everybody together.
 pub(crate) const FAUCET_PER_MINUTE: usize = 600;
 /// Invoices and payments asked of a counterpart in a minute, by everybody together.
@@ -80,3 +82,6 @@ pub(crate) const COUNTERPART_PER_MINUTE: usize = 300;
 
 const _: () = assert!(LINE_PING_MS * 3 < LINE_SILENCE_MS);
 const _: () = assert!(FETCH_BYTES > BYTES_PER_ANSWER + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES);
+
+/// How many blocks an operator's batch to a validator waits at most to be included.
+pub(crate) const ORDER_LIFE_HEIGHTS: u64 = 60;

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::serve::{ListenerExt as _, TapIo};
 use fair_core::account::RequestId;
+use fair_core::codec;
+use fair_core::ledger::operation::Operation;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +44,21 @@ pub(crate) fn fresh_name() -> Result<RequestId, getrandom::Error> {
     let mut name = [0; 16];
     getrandom::fill(&mut name)?;
     Ok(name)
+}
+
+/// A proposal, a vote or an entry of a register, from the hexadecimal of its canonical encoding.
+pub(crate) fn read_operation(text: &str) -> Result<Operation, Refusal> {
+    let bad = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, "input.operation", reason);
+    let bytes = hex::decode(text).map_err(|error| bad(error.to_string()))?;
+    let operation = codec::decode(&bytes, crate::limits::ORDER_JSON_BYTES).map_err(|error| bad(error.to_string()))?;
+    match operation {
+        Operation::Propose(_)
+        | Operation::Vote(_)
+        | Operation::CreateAsset(_)
+        | Operation::RegisterBank(_)
+        | Operation::UpdateBank(_) => Ok(operation),
+        other => Err(bad(format!("a {} is ordered in another way", other.name()))),
+    }
 }
 
 /// An error: JSON `{code, message, retryable, data}`.

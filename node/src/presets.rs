@@ -1,6 +1,8 @@
 //! Parameters for `node genesis`: a preset, and another pace if wished.
 
+use crate::error::NodeError;
 use fair_core::chain::params::{BadParameters, Parameters};
+use serde_json::json;
 
 /// A named parameter set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -58,6 +60,30 @@ fn set_pace(parameters: &mut Parameters, block_time_ms: u64) {
             *ms = ms.saturating_mul(block_time_ms) / usual;
         }
     }
+}
+
+fn refused(reason: impl Into<String>) -> NodeError {
+    NodeError::Refused { reason: reason.into() }
+}
+
+/// `name=value` pairs.
+pub(crate) fn pairs(texts: &[String]) -> impl Iterator<Item = Result<(&str, u64), NodeError>> {
+    texts.iter().map(|text| {
+        let (name, number) = text.split_once('=').ok_or_else(|| refused(format!("{text:?} is not NAME=NUMBER")))?;
+        let number = number.parse().map_err(|_| refused(format!("{number:?} is not a number")))?;
+        Ok((name, number))
+    })
+}
+
+/// A parameter set with some numbers changed, not checked.
+pub(crate) fn changed(now: &Parameters, changes: &[String]) -> Result<Parameters, NodeError> {
+    let mut fields = serde_json::to_value(now).map_err(|error| refused(error.to_string()))?;
+    for change in pairs(changes) {
+        let (name, number) = change?;
+        let field = fields.get_mut(name).ok_or_else(|| refused(format!("there is no parameter {name:?}")))?;
+        *field = json!(number);
+    }
+    serde_json::from_value(fields).map_err(|error| refused(error.to_string()))
 }
 
 #[cfg(test)]

@@ -236,6 +236,12 @@ impl Reader {
         Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
     }
 
+    /// From the next reading on, everything is as it was then, whatever a process writes.
+    pub(crate) fn stand_still(&self) -> Result<(), StoreError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute_batch("BEGIN").map_err(|error| StoreError::of(&self.path, &error))
+    }
+
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@
 mod config;
 mod house;
 mod http;
-mod operator;
+pub(crate) mod operator;
 mod orders;
 mod towers;
 

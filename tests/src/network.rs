@@ -87,6 +87,8 @@ pub struct Plan {
     pub block_time_ms: Option<u64>,
     /// Whose delays: `demo`, or `swift` where a dispute has to end.
     pub preset: &'static str,
+    /// Other parameters, each as `NAME=NUMBER`.
+    pub parameters: Vec<String>,
     /// The relay's port; `None` takes a free one.
     pub relay_port: Option<u16>,
     /// Where everything is kept; `None` takes a temporary folder. A folder that holds a network
@@ -116,6 +118,7 @@ impl Plan {
             validators: 4,
             block_time_ms: None,
             preset: "demo",
+            parameters: Vec::new(),
             relay_port: None,
             folder: None,
             pages: Some(target.join("www")),
@@ -239,6 +242,22 @@ impl Network {
         self.spawn(name, "node", vec!["run".into(), "--home".into(), self.folder.join(name).into()])?;
         self.wait_until_ready(name).await?;
         Ok(key)
+    }
+
+    /// Makes the home of another validator of the network, starts it, and returns its account key. Nobody has
+    /// voted it in: it follows.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn add_validator(&mut self, name: &str) -> Result<PublicKey> {
+        let home = self.folder.join(name);
+        let mut command = Command::new(self.programs.join("node"));
+        command.args(["init", "--kind", "validator", "--listen", &format!("127.0.0.1:{}", free_port()?)]);
+        command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
+        let member: serde_json::Value = serde_json::from_str(&run_to_end(command).await?)?;
+        self.spawn(name, "node", vec!["run".into(), "--home".into(), home.into()])?;
+        self.wait_until_ready(name).await?;
+        Ok(member["account"].as_str().context("an account key")?.parse()?)
     }
 
     async fn init_wallet(&self, name: &str, relay: &str) -> Result<PublicKey> {
@@ -480,6 +499,9 @@ async fn make_genesis(plan: &Plan, folder: &Path, ports: &PortBlock) -> Result<(
         command.args(["--base-port", &ports.first().to_string()]);
         if let Some(block_time_ms) = plan.block_time_ms {
             command.args(["--blocktime", &block_time_ms.to_string()]);
+        }
+        for change in &plan.parameters {
+            command.args(["--set", change]);
         }
         run_to_end(command).await?;
         let bank = read_genesis(folder)?.banks.first().context("no bank")?.key;

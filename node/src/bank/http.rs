@@ -6,6 +6,8 @@
 //! GET  /v1/status     JSON, to this machine alone
 //! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
 //! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
+//! POST /v1/order      JSON {operation} → batch, as a wallet's; as rebalance: a proposal, a vote, an entry of a
+//!                     register; what waits already is not ordered twice
 //! POST /v1/resume     JSON {peer}, likewise: proposes again on a suspended channel
 //! POST /v1/dispute    JSON {peer}, likewise: takes the channel to court → [`crate::court`]
 //! POST /v1/court      JSON {peer}, likewise: where the channel stands in court → [`crate::court`]
@@ -25,6 +27,7 @@ use crate::limits;
 use crate::local::{self, Named, Refusal, Token};
 use crate::page::{POLICY, STYLE};
 use crate::progress::{Patience, Progress};
+use crate::wallet::operator::batch;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::ws::WebSocketUpgrade;
@@ -32,8 +35,10 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use fair_core::bank::{self, DirectState, Input};
+use fair_core::account::SentBatch;
+use fair_core::bank::{self, Bank, DirectState, Input};
 use fair_core::chain::genesis::Genesis;
+use fair_core::ledger::operation::Operation;
 use fair_core::types::{Amount, AssetId, PublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,6 +80,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/dispute", post(dispute))
         .route("/v1/court", post(ask_court))
         .route("/v1/pay", post(pay))
+        .route("/v1/order", post(take_order).layer(DefaultBodyLimit::max(limits::ORDER_JSON_BYTES)))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
@@ -322,4 +328,65 @@ async fn pay(
             return Ok(answer);
         }
     }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    operation: String,
+}
+
+async fn take_order(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    asked: Result<Json<Order>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    local::operator(from, &headers, &served.token)?;
+    let Json(Order { operation }) =
+        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
+    let operation = local::read_operation(&operation)?;
+    let mut patience = Patience::new(&served.changed);
+    let mut is_ordered = false;
+    loop {
+        let operation = operation.clone();
+        let looked = served.host.ask(move |hosted, chain, now_ms| {
+            let stands = ordered(&hosted.bank, &operation);
+            match stands {
+                Stands::Waiting => (Vec::new(), Ok(Progress::Waiting(Json(json!({ "state": "waiting" }))))),
+                Stands::Sent(sent) if is_ordered => (Vec::new(), Ok(batch(&sent))),
+                Stands::Sent(_) | Stands::Unknown => {
+                    let operation = Box::new(operation);
+                    match hosted.bank.handle(Input::Order { operation }, chain, now_ms) {
+                        Ok(effects) => (effects, Ok(Progress::Waiting(Json(json!({ "state": "waiting" }))))),
+                        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+                    }
+                }
+            }
+        });
+        let progress = looked.await?.map_err(|reason| Refusal::new(StatusCode::CONFLICT, "bank.refused", reason))?;
+        is_ordered = true;
+        if let Some(answer) = patience.settle(progress).await {
+            return Ok(answer);
+        }
+    }
+}
+
+/// How an operation of the operator's stands.
+enum Stands {
+    /// In the draft, or in the batch under way.
+    Waiting,
+    /// In this batch, the newest that has it.
+    Sent(Box<SentBatch>),
+    Unknown,
+}
+
+fn ordered(bank: &Bank, operation: &Operation) -> Stands {
+    let has = |sent: &&SentBatch| sent.batch.body.entries.iter().any(|entry| entry.operation == *operation);
+    let on_chain = bank.on_chain();
+    if on_chain.draft().any(|action| action.operation == *operation) || on_chain.under_way().filter(has).is_some() {
+        return Stands::Waiting;
+    }
+    let newest = on_chain.sent().filter(has).max_by_key(|sent| sent.sent_ms);
+    newest.map_or(Stands::Unknown, |sent| Stands::Sent(Box::new(sent.clone())))
 }

@@ -6,6 +6,7 @@ fn plan(out: &Path) -> Plan {
         preset: Preset::Demo,
         name: "local".to_owned(),
         block_time_ms: None,
+        changes: Vec::new(),
         out: out.to_owned(),
         members: Vec::new(),
         validators: 4,
@@ -62,7 +63,7 @@ fn members_that_exist_make_the_same_kind_of_network() {
 fn nothing_is_made_for_what_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let refused = genesis(&Plan { block_time_ms: Some(0), ..plan(&out) }).unwrap_err();
+    let refused = genesis(&Plan { block_time_ms: Some(0), changes: Vec::new(), ..plan(&out) }).unwrap_err();
     assert!(refused.to_string().contains("min_block_interval > 0"), "{refused}");
     assert!(genesis(&Plan { base_port: 65_533, ..plan(&out) }).is_err());
     assert!(genesis(&Plan { validators: 0, ..plan(&out) }).is_err());

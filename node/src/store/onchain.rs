@@ -89,6 +89,13 @@ pub(crate) async fn open(path: &Path, genesis: &Genesis) -> Result<(Store, Found
     Ok((store, found))
 }
 
+/// The chain as a database has it, whose process may run meanwhile.
+pub(crate) fn look(path: &Path, genesis: &Genesis) -> Result<Follower, NodeError> {
+    let reader = Reader::open(path)?;
+    reader.stand_still()?;
+    Ok(read(&reader, path, genesis)?.follower)
+}
+
 fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeError> {
     let damaged = |reason: String| NodeError::Damaged { path: path.to_owned(), reason };
     let head = newest_block(reader)?;

@@ -4,6 +4,7 @@
 //! ```text
 //! POST /v1/deposit     {request, amount, asset?}                     → batch
 //! POST /v1/splice      {request, amount, asset?, owner, partner?}    → batch, or {state: "asked"}
+//! POST /v1/order       {request, operation}                          → batch
 //! POST /v1/pay         {request, to, amount?, asset?, max_fee?, description?} → payment
 //! POST /v1/pay-direct  {request, amount, asset?, note?}              → payment
 //! POST /v1/credit      {limit, asset?, insure_above?}                → {asset, limit, insure_above, agreed}
@@ -15,19 +16,22 @@
 //! payment  {id, state, asset, amount, fee, failure}     locking, settling, paid, failed
 //! ```
 //!
+//! `operation` is the canonical encoding, in hexadecimal, of a proposal, a vote, or an entry of a register.
+//!
 //! `request` names an order: the same again does nothing twice and says how it stands; another order under a
 //! name that was used is refused. Credit and insurance are what they are asked to be, however often. An answer
 //! waits a little for the end; whoever wants to know more asks again.
 
 use super::http::{Paying, Served, bad, frd, wait_for_payment};
-use super::orders::{self, Asking, DepositOrder, Refused, SpliceOrder, Stands, Step};
+use super::orders::{self, Asking, DepositOrder, EntryOrder, Refused, SpliceOrder, Stands, Step};
 use super::towers;
 use crate::court;
+use crate::limits;
 use crate::local::{self, Named, Refusal, Token};
 use crate::progress::{Patience, Progress};
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
@@ -51,6 +55,7 @@ pub(super) fn routes(served: &Served) -> Router<Served> {
     Router::new()
         .route("/v1/deposit", post(deposit))
         .route("/v1/splice", post(splice))
+        .route("/v1/order", post(order).layer(DefaultBodyLimit::max(limits::ORDER_JSON_BYTES)))
         .route("/v1/pay", post(pay))
         .route("/v1/pay-direct", post(pay_direct))
         .route("/v1/credit", post(credit))
@@ -137,6 +142,26 @@ async fn splice(State(served): State<Served>, body: Body<Splice>) -> Result<Json
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    request: Named,
+    operation: String,
+}
+
+async fn order(State(served): State<Served>, body: Body<Order>) -> Result<Json<Value>, Refusal> {
+    let Order { request: Named(request), operation } = read(body)?;
+    let order = EntryOrder { request, operation: local::read_operation(&operation)? };
+    let mut patience = Patience::new(&served.changed);
+    loop {
+        let order = order.clone();
+        let step = move |wallet: &mut Wallet, chain: &Chain<'_>, now_ms| orders::entry(wallet, &order, chain, now_ms);
+        if let Some(answer) = patience.settle(take(&served, request, step).await?).await {
+            return Ok(answer);
+        }
+    }
+}
+
 /// Takes one step of an order that ends in a batch, and says how that stands.
 async fn take(
     served: &Served,
@@ -156,7 +181,7 @@ async fn take(
     }
 }
 
-fn batch(sent: &SentBatch) -> Progress<Json<Value>> {
+pub(crate) fn batch(sent: &SentBatch) -> Progress<Json<Value>> {
     let answer = |state: &str, height: Option<u64>, why: Option<String>| {
         let (request, hash) = (hex::encode(sent.request), sent.hash);
         Json(json!({ "request": request, "state": state, "hash": hash, "fee": sent.fee, "height": height, "why": why }))

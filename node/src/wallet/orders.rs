@@ -31,6 +31,13 @@ pub(super) struct SpliceOrder {
     pub(super) partner: PublicKey,
 }
 
+/// A proposal, a vote, an entry of a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EntryOrder {
+    pub(super) request: RequestId,
+    pub(super) operation: Operation,
+}
+
 /// Whether the bank may be asked for a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asking {
@@ -88,6 +95,34 @@ impl Refused {
 
 /// What a step of an order asks of the host, and how the order stands.
 pub(super) type Step = (Vec<Effect<Event>>, Result<Stands, Refused>);
+
+/// Signs the batch of a proposal, a vote or an entry of a register.
+pub(super) fn entry(wallet: &mut Wallet, order: &EntryOrder, chain: &Chain<'_>, now_ms: TimeMs) -> Step {
+    if let Some(sent) = wallet.on_chain().sent_for(&order.request) {
+        let same = operations(sent).eq([&order.operation]);
+        return (Vec::new(), if same { Ok(Stands::Sent) } else { Err(Refused::RequestUsed) });
+    }
+    let mut effects = drop_void(wallet, chain, now_ms);
+    let added = check_idle(wallet).and_then(|()| {
+        let operations = vec![order.operation.clone()];
+        Ok(wallet.handle(Input::DraftAdd { operations }, chain, now_ms)?)
+    });
+    let step = added.map(|added| {
+        effects.extend(added);
+        let price = match order.operation {
+            Operation::CreateAsset(_) | Operation::RegisterBank(_) => chain.state.parameters().account_creation_fee,
+            _ => 0,
+        };
+        let (more, result) = send(wallet, order.request, AssetId::FRD, price, chain, now_ms);
+        effects.extend(more);
+        if result.is_err() {
+            // The draft is as it was.
+            effects.extend(remove_all(wallet, |_| true, chain, now_ms));
+        }
+        result
+    });
+    (effects, step.and_then(|result| result))
+}
 
 /// Signs the batch of a deposit.
 pub(super) fn deposit(wallet: &mut Wallet, order: &DepositOrder, chain: &Chain<'_>, now_ms: TimeMs) -> Step {

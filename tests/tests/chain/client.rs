@@ -73,12 +73,18 @@ impl Client {
     /// Verifies the whole chain by executing it, as a wallet does.
     pub(super) async fn follow(&self) -> Result<Follower> {
         let mut follower = Follower::new(&self.genesis().await?);
+        self.catch_up(&mut follower).await?;
+        Ok(follower)
+    }
+
+    /// Verifies and executes what a client has missed.
+    pub(super) async fn catch_up(&self, follower: &mut Follower) -> Result<()> {
         loop {
             let from = follower.height() + 1;
             let bytes = self.found(&format!("/v1/blocks?from={from}&count=1000")).await?;
             let blocks: Vec<CertifiedBlock> = codec::decode(&bytes, 64 << 20)?;
             if blocks.is_empty() {
-                return Ok(follower);
+                return Ok(());
             }
             for block in blocks {
                 let step = follower.check(&block, now_ms())?;

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod client;
+mod governance;
 
 use anyhow::{Result, ensure};
 use client::Client;

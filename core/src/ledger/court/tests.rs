@@ -1,6 +1,6 @@
 use crate::channel::state::{ChannelState, Lock, StateOrder, Sub};
 use crate::crypto::{Secret, SecretKey, lock_hash};
-use crate::ledger::fixture::{START, World, answer, deposit, dispute, key, parties};
+use crate::ledger::fixture::{World, answer, deposit, dispute, key, parties};
 use crate::ledger::operation::{Operation, Reveal};
 use crate::ledger::receipt::{OpeningEvent, ResolvedAsset, SkipReason};
 use crate::ledger::state::{Debt, Key};

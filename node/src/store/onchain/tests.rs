@@ -10,6 +10,7 @@ fn make(folder: &Path) -> Genesis {
         preset: Preset::Demo,
         name: "t".to_owned(),
         block_time_ms: None,
+        changes: Vec::new(),
         out: folder.to_owned(),
         members: Vec::new(),
         validators: 4,

@@ -33,6 +33,7 @@ impl World {
             preset: Preset::Demo,
             name: "orders".to_owned(),
             block_time_ms: None,
+            changes: Vec::new(),
             out: folder.path().to_owned(),
             members: Vec::new(),
             validators: 4,
