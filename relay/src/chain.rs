@@ -158,6 +158,14 @@ impl Chain {
         Ok(bytes)
     }
 
+    /// URLs of validators that are not of the genesis document's: voted in since, or elsewhere now.
+    pub fn newcomers(&self) -> Vec<String> {
+        let first = &self.genesis.validators.validators;
+        let follower = self.follower();
+        let now = follower.state().validators().validators.iter().map(|validator| &validator.url);
+        now.filter(|url| first.iter().all(|validator| validator.url != **url)).cloned().collect()
+    }
+
     /// URLs of the validators, whoever proposes the next block first, then the others by turn.
     pub fn validators_by_turn(&self) -> Vec<String> {
         let follower = self.follower();

@@ -25,6 +25,8 @@ enum Leave {
     Silent(Duration),
     #[error("{0}")]
     Clock(BadBlock),
+    #[error("{0}")]
+    Rules(BadBlock),
     #[error(transparent)]
     Store(rusqlite::Error),
 }
@@ -38,24 +40,31 @@ pub(crate) fn now_ms() -> TimeMs {
 /// Follows until `shutdown`.
 ///
 /// # Errors
-/// A verified block could not be stored.
+/// A verified block could not be stored, or the chain follows rules that this program does not know.
 pub(crate) async fn run(
     chain: Arc<Chain>,
     sources: Vec<Source>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let following = follow_all(&chain, &sources, &metrics);
+    let following = follow_all(&chain, sources, &metrics);
     tokio::select! {
         () = shutdown.stopped() => Ok(()),
-        error = following => Err(anyhow::Error::new(error).context("cannot store blocks")),
+        error = following => Err(error),
     }
 }
 
-/// Goes from one validator to the next; ends only when the disk fails.
-async fn follow_all(chain: &Arc<Chain>, sources: &[Source], metrics: &Metrics) -> rusqlite::Error {
+/// Goes from one validator to the next, those who were voted in later among them; ends only when the disk fails or
+/// the rules are others.
+async fn follow_all(chain: &Arc<Chain>, mut sources: Vec<Source>, metrics: &Metrics) -> anyhow::Error {
     let mut banned_until: Vec<Option<Instant>> = vec![None; sources.len()];
     loop {
+        for url in chain.newcomers() {
+            if sources.iter().all(|source| source.url() != url) {
+                sources.push(Source::new(url));
+                banned_until.push(None);
+            }
+        }
         for (source, banned_until) in sources.iter().zip(&mut banned_until) {
             if banned_until.is_some_and(|until| until > Instant::now()) {
                 continue;
@@ -64,7 +73,8 @@ async fn follow_all(chain: &Arc<Chain>, sources: &[Source], metrics: &Metrics) -
             let reason = follow(chain, source, metrics).await;
             let validator = source.url();
             match reason {
-                Leave::Store(error) => return error,
+                Leave::Store(error) => return anyhow::Error::new(error).context("cannot store blocks"),
+                Leave::Rules(rules) => return anyhow::Error::new(rules),
                 Leave::Lie(_) | Leave::Source(SourceError::Malformed(_)) => {
                     metrics.lies.add_one();
                     *banned_until = Some(Instant::now() + limits::LIAR_TIME);
@@ -151,6 +161,7 @@ async fn catch_up(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Res
         metrics.blocks_verified.add(taken);
         result.map_err(|reason| match reason {
             NotTaken::Bad(bad @ BadBlock::FromTheFuture { .. }) => Leave::Clock(bad),
+            NotTaken::Bad(bad @ BadBlock::NewRules { .. }) => Leave::Rules(bad),
             NotTaken::Bad(bad) => Leave::Lie(bad),
             NotTaken::Store(error) => Leave::Store(error),
         })?;

@@ -13,12 +13,13 @@ use crate::view::VerifiedAt;
 use block::StoredBlock;
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
+use fair_core::chain::conflict::{self, Conflict};
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::chain::verify::{self, BadBlock};
 use fair_core::codec;
-use fair_core::ledger::state::State;
+use fair_core::ledger::state::{Key, State, Value};
 use fair_core::limits as core_limits;
 use fair_core::types::{Hash, Height, TimeMs};
 use std::cell::{Ref, RefCell};
@@ -232,18 +233,32 @@ impl Chain {
             return Err(Announcement::Bad(bad));
         }
         // A later set can only be known by executing up to it.
-        if header.height <= ours || header.validators_hash == validators.hash() {
-            verify::certificate(header, certificate, &validators).map_err(Announcement::Bad)?;
-        }
-        if header.height == 0 || header.height > ours {
+        if header.height > ours {
+            if header.validators_hash == validators.hash() {
+                verify::certificate(header, certificate, &validators).map_err(Announcement::Bad)?;
+            }
             return Ok(None);
         }
         let Some(stored) = self.block(header.height).await.map_err(Announcement::Storage)? else { return Ok(None) };
         let mine = stored.certified.block.header;
-        if mine.hash() == header.hash() {
-            return Ok(None);
+        let (head_ms, period, then) = {
+            let follower = self.follower.borrow();
+            let state = follower.state();
+            let then = match state.value_at(mine.height.saturating_sub(1), &Key::Validators) {
+                Ok(Some(Value::Validators(set))) => Some(set.as_ref().clone()),
+                // Older than what is kept: only today's validators are known.
+                _ => Some(validators).filter(|set| set.hash() == mine.validators_hash),
+            };
+            (follower.head_time_ms(), state.parameters().trust_period_ms, then)
+        };
+        let Some(then) = then else { return Ok(None) };
+        match conflict::judge(&mine, header, certificate, &then, head_ms, period).map_err(Announcement::Bad)? {
+            Some(Conflict::Stops) => {
+                Ok(Some(Fork { ours: mine, other: header.clone(), certificate: certificate.clone() }))
+            }
+            // Somebody has old keys; that stops nobody.
+            Some(Conflict::IsKept) | None => Ok(None),
         }
-        Ok(Some(Fork { ours: mine, other: header.clone(), certificate: certificate.clone() }))
     }
 
     /// Keeps evidence of a fork.

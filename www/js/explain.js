@@ -57,6 +57,7 @@ const MEANINGS = {
   'wallet.exists': { title: 'This browser already holds a wallet', next: 'Unlock it, or wipe it in the settings first.' },
   'wallet.locked': { title: 'The wallet is locked', next: 'Unlock it with your password.' },
   'wallet.read_only': { title: 'The wallet is read-only', next: 'It changes nothing until its storage works again.' },
+  'chain.new_rules': { title: 'The network follows new rules', next: 'Load the page again to get the release that knows them. Until then nothing is verified or signed.' },
   'relay.unreachable': { title: 'The relay does not answer', next: 'The wallet tries again by itself.' },
   'relay.withholding': { title: 'This relay announces blocks that it does not deliver', next: 'Others are used instead.' },
   'relay.malformed': { title: 'The relay answered with something unreadable', next: 'Another relay may help; see the settings.' },

@@ -185,7 +185,7 @@ fn check_release(view: &dyn View, version: u16, height: Height, earliest: Height
     Ok(())
 }
 
-fn validators<'a>(view: &'a dyn View) -> Option<&'a ValidatorSet> {
+fn validators(view: &dyn View) -> Option<&ValidatorSet> {
     match view.get(&Key::Validators) {
         Some(Value::Validators(set)) => Some(set),
         _ => None,

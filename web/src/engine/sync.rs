@@ -385,6 +385,13 @@ impl Core {
             TimeoutFuture::new(limits::WATCH_INTERVAL_MS).await;
             return true;
         }
+        if let BadBlock::NewRules { .. } = bad {
+            // Every relay serves such blocks; only a newer program can read them.
+            let error = Error::of("chain", &bad);
+            self.events.error(&error);
+            self.fail(url, error, Some(height));
+            return false;
+        }
         if let BadBlock::WrongPrevious { .. } = bad
             && let Some(fork) = self.look_for_fork(chain, url).await
         {

@@ -1,5 +1,4 @@
 use super::*;
-use crate::chain::block::CertifiedBlock;
 use crate::chain::follow::Follower;
 use crate::chain::params::Parameters;
 use crate::ledger::fixture::{World, certify_by, genesis, key, quick, set_validators, validators, vote_in};
@@ -14,7 +13,8 @@ fn start() -> Genesis {
 /// Four validators, of whom each change replaces some, until none of the first is left.
 fn changing() -> World {
     let mut world = World::with(start());
-    let sets: [(&[(u8, u64)], &[u8]); 3] = [
+    type Shares = &'static [(u8, u64)];
+    let sets: [(Shares, &[u8]); 3] = [
         (&[(1, 25), (2, 25), (3, 25), (4, 25), (5, 25)], &[1, 2, 3]),
         (&[(1, 10), (5, 25), (6, 25)], &[1, 2, 3, 4]),
         (&[(5, 25), (6, 25)], &[5, 6]),
@@ -70,7 +70,6 @@ fn a_full_client_that_slept_follows_every_change() {
         behind.commit(step);
     }
     block.certificate = certify_by(&block.block.header, &[101, 102, 103, 104], behind.state().validators());
-    let CertifiedBlock { .. } = &block;
     assert!(matches!(behind.check(&block, world.now), Err(BadBlock::NoQuorum { got: 0, .. })));
 }
 
@@ -121,7 +120,8 @@ fn each_part_of_a_candidate_is_checked() {
     };
     let other = validators(&[(7, 1)]);
     type Fault = fn(&NotAccepted) -> bool;
-    let cases: [(&dyn Fn(&mut Candidate), Fault); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Candidate);
+    let cases: [(Change<'_>, Fault); 6] = [
         (&|it| it.header.version = 9, |e| matches!(e, NotAccepted::Bad(BadBlock::UnknownVersion { .. }))),
         (&|it| it.header.chain_id = Hash([1; 32]), |e| matches!(e, NotAccepted::Bad(BadBlock::WrongChain { .. }))),
         (&|it| it.validators = other.clone(), |e| matches!(e, NotAccepted::Bad(BadBlock::WrongValidators { .. }))),
