@@ -24,7 +24,7 @@ use fair_core::crypto::SecretKey;
 use fair_core::entropy::Entropy;
 use fair_core::ledger::batch::Batch;
 use fair_core::ledger::operation::{Deposit, Operation};
-use fair_core::ledger::receipt::{BatchOutcome, Receipt};
+use fair_core::ledger::receipt::{BatchOutcome, OpeningEvent, Receipt};
 use fair_core::message::Signed;
 use fair_core::types::{Amount, AssetId, Hash, Parties, PublicKey, TimeMs};
 use fair_core::wallet::{self, Credit};
@@ -90,6 +90,8 @@ pub struct Hub {
     pub now_ms: TimeMs,
     /// Payments that were wished for.
     pub orders: Vec<Order>,
+    /// What court gave left, and took from right, of each channel beyond what each had put in.
+    pub judged: BTreeMap<Parties, i128>,
     blocks: Vec<(Block, Vec<BatchOutcome>)>,
     mempool: Vec<Signed<Batch>>,
     proposer: PublicKey,
@@ -192,6 +194,7 @@ impl Hub {
             sessions: BTreeSet::new(),
             now_ms: genesis.time_ms,
             orders: Vec::new(),
+            judged: BTreeMap::new(),
             blocks: Vec::new(),
             mempool: Vec::new(),
             proposer: SecretKey::from_seed(&[200; 32]).public(),
@@ -450,6 +453,14 @@ impl Hub {
         let batches = std::mem::take(&mut self.mempool);
         let built = self.ledger.build(&batches, self.proposer, self.now_ms);
         self.now_ms = self.now_ms.max(built.block.header.time_ms);
+        for opening in built.step.openings() {
+            let OpeningEvent::Resolved { parties, assets, .. } = &opening.event else { continue };
+            let ondelta = self.ledger.state().channel(parties).asset_or_zero(FRD).ondelta;
+            for frd in assets.iter().filter(|part| part.asset == FRD) {
+                assert_eq!(frd.debt, 0, "everybody can pay");
+                *self.judged.entry(*parties).or_default() += i128::from(frd.delta) - i128::from(ondelta);
+            }
+        }
         self.blocks.push((built.block, built.step.outcomes().to_vec()));
         self.ledger.commit(built.step);
         let state = self.ledger.state();
@@ -481,7 +492,15 @@ impl Hub {
             let states = self.channel(own, partner).into_iter().flat_map(Channel::outcomes);
             let locks =
                 states.flat_map(|state| &state.subs).flat_map(|sub| sub.left_locks.iter().chain(&sub.right_locks));
+            // What court has, or the registry in time, can no longer be lost.
+            let parties = self.parties((own.min(partner), own.max(partner)));
+            let in_court = self.ledger.state().dispute(&parties).is_some();
+            let revealed = |lock: &&Lock| {
+                let entry = self.ledger.state().hashlock(&lock.hash);
+                entry.is_some_and(|entry| entry.revealed_at <= lock.expiry)
+            };
             let late = locks.filter(|lock| opened.contains(&lock.hash) && lock.expiry < least);
+            let late = late.filter(|lock| !in_court && !revealed(lock));
             pressing.extend(late.map(|lock| ((own, partner), lock.clone())));
         }
         pressing

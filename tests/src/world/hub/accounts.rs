@@ -4,7 +4,7 @@
 
 use super::super::host::Host;
 use super::{FRD, Hub, INSURANCE_PRICE};
-use fair_core::channel::state::ChannelState;
+use fair_core::channel::state::{ChannelState, Lock};
 use fair_core::types::{Hash, PublicKey, Side};
 use fair_core::wallet::{Direction, InvoiceState, Kind, Payment, PaymentState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +21,18 @@ struct Exposed {
     consented: i128,
     /// Most credit ever granted.
     credit: i128,
+    /// What court gave it in this channel beyond what it had put in.
+    judged: i128,
 }
 
 /// The off-chain part of a side's balance.
 fn own_part(state: &ChannelState, side: Side) -> i128 {
     let offdelta = i128::from(state.offdelta(FRD));
     if side == Side::Left { offdelta } else { -offdelta }
+}
+
+fn all_locks(state: &ChannelState) -> impl Iterator<Item = &Lock> {
+    state.subs.iter().flat_map(|sub| sub.left_locks.iter().chain(&sub.right_locks))
 }
 
 fn given(state: &ChannelState, side: Side) -> i128 {
@@ -53,14 +59,23 @@ impl Hub {
         let (insurance, ondelta) =
             facts.map_or((0, 0), |facts| (i128::from(facts.insurance), i128::from(facts.ondelta)));
         let inflow = if side == Side::Left { ondelta } else { insurance - ondelta };
+        // A host that is behind holds states of an epoch that is over.
+        let epoch = self.ledger.state().channel(&parties).epoch;
+        let mut states: Vec<_> = own.threats(&partner).into_iter().filter(|state| state.epoch == epoch).collect();
+        if states.is_empty() {
+            let chain_id = self.ledger.state().chain_id();
+            states.push(ChannelState::default_of(chain_id, parties, epoch, Hash([0; 32])));
+        }
+        let for_left = self.judged.get(&parties).copied().unwrap_or(0);
         Exposed {
             partner,
             side,
-            states: own.threats(&partner),
+            states,
             insurance,
             inflow,
             consented: self.consented(own, &partner, side),
             credit: own.credit.get(&partner).map_or(0, |limit| i128::from(*limit)),
+            judged: if side == Side::Left { for_left } else { -for_left },
         }
     }
 
@@ -89,6 +104,7 @@ impl Hub {
         // A frame that brings a deposit also pays the price that was agreed on for it.
         let unanswered = exposed.iter().filter(|channel| channel.states.len() > 1).count() as i128;
         let counted = counted - unanswered * i128::from(INSURANCE_PRICE);
+        let counted = counted - exposed.iter().map(|channel| channel.judged).sum::<i128>();
         let worst = |channel: &Exposed| {
             let owns = channel.states.iter().map(|state| own_part(state, channel.side) - given(state, channel.side));
             owns.min().unwrap_or(0)
@@ -115,19 +131,22 @@ impl Hub {
     /// A sentence with the numbers.
     pub fn check_bank(&self, bank: usize, honest: &[usize]) -> Result<(), String> {
         let exposed = self.exposed(bank);
-        let known: BTreeSet<Hash> =
-            self.hosts[bank].bank().forwards().filter(|forward| forward.secret.is_some()).map(|f| f.hash).collect();
+        let forwards = self.hosts[bank].bank().forwards().filter(|forward| forward.secret.is_some());
+        let locks = exposed.iter().flat_map(|channel| channel.states.iter().flat_map(all_locks));
+        let revealed: BTreeSet<Hash> = locks.filter(|lock| self.is_revealed(lock)).map(|lock| lock.hash).collect();
+        let known: BTreeSet<Hash> = forwards.map(|forward| forward.hash).chain(revealed.iter().copied()).collect();
         let unanswered = exposed.iter().filter(|channel| channel.states.len() > 1).count() as i128;
         let slack = unanswered * i128::from(INSURANCE_PRICE);
         let earned: i128 = honest.iter().map(|user| self.paid_to(*user, bank)).sum();
-        let least = earned - slack - i128::from(self.hosts[bank].direct);
+        let judged: i128 = exposed.iter().map(|channel| channel.judged).sum();
+        let least = earned - slack - i128::from(self.hosts[bank].direct) - judged;
         let now = self.hosts[bank].chain().head.usable_height;
         let margin = u64::from(self.ledger.state().parameters().margin_blocks);
         let mut choice = vec![0; exposed.len()];
         loop {
             let chosen = exposed.iter().zip(&choice).map(|(channel, at)| (channel.side, &channel.states[*at]));
             let states: Vec<_> = chosen.collect();
-            let worth = worst_worth(&states, &known, now, margin);
+            let worth = worst_worth(&states, (&known, &revealed), now, margin);
             if worth < least {
                 return Err(format!("bank {bank} has {worth} in its channels, it counts on {least}"));
             }
@@ -138,6 +157,11 @@ impl Hub {
             choice[..next].fill(0);
         }
         exposed.iter().try_for_each(|channel| check_cover(channel, &known))
+    }
+
+    /// Whether the registry shows that a lock is its receiver's.
+    fn is_revealed(&self, lock: &Lock) -> bool {
+        self.ledger.state().hashlock(&lock.hash).is_some_and(|entry| entry.revealed_at <= lock.expiry)
     }
 
     /// What a user reports as irrevocably paid to a bank: directly, as prices, and as fees where there is
@@ -219,8 +243,9 @@ impl Hub {
         }
         for user in self.users() {
             let counted: i128 = self.hosts[user].wallet().payments().map(counts).sum();
-            let owns: i128 =
-                self.exposed(user).iter().flat_map(|c| c.states.iter().map(|state| own_part(state, c.side))).sum();
+            let exposed = self.exposed(user);
+            let owns: i128 = exposed.iter().flat_map(|c| c.states.iter().map(|state| own_part(state, c.side))).sum();
+            let owns = owns + exposed.iter().map(|channel| channel.judged).sum::<i128>();
             if owns != counted {
                 return Err(format!("user {user} owns {owns} beside its deposits and counts on {counted}"));
             }
@@ -298,12 +323,18 @@ impl Locks {
 /// What all channels are worth together when court decides by these states and every secret that is not
 /// known comes out only if that costs the bank: locks of one hash are settled together. A lock that can no
 /// longer be settled is nobody's.
-fn worst_worth(states: &[(Side, &ChannelState)], known: &BTreeSet<Hash>, now: u64, margin: u64) -> i128 {
+fn worst_worth(
+    states: &[(Side, &ChannelState)],
+    (known, revealed): (&BTreeSet<Hash>, &BTreeSet<Hash>),
+    now: u64,
+    margin: u64,
+) -> i128 {
     let mut hashes: BTreeMap<Hash, Locks> = BTreeMap::new();
     let mut worth = 0;
     for (side, state) in states {
         worth += own_part(state, *side);
-        for (_, lock) in state.locks_of(*side).filter(|(id, lock)| id.asset == FRD && now <= lock.expiry) {
+        let given = state.locks_of(*side).filter(|(id, _)| id.asset == FRD);
+        for (_, lock) in given.filter(|(_, lock)| now <= lock.expiry || revealed.contains(&lock.hash)) {
             hashes.entry(lock.hash).or_default().outgoing.push((lock.expiry, lock.amount.into()));
         }
         for (_, lock) in state.locks_of(side.other()).filter(|(id, _)| id.asset == FRD) {
