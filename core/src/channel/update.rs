@@ -126,8 +126,10 @@ impl Channel {
         let window = Height::from(ctx.chain.parameters().proof_window_heights);
         let furthest = ctx.chain.head().height.saturating_add(window);
         self.record.reach = head.min(furthest);
-        self.record.refusals = self.record.refusals.saturating_add(1);
-        if let (RefusalReason::FactsTooNew { .. }, Some(session)) = (&reason, &mut self.session) {
+        // Whoever is only behind the chain disagrees with nothing.
+        if !matches!(reason, RefusalReason::FactsTooNew { .. }) {
+            self.record.refusals = self.record.refusals.saturating_add(1);
+        } else if let Some(session) = &mut self.session {
             session.most_facts = Some(head);
         }
         step.dirty = true;

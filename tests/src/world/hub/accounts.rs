@@ -214,6 +214,10 @@ impl Hub {
             let shared = &channel.agreement().shared;
             let held = [Side::Left, Side::Right].iter().any(|side| shared.hold(FRD, *side).is_some());
             let locks = channel.incoming_locks().chain(channel.outgoing_locks()).count();
+            let in_court = self.ledger.state().dispute(&channel.parties()).is_some();
+            if in_court || channel.is_frozen() {
+                waits.push(format!("{a} with {b} is in court"));
+            }
             if !channel.is_idle() || held || locks > 0 {
                 let what = format!("{} wishes, {locks} locks, holds: {held}", channel.waiting_wishes());
                 waits.push(format!("{a} with {b}: {what}, suspended: {:?}", channel.suspended()));

@@ -305,6 +305,7 @@ fn wish_of_user(hub: &mut Hub, user: usize, random: &mut Random) -> wallet::Inpu
             let own = hub.hosts[user].public();
             wallet::Input::DraftAdd { operations: vec![deposit(own, bank, amount)] }
         }
+        11 if random.chance(1, 3) => wallet::Input::Dispute { bank },
         _ => wallet::Input::SendBatch { request },
     }
 }
@@ -313,7 +314,8 @@ fn order_of_bank(hub: &mut Hub, bank: usize, random: &mut Random) -> bank::Input
     let links: Vec<_> = hub.plan.links.iter().filter(|(end, _)| *end == bank).map(|(_, other)| *other).collect();
     let peer = hub.hosts[links[random.index(links.len())]].public();
     let request = hub.fresh();
-    match random.below(6) {
+    match random.below(7) {
+        6 if random.chance(1, 3) => bank::Input::Dispute { peer },
         0 | 1 => bank::Input::Pay { request, peer, asset: FRD, amount: 1 + random.below(200), note: Vec::new() },
         2 => bank::Input::SetCredit { peer, asset: FRD, limit: random.below(500), insure_above: None },
         _ => bank::Input::Rebalance,
