@@ -16,7 +16,7 @@ use fair_core::account::{Action, CannotDraft, CannotSend, SentBatch as Sent, Sen
 use fair_core::chain::genesis::Purpose;
 use fair_core::codec;
 use fair_core::crypto::SecretKey;
-use fair_core::ledger::batch::{Batch, Entry};
+use fair_core::ledger::batch::{self, Batch, Entry};
 use fair_core::ledger::receipt::{OperationOutcome, Receipt};
 use fair_core::message::Signed;
 use fair_core::types::{AssetId, Height, TimeMs};
@@ -134,7 +134,7 @@ impl Core {
     }
 
     async fn deliver_batch(&self, sent: &Sent) {
-        let result = self.post_batch(&codec::encode(&sent.batch)).await;
+        let result = self.post_batch(&codec::encode(&sent.batch), batch::is_court(&sent.batch.body)).await;
         let changed = {
             let mut delivery = self.delivery.borrow_mut();
             let before = (delivery.accepted, delivery.error.clone());
@@ -149,18 +149,20 @@ impl Core {
         }
     }
 
-    /// Gives a batch to the first relay that takes it.
-    async fn post_batch(&self, bytes: &[u8]) -> Result<(), Error> {
+    /// Gives a batch to the first relay that takes it; one of court to all, so that none can keep it back.
+    async fn post_batch(&self, bytes: &[u8], to_all: bool) -> Result<(), Error> {
         let relays = self.sync.borrow().usable();
         let mut last =
             Error::passing("relay.unreachable", "No relay can be reached; the batch is kept and sent again.");
+        let mut taken = false;
         for relay in relays {
             match net::post(&format!("{relay}/v1/batches"), "batch", "application/octet-stream", bytes).await {
+                Ok(_) if to_all => taken = true,
                 Ok(_) => return Ok(()),
                 Err(error) => last = error,
             }
         }
-        Err(last)
+        if taken { Ok(()) } else { Err(last) }
     }
 
     pub(super) fn emit_batch(&self, request: RequestId) {
