@@ -1,5 +1,6 @@
 //! End-to-end tests and the simulator.
 //!
+//! - [`chain`]: blocks followed and batches written by a test.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
 //! - [`story`]: the protocol's worked example, told by real processes.
@@ -7,8 +8,9 @@
 //! - [`world`]: channels in a deterministic world, with faults and liars.
 //! - `browser` (feature `browser`): Chromium, operated by what a person sees.
 
-#[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "browser")]
+pub mod chain;
 pub mod network;
 pub mod ports;
 pub mod process;

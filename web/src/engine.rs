@@ -11,6 +11,7 @@ pub mod method;
 mod pay;
 mod sessions;
 mod sync;
+mod towers;
 mod wallet;
 
 use crate::chain::Chain;

@@ -229,6 +229,15 @@ shapes! {
     WithdrawalTarget { owner: AccountRef, partner: Option<AccountRef> }
     Restoration { banks: Option<Vec<RestoredBank>> }
     RestoredBank { bank: AccountRef, state: &'static str }
+    Tower {
+        tower: PublicKey,
+        url: String,
+        connected: bool,
+        last: Option<Num>,
+        channels: Vec<TowerChannel>,
+        faults: Vec<String>,
+    }
+    TowerChannel { bank: AccountRef, covered: bool, declined: Option<String> }
     Invoice {
         text: String,
         id: String,
@@ -276,6 +285,7 @@ shapes! {
         created_at: Num,
         ended_at: Option<Num>,
         latest_end: Option<Num>,
+        with_tower: Option<bool>,
     }
     PaymentDetails {
         #[serde(flatten)]

@@ -596,6 +596,8 @@ export interface Payment {
   createdAt: TimeMs;
   endedAt: TimeMs | null;
   latestEnd: TimeMs | null;
+  /** Whether a watchtower has what a received payment was paid by; null without towers, and for all other payments. */
+  withTower: boolean | null;
 }
 
 export interface PaymentDetails extends Payment {
@@ -608,6 +610,20 @@ export interface PaymentDetails extends Payment {
   attempts: { route: AccountRef[]; state: 'locking' | 'settling' | 'paid' | 'failed'; error: FairErrorShape | null; startedAt: TimeMs }[];
   lockExpiry: { usable: number; time: TimeMs } | null;
   height: Height | null;
+}
+
+/** Somebody who answers in court while this wallet is closed. */
+export interface Tower {
+  tower: Hex;
+  /** Where it is reached; empty: through the relay. */
+  url: string;
+  connected: boolean;
+  /** When its newest receipt came. */
+  last: TimeMs | null;
+  /** One for each bank with which something is signed. */
+  channels: { bank: AccountRef; covered: boolean; declined: string | null }[];
+  /** How it broke its word. */
+  faults: string[];
 }
 
 export interface ActivityPage { payments: Payment[]; /** Pass as `before` for older ones; null at the end. */ next: string | null }
@@ -701,6 +717,13 @@ export interface Fair {
   pay(p: PayRequest & { key: string; maxFee: Amount; description: string | null }, o?: CallOptions): Promise<Payment>;
   activity(p: { before: string | null; limit: number }, o?: CallOptions): Promise<ActivityPage>;
   payment(p: { id: string }, o?: CallOptions): Promise<PaymentDetails>;
+
+  // watchtowers
+  towers(p?: null, o?: CallOptions): Promise<Tower[]>;
+  /** `KEY@URL`, or a key that the relay pipes to. Rejects `input.tower`, `tower.is_bank`, `tower.too_many`. */
+  addTower(p: { address: string }, o?: CallOptions): Promise<Tower[]>;
+  /** Rejects `tower.unknown`. */
+  removeTower(p: { tower: Hex }, o?: CallOptions): Promise<Tower[]>;
 }
 
 export type Method = keyof Fair;
@@ -720,6 +743,8 @@ export interface Events {
   invoice: OwnInvoice;
   /** A channel changed in any way: balances and channels are worth reading again. */
   channel: { bank: Hex };
+  /** A watchtower was added or removed, connects or leaves, or has more. */
+  tower: { tower: Hex };
   /** Something failed outside any call. */
   error: FairErrorShape;
 }

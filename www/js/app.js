@@ -51,12 +51,13 @@ const CHANGED_BY = {
   draft: ['head', 'batch', 'channel'], batches: ['batch'],
   balances: ['channel', 'payment', 'batch', 'head', 'status'], channels: ['channel', 'payment', 'head', 'status'],
   restoration: ['channel', 'head', 'status'],
-  activity: ['payment', 'batch'], payment: ['payment'], invoices: ['invoice', 'payment'],
+  towers: ['tower', 'channel', 'status'],
+  activity: ['payment', 'batch', 'tower'], payment: ['payment', 'tower'], invoices: ['invoice', 'payment'],
 };
 /** Events that carry the whole answer of a method without parameters. */
 const CARRIED = /** @type {const} */ ({ status: 'status', sync: 'syncState', head: 'head', draft: 'draft' });
 /** Answers that only an open wallet has. @type {Set<Method>} */
-const OF_WALLET = new Set(['restoration', 'draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address']);
+const OF_WALLET = new Set(['restoration', 'draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address', 'towers']);
 /** Answers that a view asked for within this many visits stay known. */
 const KEPT_VISITS = 6;
 
@@ -93,7 +94,7 @@ export class App {
   constructor(client, draw) {
     this.client = client;
     this.#draw = draw;
-    for (const event of /** @type {const} */ (['status', 'sync', 'head', 'draft', 'batch', 'payment', 'invoice', 'channel'])) {
+    for (const event of /** @type {const} */ (['status', 'sync', 'head', 'draft', 'batch', 'payment', 'invoice', 'channel', 'tower'])) {
       client.on(event, (detail) => this.#onEvent(event, detail));
     }
     // What a relay served wrongly stands on the page until somebody dismisses it.

@@ -24,7 +24,6 @@ use crate::tower::wire::{Deliver, FromTower, Place, Reason, Receipt, ToTower};
 use crate::types::{Epoch, Hash, PublicKey, TimeMs};
 use crate::wallet::Direction;
 use borsh::{BorshDeserialize, BorshSerialize};
-use std::collections::BTreeMap;
 
 /// First byte of a tower's keys.
 const TOWER: u8 = b'w';
@@ -127,14 +126,9 @@ pub struct TowerChannel {
 }
 
 /// What is on its way to a tower, as long as its session stands.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Line {
-    /// By bank.
-    sent: BTreeMap<PublicKey, Sent>,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Sent {
+    bank: PublicKey,
     /// Which state.
     place: Place,
     /// Not again before.
@@ -142,30 +136,69 @@ struct Sent {
     declined: Option<Reason>,
 }
 
-/// The towers, their receipts by tower and bank, and the sessions that stand.
-#[derive(Default)]
-pub(super) struct Towers {
-    all: BTreeMap<PublicKey, Tower>,
-    handed: BTreeMap<(PublicKey, PublicKey), HandedOver>,
-    lines: BTreeMap<PublicKey, Line>,
+/// A tower, what it has, and what is on its way to it while a session stands. There are few of all of these.
+struct Entry {
+    tower: Tower,
+    handed: Vec<(PublicKey, HandedOver)>,
+    line: Option<Vec<Sent>>,
 }
+
+impl Entry {
+    fn handed(&self, bank: &PublicKey) -> Option<&HandedOver> {
+        self.handed.iter().find(|(of, _)| of == bank).map(|(_, handed)| handed)
+    }
+
+    fn has(&self, bank: &PublicKey) -> Option<Place> {
+        Some(self.handed(bank)?.receipt.body.place)
+    }
+
+    fn keep(&mut self, bank: PublicKey, handed: HandedOver) {
+        match self.handed.iter_mut().find(|(of, _)| *of == bank) {
+            Some((_, before)) => *before = handed,
+            None => self.handed.push((bank, handed)),
+        }
+    }
+
+    fn forget_receipts(&mut self, out: &mut Out) {
+        for (bank, _) in self.handed.drain(..) {
+            out.write.delete(handed_key(&self.tower.key, &bank));
+        }
+    }
+
+    fn sent(&mut self, bank: &PublicKey) -> Option<&mut Sent> {
+        self.line.as_mut()?.iter_mut().find(|sent| sent.bank == *bank)
+    }
+}
+
+/// The towers, in order of keys.
+#[derive(Default)]
+pub(super) struct Towers(Vec<Entry>);
 
 impl Towers {
     pub(super) fn contains(&self, key: &PublicKey) -> bool {
-        self.all.contains_key(key)
+        self.get(key).is_some()
     }
 
     pub(super) fn is_connected(&self, key: &PublicKey) -> bool {
-        self.lines.contains_key(key)
+        self.get(key).is_some_and(|entry| entry.line.is_some())
     }
 
-    fn handed_to(&self, tower: &PublicKey) -> impl Iterator<Item = (&PublicKey, &HandedOver)> {
-        let ends = (*tower, PublicKey([0; 32]))..=(*tower, PublicKey([0xff; 32]));
-        self.handed.range(ends).map(|((_, bank), handed)| (bank, handed))
+    fn get(&self, key: &PublicKey) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.tower.key == *key)
     }
 
-    fn has(&self, tower: &PublicKey, bank: &PublicKey) -> Option<Place> {
-        Some(self.handed.get(&(*tower, *bank))?.receipt.body.place)
+    fn get_mut(&mut self, key: &PublicKey) -> Option<&mut Entry> {
+        self.0.iter_mut().find(|entry| entry.tower.key == *key)
+    }
+
+    fn put(&mut self, tower: Tower) {
+        match self.get_mut(&tower.key) {
+            Some(entry) => entry.tower = tower,
+            None => {
+                let place = self.0.partition_point(|entry| entry.tower.key < tower.key);
+                self.0.insert(place, Entry { tower, handed: Vec::new(), line: None });
+            }
+        }
     }
 }
 
@@ -179,12 +212,14 @@ impl Wallet {
         match key {
             [TOWER, rest @ ..] if rest.len() == 32 => {
                 let tower: Tower = read(TOWER, value)?;
-                self.towers.all.insert(tower.key, tower);
+                self.towers.put(tower);
             }
             [TOWER, rest @ ..] if rest.len() == 64 => {
                 let bank = rest.last_chunk::<32>().copied().ok_or_else(|| BadRecord::unknown(key))?;
                 let handed: HandedOver = read(TOWER, value)?;
-                self.towers.handed.insert((handed.receipt.body.tower, PublicKey(bank)), handed);
+                // A tower's own record stands before those of its receipts.
+                let tower = self.towers.get_mut(&handed.receipt.body.tower);
+                tower.ok_or_else(|| BadRecord::unknown(key))?.keep(PublicKey(bank), handed);
             }
             _ => return Ok(false),
         }
@@ -206,44 +241,33 @@ impl Wallet {
         if self.channel(&key).is_some() || chain.state.bank(&key).is_some() {
             return Err(Refusal::TowerIsBank { key });
         }
-        if !self.towers.contains(&key) && self.towers.all.len() >= limits::MAX_TOWERS {
+        if !self.towers.contains(&key) && self.towers.0.len() >= limits::MAX_TOWERS {
             return Err(Refusal::TooManyTowers { limit: limits::MAX_TOWERS });
         }
         let new = Tower { key, url: String::new(), added_ms: now_ms, misbehaviours: Vec::new() };
-        let tower = Tower { url, ..self.towers.all.get(&key).cloned().unwrap_or(new) };
+        let tower = Tower { url, ..self.towers.get(&key).map_or(new, |entry| entry.tower.clone()) };
         out.write.put(tower_key(&key), codec::encode(&tower));
-        self.towers.all.insert(key, tower);
+        self.towers.put(tower);
         out.notify(Event::Tower(key));
         Ok(())
     }
 
     /// Uses a tower no more. It keeps what it has until the epochs of the channels end.
     pub(super) fn remove_tower(&mut self, key: PublicKey, out: &mut Out) -> Result<(), Refusal> {
-        if self.towers.all.remove(&key).is_none() {
-            return Err(Refusal::UnknownTower { key });
-        }
+        let place = self.towers.0.iter().position(|entry| entry.tower.key == key);
+        let mut entry = self.towers.0.remove(place.ok_or(Refusal::UnknownTower { key })?);
         out.write.delete(tower_key(&key));
-        self.forget_receipts(&key, out);
-        if self.towers.lines.remove(&key).is_some() {
+        entry.forget_receipts(out);
+        if entry.line.is_some() {
             out.push(Effect::Disconnect { peer: key });
         }
         out.notify(Event::Tower(key));
         Ok(())
     }
 
-    fn forget_receipts(&mut self, tower: &PublicKey, out: &mut Out) {
-        let banks: Vec<PublicKey> = self.towers.handed_to(tower).map(|(bank, _)| *bank).collect();
-        for bank in banks {
-            self.towers.handed.remove(&(*tower, bank));
-            out.write.delete(handed_key(tower, &bank));
-        }
-    }
-
     pub(super) fn tower_connected(&mut self, tower: PublicKey, connected: bool, out: &mut Out) {
-        if connected {
-            self.towers.lines.insert(tower, Line::default());
-        } else {
-            self.towers.lines.remove(&tower);
+        if let Some(entry) = self.towers.get_mut(&tower) {
+            entry.line = connected.then(Vec::new);
         }
         out.notify(Event::Tower(tower));
     }
@@ -254,8 +278,8 @@ impl Wallet {
             Err(_) => Err(TowerFault::Malformed),
             Ok(FromTower::Declined(declined)) => {
                 let partner = declined.parties.side_of(&self.key()).map(|own| declined.parties.key(own.other()));
-                let line = self.towers.lines.get_mut(&tower);
-                let sent = line.zip(partner).and_then(|(line, bank)| line.sent.get_mut(&bank));
+                let entry = self.towers.get_mut(&tower);
+                let sent = entry.zip(partner).and_then(|(entry, bank)| entry.sent(&bank));
                 if let Some(sent) = sent.filter(|sent| sent.place == declined.place) {
                     sent.declined = Some(declined.reason);
                     sent.again_ms = now_ms.saturating_add(limits::TOWER_DECLINED_PAUSE_MS);
@@ -296,73 +320,74 @@ impl Wallet {
                 return Err(TowerFault::OtherState { expected, got: receipt.body.state });
             }
         }
-        let before = self.towers.handed.get(&(tower, bank));
+        let Some(entry) = self.towers.get_mut(&tower) else { return Ok(()) };
+        let before = entry.handed(&bank);
         if before.is_none_or(|before| before.receipt != receipt) {
             let earlier = before.map(|before| before.receipt.body.number).filter(|earlier| number <= *earlier);
-            let numbers = self.towers.handed_to(&tower).map(|(_, handed)| handed.receipt.body.number);
-            if let Some(earlier) = earlier.or(numbers.into_iter().find(|other| *other == number)) {
+            let mut numbers = entry.handed.iter().map(|(_, handed)| handed.receipt.body.number);
+            if let Some(earlier) = earlier.or(numbers.find(|other| *other == number)) {
                 return Err(TowerFault::NumberWentBack { earlier, got: number });
             }
-            if let Some(had) = self.towers.has(&tower, &bank).filter(|had| place < *had) {
+            if let Some(had) = entry.has(&bank).filter(|had| place < *had) {
                 return Err(TowerFault::StateWentBack { had, got: place });
             }
         }
         let complete_ms = if place >= base { now_ms } else { before.map_or(0, |before| before.complete_ms) };
         let handed = HandedOver { receipt, at_ms: now_ms, complete_ms };
         out.write.put(handed_key(&tower, &bank), codec::encode(&handed));
-        self.towers.handed.insert((tower, bank), handed);
-        if let Some(line) = self.towers.lines.get_mut(&tower)
-            && line.sent.get(&bank).is_some_and(|sent| place >= sent.place)
-        {
-            line.sent.remove(&bank);
+        entry.keep(bank, handed);
+        if let Some(line) = &mut entry.line {
+            line.retain(|sent| sent.bank != bank || sent.place > place);
         }
         Ok(())
     }
 
     fn tower_fault(&mut self, key: &PublicKey, fault: TowerFault, out: &mut Out) {
-        let Some(tower) = self.towers.all.get_mut(key) else { return };
+        let Some(entry) = self.towers.get_mut(key) else { return };
+        let tower = &mut entry.tower;
         if tower.misbehaviours.len() < limits::MAX_TOWER_MISBEHAVIOURS && !tower.misbehaviours.contains(&fault) {
             tower.misbehaviours.push(fault.clone());
             out.write.put(tower_key(key), codec::encode(tower));
         }
         out.notify(Event::TowerFault { tower: *key, what: fault });
-        self.forget_receipts(key, out);
+        entry.forget_receipts(out);
     }
 
     /// A dispute was resolved: a tower that had a newer state should have shown it.
     pub(super) fn look_at_towers(&mut self, bank: PublicKey, epoch: Epoch, decided: Option<StateOrder>, out: &mut Out) {
         let decided = decided.unwrap_or(StateOrder::DEFAULT);
-        let towers: Vec<PublicKey> = self.towers.all.keys().copied().collect();
-        for tower in towers {
-            let had = self.towers.has(&tower, &bank).filter(|had| had.epoch.checked_add(1) == Some(epoch));
-            if let Some(had) = had.filter(|had| had.order > decided) {
-                self.tower_fault(&tower, TowerFault::DidNotAnswer { bank, decided, had: had.order }, out);
-            }
+        let had = self.towers.0.iter().filter_map(|entry| Some((entry.tower.key, entry.has(&bank)?)));
+        let failed = had.filter(|(_, had)| had.epoch.checked_add(1) == Some(epoch) && had.order > decided);
+        let failed: Vec<_> = failed.collect();
+        for (tower, had) in failed {
+            self.tower_fault(&tower, TowerFault::DidNotAnswer { bank, decided, had: had.order }, out);
         }
     }
 
     /// Sends every tower what it does not have, as far as its session stands. Called with every input.
     pub(super) fn hand_over(&mut self, now_ms: TimeMs, out: &mut Out) {
         let Self { peers, towers, .. } = self;
-        let Towers { handed, lines, .. } = towers;
-        for (tower, line) in lines {
+        for entry in &mut towers.0 {
+            if entry.line.is_none() {
+                continue;
+            }
             for (bank, peer) in peers.iter() {
                 let Some(signatures) = peer.channel.signatures() else { continue };
                 let state = &peer.channel.agreement().state;
                 let place = Place::of(state);
-                if handed.get(&(*tower, *bank)).is_some_and(|handed| handed.receipt.body.place >= place) {
-                    line.sent.remove(bank);
+                let is_covered = entry.has(bank).is_some_and(|has| has >= place);
+                let before = entry.sent(bank).map(|sent| *sent);
+                if is_covered || before.is_some_and(|sent| now_ms < sent.again_ms) {
                     continue;
                 }
-                let before = line.sent.get(bank);
-                if before.is_some_and(|sent| now_ms < sent.again_ms) {
-                    continue;
-                }
-                let declined = before.and_then(|sent| sent.declined);
                 let again_ms = now_ms.saturating_add(limits::TOWER_RESEND_MS);
-                line.sent.insert(*bank, Sent { place, again_ms, declined });
+                let sent = Sent { bank: *bank, place, again_ms, declined: before.and_then(|sent| sent.declined) };
+                if let Some(line) = &mut entry.line {
+                    line.retain(|sent| sent.bank != *bank);
+                    line.push(sent);
+                }
                 let bytes = ToTower::Deliver(Box::new(Deliver { state: state.clone(), signatures })).encode();
-                out.push(Effect::Send { to: *tower, bytes });
+                out.push(Effect::Send { to: entry.tower.key, bytes });
                 out.push(Effect::Timer { at_ms: again_ms });
             }
         }
@@ -370,27 +395,26 @@ impl Wallet {
 
     /// The towers in use, in order of keys.
     pub fn towers(&self) -> impl Iterator<Item = TowerView<'_>> {
-        self.towers.all.values().map(|tower| self.tower_view(tower))
+        self.towers.0.iter().map(|entry| self.tower_view(entry))
     }
 
     /// A tower in use.
     pub fn tower(&self, key: &PublicKey) -> Option<TowerView<'_>> {
-        Some(self.tower_view(self.towers.all.get(key)?))
+        Some(self.tower_view(self.towers.get(key)?))
     }
 
-    fn tower_view<'a>(&'a self, tower: &'a Tower) -> TowerView<'a> {
-        let line = self.towers.lines.get(&tower.key);
+    fn tower_view<'a>(&'a self, entry: &'a Entry) -> TowerView<'a> {
         let channels = self.peers.iter().filter_map(|(bank, peer)| {
             let place = place_of(&peer.channel)?;
-            let has = self.towers.has(&tower.key, bank);
+            let has = entry.has(bank);
             let is_covered = has.is_some_and(|has| has >= place);
-            let declined = line.and_then(|line| line.sent.get(bank)).and_then(|sent| sent.declined);
-            Some(TowerChannel { bank: *bank, has, is_covered, declined: declined.filter(|_| !is_covered) })
+            let sent = entry.line.iter().flatten().find(|sent| sent.bank == *bank && !is_covered);
+            Some(TowerChannel { bank: *bank, has, is_covered, declined: sent.and_then(|sent| sent.declined) })
         });
         TowerView {
-            tower,
-            connected: line.is_some(),
-            last_ms: self.towers.handed_to(&tower.key).map(|(_, handed)| handed.at_ms).max(),
+            tower: &entry.tower,
+            connected: entry.line.is_some(),
+            last_ms: entry.handed.iter().map(|(_, handed)| handed.at_ms).max(),
             channels: channels.collect(),
         }
     }
@@ -400,14 +424,15 @@ impl Wallet {
     /// nobody would answer for it while this wallet is away.
     pub fn is_with_tower(&self, payment: &Payment) -> Option<bool> {
         let is_received = payment.direction == Direction::In && payment.state == PaymentState::Paid;
-        let ended_ms = payment.ended_ms.filter(|_| is_received && !self.towers.all.is_empty())?;
-        let has_all = |tower: &PublicKey| {
+        let ended_ms = payment.ended_ms.filter(|_| is_received && !self.towers.0.is_empty())?;
+        let has_all = |entry: &Entry| {
             self.peers.iter().filter_map(|(bank, peer)| Some((bank, place_of(&peer.channel)?))).all(|(bank, place)| {
-                let handed = self.towers.handed.get(&(*tower, *bank));
-                handed.is_some_and(|handed| handed.receipt.body.place >= place || handed.complete_ms > ended_ms)
+                entry
+                    .handed(bank)
+                    .is_some_and(|handed| handed.receipt.body.place >= place || handed.complete_ms > ended_ms)
             })
         };
-        Some(self.towers.all.keys().any(has_all))
+        Some(self.towers.0.iter().any(has_all))
     }
 }
 

@@ -11,5 +11,6 @@ mod payments;
 mod person;
 mod restore;
 mod story;
+mod tower;
 mod validator;
 mod withdraw;

@@ -102,6 +102,9 @@ impl Core {
             }
             Method::Activity(p) => Ok(to_js(&self.activity(p.before.as_deref(), p.limit)?)),
             Method::Payment(p) => Ok(to_js(&self.payment_details(&p.id)?)),
+            Method::Towers => Ok(to_js(&self.towers()?)),
+            Method::AddTower(p) => Ok(to_js(&self.add_tower(&p.address).await?)),
+            Method::RemoveTower(p) => Ok(to_js(&self.remove_tower(&p.tower).await?)),
             other => Err(Error::new("engine.unknown_method", format!("{other:?} is not about channels."))),
         }
     }

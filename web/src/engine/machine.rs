@@ -59,10 +59,11 @@ impl Core {
             .map_err(|error| {
                 Error::new("storage.damaged", format!("The wallet's channels cannot be used: {error}."))
             })?;
-        let banks: Vec<PublicKey> = machine.sessions().collect();
+        let towers = machine.towers().map(|view| view.tower.key);
+        let peers: Vec<PublicKey> = machine.sessions().chain(towers).collect();
         *self.machine.borrow_mut() = Some(machine);
-        for bank in banks {
-            self.keep_session(bank);
+        for peer in peers {
+            self.keep_session(peer);
         }
         Ok(())
     }
@@ -144,9 +145,10 @@ impl Core {
             }
             Event::Suspended { bank, .. } => self.emit_channel(&bank),
             Event::Court { peer, .. } => self.emit_channel(&peer),
-            Event::Tower(_) => {}
+            Event::Tower(tower) => self.follow_tower(tower),
             Event::TowerFault { tower, what } => {
-                self.events.error(&Error::new("tower.fault", what.to_string()).with("tower", tower.to_string()));
+                let message = format!("A watchtower broke its word: {what}.");
+                self.events.error(&Error::new("tower.fault", message).with("tower", tower.to_string()));
             }
             Event::SessionWanted(bank) => self.keep_session(bank),
             Event::SessionUnwanted(bank) => self.end_session(&bank),
@@ -276,6 +278,14 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
             Error::new("channel.unknown_bank", "This wallet does not use that bank yet; add it first.")
         }
         Refusal::NotABank { .. } => Error::new("channel.not_a_bank", "This account is not a bank."),
+        Refusal::BadTower { .. } => Error::new("input.tower", "This is not the address of a watchtower."),
+        Refusal::TowerIsBank { .. } => {
+            Error::new("tower.is_bank", "A bank cannot watch itself: a watchtower is somebody else.")
+        }
+        Refusal::TooManyTowers { .. } => {
+            Error::new("tower.too_many", "Remove a watchtower first; a wallet uses only so many.")
+        }
+        Refusal::UnknownTower { .. } => Error::new("tower.unknown", "This wallet does not use that watchtower."),
         Refusal::NoAsset => Error::new("channel.no_asset", "Name at least one asset."),
         Refusal::CreditTooLarge { asset } => {
             Error::new("input.credit", "A limit cannot be larger than any supply.").with("asset", u64::from(asset.0))

@@ -60,6 +60,9 @@ pub enum Method {
     Pay(Pay),
     Activity(Activity),
     Payment(PaymentId),
+    Towers,
+    AddTower(TowerAddress),
+    RemoveTower(OneTower),
 }
 
 /// Parameters whose fields are documented in `www/js/api.d.ts`.
@@ -130,6 +133,8 @@ parameters! {
     }
     Activity { before: Option<String>, limit: u64 }
     PaymentId { id: String }
+    TowerAddress { address: String }
+    OneTower { tower: String }
 }
 
 impl From<BankCredit> for Credit {
@@ -228,6 +233,9 @@ impl Method {
             "pay" => Self::Pay(read(parameters)?),
             "activity" => Self::Activity(read(parameters)?),
             "payment" => Self::Payment(read(parameters)?),
+            "towers" => Self::Towers,
+            "addTower" => Self::AddTower(read(parameters)?),
+            "removeTower" => Self::RemoveTower(read(parameters)?),
             other => {
                 return Err(Error::new("engine.unknown_method", format!("This version has no method {other}.")));
             }
@@ -251,6 +259,7 @@ impl Method {
                 | Self::Banks
                 | Self::Balances
                 | Self::Channels
+                | Self::Towers
                 | Self::Invoices
                 | Self::Activity(_)
         )

@@ -322,6 +322,7 @@ fn view_payment(machine: &Machine, chain: &ChainView<'_>, payment: &CorePayment)
         created_at: payment.created_ms.into(),
         ended_at: payment.ended_ms.map(Into::into),
         latest_end: end.map(|end| latest(chain, end).into()),
+        with_tower: machine.is_with_tower(payment),
     }
 }
 

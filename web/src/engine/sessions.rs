@@ -1,4 +1,4 @@
-//! Sessions with banks: Noise inside a WebSocket that a relay pipes and cannot read.
+//! Sessions with banks and watchtowers: Noise inside a WebSocket that a relay pipes and cannot read.
 
 use super::Core;
 use crate::events::now_ms;
@@ -117,7 +117,10 @@ impl Core {
         let Ok((session, first)) = Session::initiator(&chain.chain_id(), &key, *bank, Features(0), entropy) else {
             return;
         };
-        let address = socket_url(relay, &format!("/v1/peers/{bank}"));
+        let address = match self.own_place(bank) {
+            Some(place) => socket_url(&place, "/v1/peer"),
+            None => socket_url(relay, &format!("/v1/peers/{bank}")),
+        };
         let Ok(mut socket) = Socket::open(&address, core_limits::MAX_SESSION_MESSAGE_BYTES) else { return };
         let line = Line { session: Rc::new(RefCell::new(session)), sender: socket.sender() };
         let mut established = false;

@@ -128,6 +128,7 @@ function paymentView(app, payment) {
         !incoming && ['Fee', payment.fee === 0n ? 'none' : amount(app, payment.asset, payment.fee)],
         ['Started', exactTime(payment.createdAt, app.locale)],
         payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
+        payment.withTower !== null && ['Watchtower', payment.withTower ? 'has it' : 'does not have it yet'],
         payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${payment.height}`)],
         payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
         payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),

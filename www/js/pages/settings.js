@@ -1,4 +1,4 @@
-/** Settings: words, password, locking, looks, relays, storage, advanced, wipe. */
+/** Settings: words, password, locking, looks, watchtowers, relays, storage, advanced, wipe. */
 
 import { h } from '../dom.js';
 import { button, errorNote, facts, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
@@ -7,6 +7,7 @@ import { LOCALES } from '../settings.js';
 import { amountLine, exactTime } from '../format.js';
 import { saveText } from '../parts/save.js';
 import { askToKeep, storageInWords } from '../parts/storage.js';
+import { towersCard } from '../parts/towers.js';
 import { askedWords, confirmView, wordsView } from './create.js';
 import { to } from '../router.js';
 
@@ -27,6 +28,7 @@ export function settingsPage(app, [section]) {
   let old = '';
   /** @type {string | null} */
   let relays = null;
+  let tower = '';
   let wipeText = '';
   let raw = '';
   return {
@@ -40,6 +42,7 @@ export function settingsPage(app, [section]) {
         unlocked && walletCard(app, status),
         looksCard(app),
         unlocked && passwordCard(app, replaced, old, (text) => { old = text; }),
+        unlocked && towersCard(app, tower, (text) => { tower = text; app.refresh(); }),
         relaysCard(app, relays, (text) => { relays = text; app.refresh(); }),
         status && aboutCard(app, status, raw, (text) => { raw = text; app.refresh(); }),
         has && wipeCard(app, wipeText, (text) => { wipeText = text; app.refresh(); }, section === 'wipe'),
