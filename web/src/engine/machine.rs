@@ -302,9 +302,5 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         Refusal::Channel(error) => Error::of("channel", error),
         Refusal::Draft(error) => super::batches::cannot_draft(error),
         Refusal::Batch(error) => super::batches::cannot_send(error),
-        Refusal::BadTower { .. }
-        | Refusal::TowerIsBank { .. }
-        | Refusal::TooManyTowers { .. }
-        | Refusal::UnknownTower { .. } => Error::new("input.tower", refusal.to_string()),
     }
 }
