@@ -76,7 +76,9 @@ async fn a_tower_answers_while_the_browser_is_closed() -> Result<()> {
     browser.see_within("1 channel covered", BLOCKS).await?;
     browser.go(&format!("{}/#/activity", network.url()?)).await?;
     browser.see_within("50.00", BLOCKS).await?;
-    browser.click("50.00").await?;
+    browser
+        .run("[...document.querySelectorAll('a.item')].find((item) => item.innerText.includes('50.00')).click()")
+        .await?;
     browser.see_within("has it", BLOCKS).await?;
     browser.close().await?;
 

@@ -41,6 +41,7 @@ fn what_court_has_already_is_not_answered() {
         desk.receipt(&user, &deliver);
         let state = desk.state(&user, &bank, in_court);
         desk.dispute(&bank, &user, Some(state));
+        assert!(desk.mempool.is_empty());
         desk.block(&[]);
         assert!(desk.mempool.is_empty());
     }
@@ -157,25 +158,61 @@ fn a_batch_that_waits_offers_more() {
     }
 }
 
-/// K shrinks while a state is kept: court skips it, and the tower pays for that once.
+/// A batch that never arrived is brought again with the next block, the same bytes.
 #[test]
-fn an_answer_that_court_skips_is_not_repeated() {
+fn a_lost_batch_is_brought_again() {
     let (user, bank) = (key(5), key(1));
     let mut desk = Desk::funded();
     desk.connect(&user);
     let deliver = desk.signed(&user, &bank, 7);
     desk.receipt(&user, &deliver);
     desk.dispute(&bank, &user, None);
-    // Somebody else's answer is first; this one is a tie then.
+    let lost = std::mem::take(&mut desk.mempool);
+    desk.quiet_block(&[]);
+    assert_eq!(desk.mempool, lost);
+}
+
+/// Somebody else's answer is first: this one is a tie then, and is over.
+#[test]
+fn a_faster_answer_is_as_good() {
+    let (user, bank) = (key(5), key(1));
+    let mut desk = Desk::funded();
+    desk.connect(&user);
+    let deliver = desk.signed(&user, &bank, 7);
+    desk.receipt(&user, &deliver);
+    desk.dispute(&bank, &user, None);
     let faster = desk.mempool.remove(0);
     let operations = faster.body.entries.iter().map(|entry| entry.operation.clone()).collect();
     let theirs = desk.world.batch(&key(2), operations);
     desk.quiet_block(&[theirs, faster]);
-    let skipped =
-        desk.events.iter().any(|event| matches!(event, Event::Answered { taken: 0, skipped } if skipped.len() == 1));
-    assert!(skipped, "{:?}", desk.events);
+    let ended = |event: &Event| matches!(event, Event::Answered { taken: 0, skipped } if skipped.len() == 1);
+    assert!(desk.events.iter().any(ended), "{:?}", desk.events);
     desk.block(&[]);
     assert!(desk.mempool.is_empty());
+}
+
+/// Something is kept that court does not take, as a damaged disk or other rules of court may leave it: the tower
+/// pays for that once in a dispute, also over a restart.
+#[test]
+fn an_answer_that_court_skips_is_not_repeated() {
+    let (user, bank) = (key(5), key(1));
+    let mut desk = Desk::funded();
+    let mut damaged = desk.signed(&user, &bank, 7);
+    damaged.signatures.left = damaged.signatures.right;
+    let mut write = crate::effect::Write::default();
+    desk.tower.holdings.keep(damaged, Room::Accounts, &desk.config, &mut write);
+    desk.rows.extend(write.puts);
+    desk.dispute(&bank, &user, None);
+    assert_eq!(desk.mempool.len(), 1);
+    desk.block(&[]);
+    let ended = |event: &Event| matches!(event, Event::Answered { taken: 0, skipped } if skipped.len() == 1);
+    assert!(desk.events.iter().any(ended), "{:?}", desk.events);
+    for _ in 0..3 {
+        assert!(desk.mempool.is_empty());
+        desk.restart();
+        desk.block(&[]);
+    }
+    assert_eq!(desk.in_court(&user, &bank), Some(0));
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn what_court_would_not_take_is_declined() {
 #[test]
 fn a_flood_pushes_nobody_out() {
     let config =
-        Config { channels: 4, strangers: 6, strangers_per_account: 4, channels_per_client: 3, ..Config::default() };
+        Config { channels: 5, strangers: 6, strangers_per_account: 4, channels_per_client: 3, ..Config::default() };
     let mut desk = Desk::with(config);
     let (user, bank, attacker, accomplice) = (key(5), key(1), key(2), key(3));
     desk.connect(&user);
@@ -162,7 +162,9 @@ fn a_flood_pushes_nobody_out() {
     }
     assert_eq!(reasons, vec![None, None, None, Some(Reason::Full)]);
     desk.connect(&accomplice);
-    let full = desk.signed(&accomplice, &key(4), 1);
+    let last = desk.signed(&accomplice, &key(4), 1);
+    desk.receipt(&accomplice, &last);
+    let full = desk.signed(&accomplice, &key(6), 1);
     assert_eq!(desk.declined(&accomplice, &full), Reason::Full, "all rooms are taken");
     // Rooms of strangers: four with one account, then five and no more in all.
     let mut kept = 0;
@@ -180,14 +182,14 @@ fn a_flood_pushes_nobody_out() {
         kept += usize::from(matches!(desk.hand_over(&made_up, &deliver), Some(FromTower::Receipt(_))));
     }
     assert_eq!(kept, 5);
-    assert_eq!(desk.tower.rooms_taken(), (4, 6));
+    assert_eq!(desk.tower.rooms_taken(), (5, 6));
     // Those who were there first hand over a larger state.
     for (client, frame) in [(&user, 2), (&honest_stranger, 2)] {
         let deliver = large(&desk, client, &bank, frame);
         assert_eq!(desk.receipt(client, &deliver).place.order.frame, 2);
     }
     desk.restart();
-    assert_eq!(desk.tower.rooms_taken(), (4, 6), "counted anew from what is stored");
+    assert_eq!(desk.tower.rooms_taken(), (5, 6), "counted anew from what is stored");
 }
 
 #[test]
