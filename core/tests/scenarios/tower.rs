@@ -263,12 +263,15 @@ fn half_way() -> (World, PublicKey) {
     (world, payee)
 }
 
+/// Whether a fault is the one that is expected.
+type Named<'a> = &'a dyn Fn(&TowerFault) -> bool;
+
 #[test]
 fn a_tower_that_breaks_its_word_is_named() {
     let (world, payee) = half_way();
     let good = honest(&world, payee, 6);
     let older = Place { epoch: 0, order: fair_core::channel::state::StateOrder { frame: 1, ..good.place.order } };
-    let bad: [(Receipt, u8, &dyn Fn(&TowerFault) -> bool); 7] = [
+    let bad: [(Receipt, u8, Named<'_>); 7] = [
         (good.clone(), 78, &|fault| *fault == TowerFault::FalseReceipt),
         (Receipt { client: key(99).public(), ..good.clone() }, TOWER, &|fault| *fault == TowerFault::FalseReceipt),
         (Receipt { tower: key(99).public(), ..good.clone() }, TOWER, &|fault| *fault == TowerFault::FalseReceipt),
