@@ -39,7 +39,7 @@ impl Core {
         let (key, url) = address.trim().split_once('@').unwrap_or((address.trim(), ""));
         let tower: PublicKey = key.to_ascii_lowercase().parse().map_err(|_| bad())?;
         let url = url.trim_end_matches('/').to_owned();
-        if !url.is_empty() && !(url.starts_with("http://") || url.starts_with("https://")) {
+        if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
             return Err(bad());
         }
         self.handle(Input::AddTower { tower, url }).await?;
