@@ -82,12 +82,32 @@ const MEANINGS = {
   'batch.wrong_consent_nonce': { title: 'The bank’s consent was used already', next: 'Ask for the withdrawal again.' },
   'batch.more_than_insurance': { title: 'The channel holds less insurance than this', next: 'Ask for a smaller withdrawal.' },
   'batch.group': { title: 'Another action of its group was skipped, so this one was too', next: null },
+  'batch.debts_first': { title: 'You have debts in this asset, and they are paid first', next: 'Spend it when they are paid; see On-chain.' },
+  'batch.accused_unknown': { title: 'The other side has no account on the chain and could not answer', next: 'Deposit to it first.' },
+  'batch.already_in_court': { title: 'The channel is in court already', next: 'Wait until court has decided.' },
+  'batch.not_in_court': { title: 'The channel is not in court', next: null },
+  'batch.not_newer': { title: 'Court knows this state, or a newer one', next: null },
+  'batch.answer_too_late': { title: 'The time for newer states was over', next: null },
+  'batch.missing_state_signature': { title: 'The other side has not signed this state', next: null },
+  'batch.bad_state_signature': { title: 'The signature under this state is wrong', next: null },
+  'batch.other_channel': { title: 'The state belongs to another channel', next: null },
+  'batch.not_a_validator': { title: 'Only validators propose and vote', next: null },
+  'batch.too_many_proposals': { title: 'Too many proposals are open', next: 'Propose it again when one is decided.' },
+  'batch.unknown_proposal': { title: 'There is no such proposal', next: 'Look under Governance.' },
+  'batch.voting_over': { title: 'The vote on this proposal is over', next: null },
+  'batch.not_a_bank': { title: 'Nobody is registered as a bank under this key', next: null },
+  'batch.already_a_bank': { title: 'You are registered as a bank already', next: 'Change what you are registered with instead.' },
+  'batch.handle_taken': { title: 'Another bank has this handle', next: 'Choose another one.' },
+  'batch.ticker_taken': { title: 'Another asset has this ticker', next: 'Choose another one.' },
+  'batch.release_too_early': { title: 'This block comes too early for a release', next: 'Choose a later one.' },
   'batch.expired': { title: 'No block took it in time', next: 'Nothing was done. Send it again.' },
   'batch.waiting': { title: 'An earlier batch still waits for its block', next: 'Send this one when it is done.' },
   'batch.empty': { title: 'There is nothing to send', next: null },
   'faucet.limited': { title: 'The faucet gives only now and then', next: 'Try again later.' },
   'faucet.none': { title: 'This network has no faucet', next: null },
   'faucet.unreachable': { title: 'The faucet does not answer', next: 'Try again in a moment.' },
+  'channel.in_court': { title: 'The channel is in court', next: 'Nothing moves in it until court has decided.' },
+  'payment.closed_by_court': { title: 'A dispute with the bank ended it', next: 'Nothing was paid.' },
   'channel.offline': { title: 'The bank is not connected', next: 'The wallet connects again by itself.' },
   'channel.suspended': { title: 'This channel is suspended', next: 'The bank refused several changes in a row, perhaps because its view of the chain is behind. Try again on its page under Banks.' },
   'payment.malformed': { title: 'This is neither an invoice nor an address', next: 'Copy the whole text and paste it again.' },
@@ -122,7 +142,8 @@ export function meaning(error) {
   if (known) return known;
   const checked = refusedPart(error);
   if (checked) return { title: `A block whose ${checked} does not verify was refused`, next: null };
-  return { title: error.message.replace(/\.$/, ''), next: error.retryable ? 'Trying again can help.' : null };
+  const said = error.message.replace(/\.$/, '');
+  return { title: said.charAt(0).toUpperCase() + said.slice(1), next: error.retryable ? 'Trying again can help.' : null };
 }
 
 /**

@@ -34,9 +34,9 @@ async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
     browser.screenshot("dispute-offer").await?;
     browser.click("What a dispute would do").await?;
     browser.see("Before you take it to court").await?;
-    browser.see("would get 240.00 FRD").await?;
+    browser.see("you would get 240.00 FRD").await?;
     browser.screenshot("dispute-confirm").await?;
-    let busy = Signer::of(&network, "v1")?.keeps_busy(Signer::of(&network, "v2")?.public());
+    let busy = Signer::of(&network, "v2")?.keeps_busy(Signer::of(&network, "v3")?.public());
     tokio::select! {
         done = dispute(&browser) => done?,
         stopped = busy => stopped?,

@@ -44,18 +44,20 @@ async fn visit(browser: &Browser, place: &str, shows: &str) -> Result<()> {
 #[tokio::test]
 async fn a_validators_wallet_proposes_votes_makes_an_asset_and_registers() -> Result<()> {
     let network = Network::start(&Plan::new()?).await?;
-    let mut signers = validator::all(&network, &network.genesis()?)?;
-    let busy = signers.pop().context("a validator")?.keeps_busy(signers[0].public());
+    let mut signers = validator::all(&network)?;
     let browser = Browser::open().await?;
+    become_a_validator(&browser, &network, &mut signers).await?;
+    let busy = signers.pop().context("a validator")?.keeps_busy(signers[0].public());
     tokio::select! {
-        done = story(&browser, &network, &mut signers) => done?,
+        done = story(&browser) => done?,
         stopped = busy => stopped?,
     }
     browser.close().await?;
     network.shut_down().await
 }
 
-async fn story(browser: &Browser, network: &Network, signers: &mut [Signer]) -> Result<()> {
+/// A wallet with money, for which the validators vote.
+async fn become_a_validator(browser: &Browser, network: &Network, signers: &mut [Signer]) -> Result<()> {
     browser.go(network.url()?).await?;
     create(browser).await?;
     person::get_money(browser).await?;
@@ -68,10 +70,14 @@ async fn story(browser: &Browser, network: &Network, signers: &mut [Signer]) -> 
     let action = with_wallet(network, wallet)?;
     signers[0].send(vec![Operation::Propose(Propose { action, text })]).await?;
     all_vote(signers, 1).await?;
-    visit(browser, "explorer/governance", "proposal 1").await?;
+    visit(browser, "explorer/governance", "Proposal 1").await?;
     browser.see_within("75 of 100 shares approve, 67 are needed", BLOCKS).await?;
     browser.screenshot("governance-open").await?;
+    Ok(())
+}
 
+/// An asset, a bank, the vote's effect, a proposal, a vote.
+async fn story(browser: &Browser) -> Result<()> {
     visit(browser, "explorer/assets", "Create asset").await?;
     browser.click("Create asset").await?;
     browser.fill("Ticker", "cup").await?;
@@ -96,7 +102,7 @@ async fn story(browser: &Browser, network: &Network, signers: &mut [Signer]) -> 
     browser.see("Change your bank").await?;
     browser.screenshot("explorer-banks").await?;
 
-    visit(browser, "explorer/governance", "proposal 1").await?;
+    visit(browser, "explorer/governance", "Proposal 1").await?;
     browser.see_within("in force", DECIDED).await?;
     browser.see_within("Propose", BLOCKS).await?;
     browser.screenshot("governance-executed").await?;

@@ -8,7 +8,7 @@ import { balanceBar, balanceLegend } from '../parts/balance-bar.js';
 import { numberLine } from '../parts/number-line.js';
 import { accountName, amountInput, exactTime, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
-import { courtCard, courtTag, inCourt } from './dispute.js';
+import { courtCard, courtFirst, courtTag, inCourt } from './dispute.js';
 import { newWithdraw, withdrawView } from './withdraw.js';
 import { feeText } from '../parts/values.js';
 import { to } from '../router.js';
@@ -149,9 +149,9 @@ export function channelDetailPage(app, [key]) {
         if (!channel) return h('section', { class: 'card' }, empty('bank', 'You do not use this bank', 'Add it to pay and receive through it.', linkButton('Add bank', to('banks', 'add', key ?? ''), { main: true })));
         return [
           channelHead(app, channel),
-          inCourt(channel) && court(channel),
+          courtFirst(channel) && court(channel),
           channel.assets.map((one) => assetCard(app, channel, one, formsOf(one.asset))),
-          !inCourt(channel) && court(channel),
+          !courtFirst(channel) && court(channel),
           exactCard(app, channel),
         ];
       }, () => h('div', { class: 'card' }, bones(8))),
@@ -190,11 +190,13 @@ function channelHead(app, channel) {
 function assetCard(app, channel, one, forms) {
   const asset = app.asset(one.asset);
   const name = accountName(channel.bank.account);
+  // Court lets nothing in, whatever the limits were.
+  const parts = inCourt(channel) ? { ...one.parts, canReceive: 0n } : one.parts;
   return h('section', { class: 'card', key: `asset-${one.asset}`, 'aria-label': `${asset.ticker} with ${name}` },
     h('div', { class: 'row apart' }, amount(app, asset, one.balance, { big: true }), h('div', { class: 'row' },
-      linkButton(`Deposit ${asset.ticker}`, to('onchain', channel.bank.account.key, one.asset), { slim: true }), linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
-    balanceBar(app, asset, one.parts),
-    balanceLegend(app, asset, one.parts, name),
+      linkButton(`Deposit ${asset.ticker}`, to('onchain', channel.bank.account.key, one.asset), { slim: true }), !inCourt(channel) && linkButton('Pay this bank', to('pay', `@${channel.bank.handle}`), { slim: true }))),
+    balanceBar(app, asset, parts),
+    balanceLegend(app, asset, parts, name),
     !inCourt(channel) && [insuranceView(app, channel, one), limitsView(app, channel, one, forms), withdrawView(app, channel, one, forms.withdraw)]);
 }
 

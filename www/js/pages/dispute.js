@@ -18,6 +18,21 @@ export function inCourt({ court }) {
   return court.stage === 'signed' || court.dispute !== null;
 }
 
+/** What has to be done next is about court. @param {Channel} channel */
+export function courtFirst(channel) {
+  return inCourt(channel) || justDecided(channel) !== null && noLimits(channel);
+}
+
+/** @param {Channel} channel */
+function justDecided({ court, epoch }) {
+  return court.last?.epoch === epoch ? court.last : null;
+}
+
+/** @param {Channel} channel */
+function noLimits({ assets }) {
+  return assets.every(({ creditLimit }) => creditLimit === 0n);
+}
+
 /** @param {Channel} channel */
 export function courtTag(channel) {
   return inCourt(channel) && tag('disputed', icon('scales', { size: 14 }), 'in court');
@@ -44,8 +59,9 @@ export function courtCard(app, channel, asking, again) {
   const shown = court.dispute ? running(app, channel, court.dispute)
     : court.stage === 'signed' ? waiting(app, channel)
       : asking.asking ? confirmation(app, channel, asking) : null;
+  const last = justDecided(channel);
   return [
-    court.last !== null && court.last.epoch === channel.epoch && court.dispute === null && result(app, channel, court.last, again),
+    last && court.dispute === null && result(app, channel, last, again),
     h('section', { class: 'card', key: 'court', 'aria-label': 'Court' },
       shown ?? offer(app, channel, asking),
       court.problem && court.stage === 'wanted' && h('div', { key: 'wanted' }, note('warn', h('strong', null, 'The dispute is not sent yet'),
@@ -137,12 +153,11 @@ function running(app, channel, dispute) {
  */
 function result(app, channel, last, again) {
   const parties = partiesOf(app, channel);
-  const unlimited = channel.assets.every(({ creditLimit }) => creditLimit === 0n);
   return h('section', { class: 'card', key: 'result' },
     h('header', null, h('h2', null, 'Court has decided'), tag('disputed', icon('scales', { size: 14 }), 'resolved')),
     last.assets.map((split) => h('div', { class: 'stack', key: split.asset }, splitDrawing(app, split, parties), splitSentence(app, split, parties, true))),
     h('p', null, 'What you got is on your ', h('a', { href: to('onchain') }, 'on-chain balance'), '. The channel has begun anew, and both may use it again.'),
-    unlimited && h('div', { class: 'stack' }, h('p', null, 'Your limits are zero: the bank may owe you nothing, and you can receive nothing. Set one to go on.'),
+    noLimits(channel) && h('div', { class: 'stack' }, h('p', null, 'Your limits are zero: the bank may owe you nothing, and you can receive nothing. Set one to go on.'),
       h('div', { class: 'row' }, button('Set a limit again', { main: true, slim: true, onclick: again }))));
 }
 

@@ -28,8 +28,10 @@ const named = (account) => (account.you ? 'you' : accountName(account));
 export function splitSentence(app, split, { left, right }, done) {
   const sum = (/** @type {bigint} */ value) => amount(app, split.asset, value);
   const subject = (/** @type {AccountRef} */ account) => (account.you ? 'you' : who(account));
+  const both = /** @type {[AccountRef, bigint][]} */ ([[left, split.left], [right, split.right]]);
+  const [[first, its], [second, rest]] = right.you ? both.reverse() : both;
   const [debtor, creditor] = split.debtor === 'left' ? [left, right] : [right, left];
-  return h('p', null, 'Of the insurance of ', sum(split.insurance), ', ', subject(left), done ? ' got ' : ' would get ', sum(split.left), ' and ', subject(right), ' ', sum(split.right), '.',
+  return h('p', null, 'Of the insurance of ', sum(split.insurance), ', ', subject(first), done ? ' got ' : ' would get ', sum(its), ' and ', subject(second), ' ', sum(rest), '.',
     split.debtor !== null && [' ', h('span', null, debtor.you ? 'You' : who(debtor)), done ? ' owed ' : debtor.you ? ' would owe ' : ' would owe ', subject(creditor), ' ', sum(split.owed), ' more',
       done ? [': ', sum(split.paid), ' of it was taken from ', debtor.you ? 'your' : 'its', ' on-chain balance, ', split.debt > 0n ? [sum(split.debt), ' became a debt.'] : 'nothing is left open.']
         : [', to be taken from ', debtor.you ? 'your' : 'its', ' on-chain balance; what is missing there becomes a debt.']]);
@@ -87,9 +89,9 @@ export function disputeProgress(app, { start, answersUntil, end, now, assets }) 
   const percent = Math.max(0, Math.min(100, Math.floor(((now - start) * 100) / Math.max(1, end - start))));
   return h('div', { class: 'stack tight', key: 'progress' },
     h('div', { class: 'progress disputed', role: 'progressbar', 'aria-label': 'Until it is decided', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': percent }, h('span', { style: { width: `${percent}%` } })),
-    h('p', null, answering ? [h('strong', null, 'Newer states can be shown'), ` for another ${blocksTime(app, answersUntil - now + 1)}.`]
+    h('p', null, answering ? [h('strong', null, 'Newer states can be shown'), ` for another ${blocksTime(app, answersUntil - now + 1)}. Then it is decided.`]
       : [h('strong', null, 'Waiting for secrets'), ` of payments that were under way. Decided in ${blocksTime(app, end - now)} at the latest.`]),
-    answering && h('p', { class: 'small muted' }, locks > 0 ? `${plural(locks, 'payment')} under way may make it last longer: until their secrets are out or their time is up.` : `Then it is decided: in ${blocksTime(app, end - now)}.`));
+    answering && locks > 0 && h('p', { class: 'small muted' }, `${plural(locks, 'payment')} under way may make it last longer: until their secrets are out or their time is up.`));
 }
 
 /**

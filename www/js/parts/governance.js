@@ -3,7 +3,8 @@
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { countText, plural, shortHex } from '../format.js';
-import { proposalLink, proposed } from '../sentences.js';
+import { proposed } from '../sentences.js';
+import { to } from '../router.js';
 import { facts, note, tag, who } from './basic.js';
 import { inWords } from './operation.js';
 import { blocksTime, parameterText } from './values.js';
@@ -77,7 +78,7 @@ export function proposalCard(app, all, proposal) {
   const line = Math.min(100, (all.needed * 100) / Math.max(1, all.shares));
   const undecided = proposal.state.kind === 'open';
   return h('article', { class: 'card', key: proposal.id },
-    h('header', null, h('h2', null, ...inWords(app, [proposalLink(proposal.id)])), stateTag(proposal.state)),
+    h('header', null, h('h2', null, h('a', { href: to('explorer', 'governance', proposal.id) }, `Proposal ${proposal.id}`)), stateTag(proposal.state)),
     h('p', null, who(proposal.proposer), ' proposes to ', ...inWords(app, proposed(proposal.action)), '.'),
     actionView(app, proposal.action),
     proposal.text !== '' && h('blockquote', null, proposal.text),
@@ -105,7 +106,7 @@ export function releaseNotice(app) {
   if (!known || !next || head === undefined) return null;
   const blocks = next.height - head;
   return h('div', { key: 'release' }, note(blocks > 0 ? 'warn' : 'bad', h('strong', null, blocks > 0 ? 'A new version is needed soon' : 'A new version is needed'),
-    h('p', null, `The validators decided on version ${next.version} of the rules from block `, h('a', { href: `#/explorer/block/${next.height}` }, `#${countText(next.height, app.locale)}`), ' on',
+    h('p', null, `The validators decided on version ${next.version} of the rules from block `, h('a', { href: to('explorer', 'block', next.height) }, `#${countText(next.height, app.locale)}`), ' on',
       blocks > 0 ? `, in ${blocksTime(app, blocks)}` : '', `. This page knows version ${known.version} and stops there: it then shows everything and does nothing. Load it again to get the new version.`),
     h('p', { class: 'small' }, 'Published bundle: ', h('code', null, next.bundle))));
 }
