@@ -7,6 +7,7 @@
 pub mod block;
 
 use crate::error::Error;
+use crate::explorer::Explorer;
 use crate::record;
 use crate::store::{Changes, Store};
 use crate::view::VerifiedAt;
@@ -224,10 +225,6 @@ impl Chain {
     /// # Errors
     /// [`Announcement::Bad`] when the certificate is not one of the validators that we know.
     pub async fn compare(&self, header: &Header, certificate: &Certificate) -> Result<Option<Fork>, Announcement> {
-        let (ours, validators) = {
-            let follower = self.follower.borrow();
-            (follower.height(), follower.state().validators().clone())
-        };
         if header.chain_id != self.chain_id {
             let bad = BadBlock::WrongChain { expected: self.chain_id, got: header.chain_id };
             return Err(Announcement::Bad(bad));

@@ -14,6 +14,7 @@ use crate::view::{
     Account, AccountRef, AccountRow, Asset, AssetAmount, Bank, Batch, Block, BlockSummary, ChainChannel,
     ChainChannelAsset, ExecutedOperation, Receipt, Shares, Signature, Validator, VerifiedAt,
 };
+use fair_core::chain::genesis::Genesis;
 use fair_core::codec;
 use fair_core::ledger::batch::{self, Batch as CoreBatch};
 use fair_core::ledger::receipt::{BatchOutcome, Receipt as CoreReceipt};
@@ -72,13 +73,12 @@ impl Explorer<'_> {
     }
 
     /// A block in short.
-    pub fn summary(&self, block: &StoredBlock) -> BlockSummary {
+    pub fn summary(&self, block: &StoredBlock, genesis: &Genesis) -> BlockSummary {
         let header = &block.certified.block.header;
         let batches = &block.certified.block.batches;
-        let signatures = self
-            .state
-            .validators()
-            .validators
+        let set = self.validator_set(&header.validators_hash, genesis);
+        let signatures = set
+            .map_or(&[][..], |set| &set.validators)
             .iter()
             .zip(&block.certified.certificate.signatures)
             .map(|(validator, signature)| Signature {
@@ -100,10 +100,10 @@ impl Explorer<'_> {
     }
 
     /// A block with everything in it.
-    pub fn block(&self, block: &StoredBlock) -> Block {
+    pub fn block(&self, block: &StoredBlock, genesis: &Genesis) -> Block {
         let header = &block.certified.block.header;
         Block {
-            summary: self.summary(block),
+            summary: self.summary(block, genesis),
             version: header.version,
             round: block.certified.certificate.round,
             previous: header.previous,

@@ -151,7 +151,7 @@ impl Core {
     async fn head(&self) -> Result<Option<BlockSummary>, Error> {
         let Ok(chain) = self.chain() else { return Ok(None) };
         match chain.block(chain.height()).await? {
-            Some(block) => self.explore(|explorer| explorer.summary(&block)).map(Some),
+            Some(block) => self.explore(|explorer| explorer.summary(&block, chain.genesis())).map(Some),
             None => Ok(None),
         }
     }
@@ -170,7 +170,7 @@ impl Core {
             }
         };
         let block = chain.block(height).await?.ok_or_else(|| unknown(&text))?;
-        self.explore(|explorer| explorer.block(&block))
+        self.explore(|explorer| explorer.block(&block, chain.genesis()))
     }
 
     async fn blocks(&self, before: Option<Height>, limit: u64) -> Result<Vec<BlockSummary>, Error> {
@@ -180,7 +180,7 @@ impl Core {
         let stored = chain.store().range(&record::block(start), &record::block(end), u32::MAX).await?;
         let blocks = stored.iter().rev().map(|(_, bytes)| crate::chain::block::decode(bytes));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
-        self.explore(|explorer| blocks.iter().map(|block| explorer.summary(block)).collect())
+        self.explore(|explorer| blocks.iter().map(|block| explorer.summary(block, chain.genesis())).collect())
     }
 
     async fn account(&self, text: &str) -> Result<Account, Error> {

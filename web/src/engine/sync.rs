@@ -350,7 +350,7 @@ impl Core {
         if at_head {
             match chain.block(chain.height()).await {
                 Ok(Some(block)) => {
-                    if let Ok(summary) = self.explore(|explorer| explorer.summary(&block)) {
+                    if let Ok(summary) = self.explore(|explorer| explorer.summary(&block, chain.genesis())) {
                         self.events.emit("head", &summary);
                     }
                 }

@@ -12,7 +12,7 @@ use fair_core::chain::header::VERSION;
 use fair_core::chain::params::Parameters;
 use fair_core::ledger::operation::GovernanceAction as CoreAction;
 use fair_core::ledger::state::{Proposal as CoreProposal, ProposalState as CoreState};
-use fair_core::types::PublicKey;
+use fair_core::types::{Hash, PublicKey};
 use std::collections::BTreeSet;
 
 /// What a proposal is compared with.
@@ -26,6 +26,19 @@ impl<'a> Explorer<'a> {
     /// What is in force now.
     pub fn base(&self) -> Base<'a> {
         Base { parameters: self.state.parameters(), validators: self.state.next_validators() }
+    }
+
+    /// The validators with this hash: those in force, those that were set once, or the first. The decisions that
+    /// set them stay in the state.
+    pub fn validator_set(&self, hash: &Hash, genesis: &'a Genesis) -> Option<&'a ValidatorSet> {
+        let set = |(_, proposal): (_, &'a CoreProposal)| match &proposal.action {
+            CoreAction::SetValidators { validators } => Some(validators.as_ref()),
+            _ => None,
+        };
+        [self.state.validators(), self.state.next_validators(), &genesis.validators]
+            .into_iter()
+            .chain(self.state.proposals().rev().filter_map(set))
+            .find(|set| set.hash() == *hash)
     }
 
     /// What an action would change.
