@@ -7,7 +7,6 @@
 pub mod block;
 
 use crate::error::Error;
-use crate::explorer::Explorer;
 use crate::record;
 use crate::store::{Changes, Store};
 use crate::view::VerifiedAt;
@@ -230,6 +229,7 @@ impl Chain {
             return Err(Announcement::Bad(bad));
         }
         // A later set can only be known by executing up to it.
+        let (ours, validators) = (self.height(), self.state().validators().clone());
         if header.height > ours {
             if header.validators_hash == validators.hash() {
                 verify::certificate(header, certificate, &validators).map_err(Announcement::Bad)?;

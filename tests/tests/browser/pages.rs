@@ -59,6 +59,31 @@ async fn text_never_becomes_markup() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_release_above_this_version_is_announced_with_its_time() -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    browser.go(&format!("{}/test/blank.html", server.url)).await?;
+    let shown = eval(
+        &browser,
+        "const { patch } = await import('/js/dom.js');
+        const { releaseNotice } = await import('/js/parts/governance.js');
+        const parameters = [{ name: 'min_block_interval', value: 1000n }, { name: 'max_idle', value: 5000n }];
+        const out = document.getElementById('out');
+        const shown = (head, version) => {
+            const known = { governance: { version, releases: [{ version: 2, height: 220, bundle: 'ab' }] }, head: { height: head }, parameters };
+            patch(out, [releaseNotice({ locale: 'en', use: (method) => ({ value: known[method] }) })].filter(Boolean));
+            return out.textContent;
+        };
+        return [shown(100, 1), shown(220, 1), shown(220, 2)];",
+    )
+    .await?;
+    let texts: Vec<&str> = shown.as_array().context("three texts")?.iter().filter_map(Value::as_str).collect();
+    assert!(texts[0].contains("needed soon") && texts[0].contains("#220 on, in 2 min to 10 min"), "{texts:?}");
+    assert!(texts[1].starts_with("A new version is needed") && texts[1].contains("knows version 1"), "{texts:?}");
+    assert_eq!(texts[2], "", "a version that is known needs no notice");
+    browser.close().await
+}
+
+#[tokio::test]
 async fn a_view_keeps_the_elements_that_it_names_again() -> Result<()> {
     let (server, browser) = (Server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
