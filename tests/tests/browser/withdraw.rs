@@ -46,9 +46,14 @@ async fn insurance_goes_from_ones_own_channel_into_anothers() -> Result<()> {
     browser.see("Nobody has used this account on the chain").await?;
     browser.fill("Account", &address).await?;
     browser.fill("Into its channel with", "@main").await?;
+    browser.fill("Invoice tag", "more than thirty-two bytes, which is all").await?;
+    browser.click("Continue").await?;
+    browser.see("At most 32 bytes").await?;
+    browser.fill("Invoice tag", "order 42").await?;
     browser.click("Continue").await?;
     browser.see("Check before it moves").await?;
     browser.see("You cannot take it back").await?;
+    browser.see("order 42").await?;
     browser.screenshot("withdraw-confirm").await?;
     browser.click("Ask for withdrawal").await?;
     browser.see_within("bank agreed", BLOCKS).await?;

@@ -77,7 +77,7 @@ function proposalPage(app, id) {
     title: `Proposal ${id}`,
     view: () => [
       explorerHead(app, 'governance'),
-      heading(`Proposal ${id}`),
+      h('h1', { class: 'unseen' }, `Proposal ${id}`),
       answered(app.use('governance'), (all) => {
         const proposal = all.proposals.find((one) => one.id === id);
         if (!proposal) return h('section', { class: 'card' }, empty('search', 'There is no such proposal', 'It may not be in a block yet.', linkButton('Governance', to('explorer', 'governance'))));
