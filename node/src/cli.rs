@@ -143,6 +143,10 @@ struct Run {
     /// A wallet's relay, instead of the home's
     #[arg(long)]
     relay: Option<String>,
+    /// Begin a home that has no blocks yet with a snapshot: an archive, its URL, or the URL of a validator or
+    /// relay whose newest one is taken
+    #[arg(long, value_name = "FILE|URL")]
+    snapshot: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +195,7 @@ impl Arguments {
                 println!("chain {} in {}", genesis.chain_id(), plan.out.display());
                 Ok(())
             }
-            Command::Run(Run { of, relay }) => run(&of.home, relay),
+            Command::Run(Run { of, relay, snapshot }) => run(&of.home, relay, snapshot.as_deref()),
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
             Command::Resume(channel) => channel.post("/v1/resume"),
             Command::Dispute(channel) => channel.post("/v1/dispute"),
@@ -223,7 +227,7 @@ impl OfChannel {
     }
 }
 
-fn run(path: &std::path::Path, relay: Option<String>) -> Result<(), NodeError> {
+fn run(path: &std::path::Path, relay: Option<String>, snapshot: Option<&str>) -> Result<(), NodeError> {
     let (home, mut config) = Home::open(path)?;
     config.relay = relay.or(config.relay);
     log_to_stderr();
@@ -231,6 +235,9 @@ fn run(path: &std::path::Path, relay: Option<String>) -> Result<(), NodeError> {
         .enable_all()
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
+    if let Some(from) = snapshot {
+        runtime.block_on(crate::snapshot::begin(&home, from))?;
+    }
     match config.kind {
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),
         Kind::Bank => runtime.block_on(bank::run(&home, &config)),

@@ -89,6 +89,12 @@ pub(crate) enum NodeError {
         /// What is wrong.
         reason: String,
     },
+    /// A snapshot is not to be had, or not to be believed.
+    #[error("snapshot: {reason}")]
+    Snapshot {
+        /// What is wrong.
+        reason: String,
+    },
     /// The port is taken, or not ours.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -146,7 +152,7 @@ impl NodeError {
             Self::File { .. } | Self::Exists { .. } | Self::NoHome { .. } | Self::NotPrivate { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
             Self::WrongGenesis { .. } | Self::NotABank { .. } => 4,
-            Self::Store(_) | Self::Damaged { .. } => 5,
+            Self::Store(_) | Self::Damaged { .. } | Self::Snapshot { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Consensus(_) | Self::Fork { .. } => 7,
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,

@@ -21,6 +21,7 @@ mod operator;
 mod page;
 mod presets;
 mod progress;
+mod snapshot;
 mod status;
 mod store;
 mod tower;

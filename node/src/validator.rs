@@ -47,14 +47,20 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let blocks = Blocks::new(&store)?;
+    let pace = onchain::pace(&store, &genesis)?;
+    let snapshots = crate::snapshot::folder(&database)?;
+    let genesis = Arc::new(genesis);
     let (events, incoming) = mpsc::channel::<Event>(crate::limits::ENGINE_QUEUE);
     let peers = Peers::new(&members, identity.clone(), found.follower.height(), events.clone());
     let (members, members_seen) = watch::channel(members);
-    let (heads, heads_seen) = watch::channel(engine::Published::of(found.head.as_ref()));
+    let (heads, heads_seen) = watch::channel(engine::Published::at(found.head.clone()));
     let (vitals, vitals_seen) = watch::channel(engine::Vitals::default());
     let parts = Parts {
         identity: identity.clone(),
         store,
+        genesis: genesis.clone(),
+        snapshots: snapshots.clone(),
+        pace,
         peers: peers.clone(),
         events: events.clone(),
         heads,
@@ -65,7 +71,8 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
 
     let served = http::Served {
         identity,
-        genesis: Arc::new(genesis),
+        genesis,
+        snapshots,
         genesis_bytes: genesis_bytes.into(),
         blocks,
         heads: heads_seen,

@@ -15,10 +15,11 @@
 //!
 //! The identity is the hash of the manifest. Certificates are not part of it: nodes hold different ones for
 //! the same block. [`Snapshot`] writes, [`Reader`] believes nothing that it has not verified, so a snapshot
-//! can come from anybody. How files are packed and compressed is the hosts' affair.
+//! can come from anybody. Files travel in a tar archive ([`archive`]), compressed; neither counts for the identity.
 //!
 //! When one is due ([`Pace`]) follows from the blocks alone, the same for all who follow the chain.
 
+pub mod archive;
 mod pace;
 mod read;
 mod write;

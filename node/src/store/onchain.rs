@@ -3,24 +3,31 @@
 //! ```text
 //! table     key                                  value
 //! meta      "chain_id"                           32 bytes
+//! meta      "base"                               Header │ Certificate of the snapshot that this began with
+//! meta      "pace"                               Pace: when the next snapshot is due; validators only
 //! blocks    height u64 big endian                CertifiedBlock
 //! state     encoded ledger key                   encoded ledger value, after the head
 //! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
 //! signed    height u64 be │ round u32 be │ step  digest of what was signed, 32 bytes
 //! evidence  height u64 be │ block hash           a CertifiedBlock that contradicts ours
 //! undo      height u64 be                        what leads back to the state before that block
+//! turns     height u64 be                        Turn: a header that changes the validators; validators only
 //! ```
 //!
-//! The head is the last block. Block, state changes, undo and the end of that height's log are one commit.
+//! The head is the last block, or the base when there is none after it: then only blocks above the base are
+//! here. Block, state changes, undo and the end of that height's log are one commit.
 //! Undos are kept for K.proof_window_heights, so that a restarted process still answers for those heights.
 
-use super::{Reader, Store, StoreError, Table, Write};
+use super::{Pair, Reader, Store, StoreError, Table, Write};
 use crate::error::NodeError;
 use crate::limits;
 use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::certificate::Certificate;
 use fair_core::chain::follow::{Follower, Step as WorkedOut};
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::snapshot::{Opened, Pace};
+use fair_core::chain::walk::{MAX_TURN_BYTES, Turn};
 use fair_core::codec;
 use fair_core::consensus::{LogEntry, Slot, Step};
 use fair_core::types::{Hash, Height};
@@ -42,6 +49,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE undo (key BLOB PRIMARY KEY, value BLOB NOT NULL);
 ",
+    "
+    CREATE TABLE turns (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+",
 ];
 
 const META: Table = Table("meta");
@@ -51,14 +61,22 @@ const LOG: Table = Table("log");
 const SIGNED: Table = Table("signed");
 const EVIDENCE: Table = Table("evidence");
 const UNDO: Table = Table("undo");
+const TURNS: Table = Table("turns");
 const CHAIN_ID: &[u8] = b"chain_id";
+const BASE: &[u8] = b"base";
+const PACE: &[u8] = b"pace";
+/// Longest header with its certificate.
+const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
 /// Longest log line: a block and what comes with it.
 const MAX_LOG_BYTES: usize = fair_core::limits::MAX_CONSENSUS_MESSAGE_BYTES;
+
+/// A header and why it may be believed.
+pub(crate) type Head = (Header, Certificate);
 
 /// What a start finds.
 pub(crate) struct Found {
     pub(crate) follower: Follower,
-    pub(crate) head: Option<CertifiedBlock>,
+    pub(crate) head: Option<Head>,
     pub(crate) log: Vec<LogEntry>,
     pub(crate) signed: Vec<(Slot, Hash)>,
 }
@@ -96,16 +114,75 @@ pub(crate) fn look(path: &Path, genesis: &Genesis) -> Result<Follower, NodeError
     Ok(read(&reader, path, genesis)?.follower)
 }
 
+/// Makes a new database begin with a snapshot that was verified: state, head and what led to it are one commit.
+pub(crate) async fn begin(path: &Path, opened: &Opened) -> Result<(), NodeError> {
+    let follower = &opened.follower;
+    let Some(head) = follower.head() else { return Ok(()) };
+    let store = Store::open(path, MIGRATIONS)?;
+    let mut writes: Vec<Write> =
+        follower.state().encoded().map(|(key, value)| Write::Keep { table: STATE, key, value }).collect();
+    let meta = |key: &[u8], value| Write::Keep { table: META, key: key.to_vec(), value };
+    writes.push(meta(CHAIN_ID, head.chain_id.0.to_vec()));
+    writes.push(meta(BASE, codec::encode(&(head, &opened.certificate))));
+    writes.push(meta(PACE, Pace::default().encoded()));
+    writes.extend(opened.turns.iter().map(turn_write));
+    Ok(store.commit(writes).await?)
+}
+
+/// Whether a database has anything to continue from.
+pub(crate) fn has_begun(path: &Path) -> Result<bool, NodeError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    drop(Store::open(path, MIGRATIONS)?);
+    Ok(Reader::open(path)?.get(META, CHAIN_ID)?.is_some())
+}
+
+fn turn_write(turn: &Turn) -> Write {
+    let key = height_key(turn.header.height).to_vec();
+    Write::Keep { table: TURNS, key, value: codec::encode(turn) }
+}
+
+/// What snapshots are made of, beside the state: what a validator stores with every block. `follower` is
+/// before the block. `true`: a snapshot is due after it.
+pub(crate) fn snapshot_writes(certified: &CertifiedBlock, follower: &Follower, pace: &mut Pace) -> (Vec<Write>, bool) {
+    let (next, is_due) = pace.after(&certified.block, follower.state().parameters());
+    *pace = next;
+    let mut writes = vec![Write::Put { table: META, key: PACE.to_vec(), value: next.encoded() }];
+    writes.extend(Turn::of(follower.state(), certified).as_ref().map(turn_write));
+    (writes, is_due)
+}
+
+/// Where the pace of snapshots stands. A file of an older layout has none: its blocks are counted again.
+pub(crate) fn pace(store: &Store, genesis: &Genesis) -> Result<Pace, NodeError> {
+    let reader = store.reader()?;
+    if let Some(pace) = reader.get(META, PACE)?.and_then(|bytes| Pace::decode(&bytes)) {
+        return Ok(pace);
+    }
+    let mut pace = Pace::default();
+    let blocks = Blocks { reader: Arc::new(reader), first: 1 };
+    blocks.each_from(1, Height::MAX, |certified| pace = pace.after(&certified.block, &genesis.parameters).0)?;
+    Ok(pace)
+}
+
+/// All changes of validators below a height, lowest first.
+pub(crate) fn turns_below(store: &Store, height: Height) -> Result<Vec<Turn>, NodeError> {
+    let damaged = |reason: String| NodeError::Damaged { path: store.path().to_owned(), reason };
+    let stored = store.reader()?.range(TURNS, &height_key(0), &height_key(height))?;
+    let decode = |(_, bytes): &Pair| codec::decode(bytes, MAX_TURN_BYTES).map_err(|error| damaged(error.to_string()));
+    stored.iter().map(decode).collect()
+}
+
 fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeError> {
     let damaged = |reason: String| NodeError::Damaged { path: path.to_owned(), reason };
-    let head = newest_block(reader)?;
+    let head = newest_head(reader)?;
     let follower = match &head {
         None => Follower::new(genesis),
-        Some(head) => {
+        Some((head, _)) => {
             let stored = reader.range(STATE, &[], &[0xFF; 64])?;
             let pairs = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-            let mut follower = Follower::restore(genesis, head.block.header.clone(), pairs)
-                .map_err(|error| damaged(error.to_string()))?;
+            let mut follower =
+                Follower::restore(genesis, head.clone(), pairs).map_err(|error| damaged(error.to_string()))?;
             let recent = recent(reader, &follower)?;
             follower.recall(recent).map_err(|error| damaged(error.to_string()))?;
             follower
@@ -126,13 +203,14 @@ fn read(reader: &Reader, path: &Path, genesis: &Genesis) -> Result<Found, NodeEr
 }
 
 /// Stored headers with their undos, newest first, as far back as undos lead: a file of an older layout
-/// has none for its old blocks. The oldest header needs no undo.
+/// has none for its old blocks, nor has a base. The oldest header needs no undo.
 fn recent(reader: &Reader, follower: &Follower) -> Result<Vec<(Header, Vec<u8>)>, StoreError> {
     let head = follower.height();
     let oldest = head.saturating_sub(proof_window(follower));
     let (from, until) = (height_key(oldest), height_key(head.saturating_add(1)));
     let mut undos: BTreeMap<Vec<u8>, Vec<u8>> = reader.range(UNDO, &from, &until)?.into_iter().collect();
-    let mut headers = Vec::new();
+    let base = base(reader)?.filter(|(header, _)| header.height >= oldest);
+    let mut headers: Vec<Header> = base.map(|(header, _)| header).into_iter().collect();
     let mut failed = None;
     reader.walk(BLOCKS, &from, &until, |_, bytes| match decode_block(bytes) {
         Ok(certified) => {
@@ -161,9 +239,19 @@ fn proof_window(follower: &Follower) -> u64 {
     u64::from(follower.state().parameters().proof_window_heights)
 }
 
-fn newest_block(reader: &Reader) -> Result<Option<CertifiedBlock>, NodeError> {
-    let newest = reader.last(BLOCKS)?;
-    newest.map(|(_, bytes)| decode_block(&bytes)).transpose().map_err(NodeError::Store)
+/// Of the last block, or the base.
+fn newest_head(reader: &Reader) -> Result<Option<Head>, StoreError> {
+    match reader.last(BLOCKS)? {
+        Some((_, bytes)) => decode_block(&bytes).map(|newest| Some((newest.block.header, newest.certificate))),
+        None => base(reader),
+    }
+}
+
+/// The head of the snapshot that this began with.
+fn base(reader: &Reader) -> Result<Option<Head>, StoreError> {
+    let decode = |bytes: Vec<u8>| codec::decode(&bytes, MAX_HEAD_BYTES);
+    let damaged = |error: codec::DecodeError| StoreError::Database { path: "meta".into(), reason: error.to_string() };
+    reader.get(META, BASE)?.map(decode).transpose().map_err(damaged)
 }
 
 fn decode_block(bytes: &[u8]) -> Result<CertifiedBlock, StoreError> {
@@ -240,11 +328,19 @@ fn slot(key: &[u8], content: &[u8]) -> Option<(Slot, Hash)> {
 #[derive(Clone)]
 pub(crate) struct Blocks {
     reader: Arc<Reader>,
+    first: Height,
 }
 
 impl Blocks {
     pub(crate) fn new(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { reader: Arc::new(store.reader()?) })
+        let reader = store.reader()?;
+        let first = base(&reader)?.map_or(1, |(header, _)| header.height.saturating_add(1));
+        Ok(Self { reader: Arc::new(reader), first })
+    }
+
+    /// The lowest height of which there is, or will be, a block: 1, or the one after the snapshot.
+    pub(crate) const fn first(&self) -> Height {
+        self.first
     }
 
     /// The bytes of one certified block.
@@ -294,8 +390,8 @@ impl Blocks {
 /// Height and hash of the newest block of a database, for a process that does not run.
 pub(crate) fn stored_head(path: &Path) -> Result<Option<(Height, Hash)>, NodeError> {
     let reader = Reader::open(path)?;
-    let head = newest_block(&reader)?;
-    Ok(head.map(|head| (head.block.header.height, head.block.header.hash())))
+    let head = newest_head(&reader)?;
+    Ok(head.map(|(header, _)| (header.height, header.hash())))
 }
 
 #[cfg(test)]

@@ -12,19 +12,23 @@ use super::wire::Frame;
 use crate::clock;
 use crate::error::NodeError;
 use crate::limits;
-use crate::store::onchain::{self, Found};
+use crate::store::onchain::{self, Found, Head};
 use crate::store::{Store, Write};
 use fair_core::chain::block::{Block, CertifiedBlock};
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::follow::{Follower, LeftOut, Step};
+use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::snapshot::{Pace, Snapshot};
 use fair_core::chain::verify::{self, BadBlock};
 use fair_core::consensus::{Consensus, Effect, Input, Message, Restored, Timeouts, Verdict};
 use fair_core::ledger::batch::{self, Batch};
 use fair_core::ledger::inclusion::InclusionError;
 use fair_core::message::Signed;
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
+use fair_snapshots::Folder;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant};
 
@@ -52,8 +56,12 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    pub(crate) fn of(block: Option<&CertifiedBlock>) -> Self {
-        Self { head: block.map(|certified| (certified.block.header.clone(), certified.certificate.clone())) }
+    pub(crate) const fn at(head: Option<Head>) -> Self {
+        Self { head }
+    }
+
+    fn of(certified: &CertifiedBlock) -> Self {
+        Self::at(Some((certified.block.header.clone(), certified.certificate.clone())))
     }
 }
 
@@ -77,6 +85,9 @@ pub(crate) struct Vitals {
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) store: Store,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) snapshots: Folder,
+    pub(crate) pace: Pace,
     pub(crate) peers: Peers,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) heads: watch::Sender<Published>,
@@ -352,8 +363,14 @@ impl Engine {
             // After a restart the log says that the block was found right; its outcome is worked out anew.
             None => self.follower.execute(&certified.block).map_err(|reason| self.damaged(&reason))?,
         };
-        self.parts.store.commit(onchain::block_writes(&certified, &step, &self.follower)).await?;
+        let mut writes = onchain::block_writes(&certified, &step, &self.follower);
+        let (more, is_due) = onchain::snapshot_writes(&certified, &self.follower, &mut self.parts.pace);
+        writes.extend(more);
+        self.parts.store.commit(writes).await?;
         self.follower.commit(step);
+        if is_due {
+            self.record(&certified)?;
+        }
         self.worked_out.clear();
         self.mempool.after_block(self.follower.state(), &certified.block.batches);
         let height = self.follower.height();
@@ -365,7 +382,7 @@ impl Engine {
             "block"
         );
         self.sync.since = Instant::now();
-        self.parts.heads.send_replace(Published::of(Some(&certified)));
+        self.parts.heads.send_replace(Published::of(&certified));
         self.parts.peers.announce(height);
         self.follow_validators();
         check_rules(&self.follower)?;
@@ -384,6 +401,16 @@ impl Engine {
             *known = members;
             is_new
         });
+    }
+
+    /// Takes the state after the head; it is written while the chain goes on.
+    fn record(&self, certified: &CertifiedBlock) -> Result<(), NodeError> {
+        let CertifiedBlock { block, certificate } = certified;
+        let turns = onchain::turns_below(&self.parts.store, block.header.height)?;
+        let (genesis, state) = (&self.parts.genesis, self.follower.state());
+        let snapshot = Snapshot::new(genesis, turns, block.header.clone(), certificate.clone(), state);
+        self.parts.snapshots.record(snapshot);
+        Ok(())
     }
 
     fn damaged(&self, reason: &BadBlock) -> NodeError {

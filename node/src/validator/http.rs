@@ -7,6 +7,8 @@
 //! GET  /v1/headers?from=H&count=N  Vec<(Header, Certificate)>, at most HEADERS_PER_ANSWER
 //! GET  /v1/blocks?from=H&count=N   Vec<CertifiedBlock>, at most BLOCKS_PER_ANSWER and about BYTES_PER_ANSWER
 //! GET  /v1/blocks/{height}         CertifiedBlock, immutable
+//! GET  /v1/snapshots               JSON list, newest first: height, hash of the manifest, block, bytes, file
+//! GET  /v1/snapshots/{file}        the archive; ranges are served
 //! GET  /v1/heads                   WebSocket: (Header, Certificate) on connect and on each new head; who is
 //!                                  slow gets the newest only
 //! POST /v1/batches                 Signed<Batch> → 202 JSON {hash}, 200 {hash, height} when a block has it
@@ -25,7 +27,7 @@ use crate::store::onchain::Blocks;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -36,6 +38,7 @@ use fair_core::codec;
 use fair_core::ledger::batch::Batch;
 use fair_core::message::Signed;
 use fair_core::types::{Height, PublicKey};
+use fair_snapshots::Folder;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io;
@@ -51,6 +54,7 @@ pub(crate) struct Served {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) genesis_bytes: Bytes,
     pub(crate) blocks: Blocks,
+    pub(crate) snapshots: Folder,
     pub(crate) heads: watch::Receiver<Published>,
     pub(crate) vitals: watch::Receiver<Vitals>,
     pub(crate) events: mpsc::Sender<Event>,
@@ -72,6 +76,8 @@ pub(crate) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/headers", get(headers))
         .route("/v1/blocks", get(blocks))
         .route("/v1/blocks/{height}", get(block))
+        .route("/v1/snapshots", get(snapshots))
+        .route("/v1/snapshots/{file}", get(snapshot))
         .route("/v1/heads", get(heads))
         .route("/v1/batches", post(batches))
         .route("/v1/consensus", get(consensus))
@@ -172,6 +178,7 @@ struct Range {
 }
 
 async fn headers(State(served): State<Served>, Query(range): Query<Range>) -> Result<Response, Refusal> {
+    check_kept(&served.blocks, range.from)?;
     let count = range.count.min(limits::HEADERS_PER_ANSWER);
     let found = read(served.blocks, move |blocks| {
         let mut found: Vec<(Header, Certificate)> = Vec::new();
@@ -182,6 +189,7 @@ async fn headers(State(served): State<Served>, Query(range): Query<Range>) -> Re
 }
 
 async fn blocks(State(served): State<Served>, Query(range): Query<Range>) -> Result<Response, Refusal> {
+    check_kept(&served.blocks, range.from)?;
     let found = read(served.blocks, move |blocks| blocks.from(range.from, range.count)).await?;
     // A borsh vector: the count, then the elements as they are stored.
     let mut body = u32::try_from(found.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
@@ -189,7 +197,32 @@ async fn blocks(State(served): State<Served>, Query(range): Query<Range>) -> Res
     Ok(([BINARY, FLEETING], body).into_response())
 }
 
+/// Blocks up to the snapshot that this validator began with were never here.
+fn check_kept(blocks: &Blocks, from: Height) -> Result<(), Refusal> {
+    let first = blocks.first();
+    if from >= first {
+        return Ok(());
+    }
+    let message = format!("this validator has blocks from height {first} on; begin with a snapshot");
+    let data = json!({ "first": first });
+    Err(Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
+}
+
+async fn snapshots(State(served): State<Served>) -> impl IntoResponse {
+    ([FLEETING], Json(served.snapshots.list()))
+}
+
+async fn snapshot(
+    State(served): State<Served>,
+    Path(file): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let unknown = || Refusal::new(StatusCode::NOT_FOUND, "unknown_snapshot", "no such snapshot is here");
+    served.snapshots.serve(&file, request).await.ok_or_else(unknown)
+}
+
 async fn block(State(served): State<Served>, Path(height): Path<Height>) -> Result<Response, Refusal> {
+    check_kept(&served.blocks, height)?;
     match read(served.blocks, move |blocks| blocks.at(height)).await? {
         Some(bytes) => Ok(([BINARY, IMMUTABLE], bytes).into_response()),
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_height", format!("no block {height} is here"))),

@@ -21,6 +21,12 @@ const MAX_HEAD_BYTES: usize = limits::MAX_HEADER_BYTES + limits::MAX_CERTIFICATE
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum BadSnapshot {
+    /// What its files lie in is no archive of plain files.
+    #[error("the archive cannot be read: {reason}")]
+    Archive {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It ends too early.
     #[error("the snapshot ends where {file} is expected")]
     Missing {

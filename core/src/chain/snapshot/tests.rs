@@ -138,9 +138,7 @@ fn a_changed_byte_is_refused_wherever_it_is() {
 fn a_shorter_or_longer_file_is_refused() {
     let written = Written::new();
     for place in 0..written.files.len() {
-        written.refused(|files| {
-            let _ = files[place].1.pop();
-        });
+        written.refused(|files| files[place].1 = files[place].1.split_last().unwrap().1.to_vec());
         written.refused(|files| files[place].1.push(0));
         written.refused(|files| files[place].1.clear());
     }
@@ -332,6 +330,63 @@ fn names_of_archives_are_canonical() {
     for other in ["Fair-042.tar.gz", "Fair-+4.tar.gz", "Fair-.tar.gz", "Fair-4.tar", "../Fair-4.tar.gz", ""] {
         assert_eq!(archive_height(other), None, "{other}");
     }
+}
+
+fn pack(files: &[File]) -> Vec<u8> {
+    let mut bytes = vec![];
+    for (name, file) in files {
+        bytes.extend_from_slice(&archive::header(name, file.len()));
+        bytes.extend_from_slice(file);
+        bytes.extend_from_slice(archive::padding(file.len()));
+    }
+    bytes.extend_from_slice(archive::end());
+    bytes
+}
+
+fn unpack(world: &World, bytes: &[u8], piece: usize, limit: u64) -> Result<Opened, BadSnapshot> {
+    let reader = Reader::new(world.genesis.chain_id(), None, world.now);
+    let mut unpacker = archive::Unpacker::new(reader, limit);
+    bytes.chunks(piece).try_for_each(|piece| unpacker.push(piece))?;
+    unpacker.finish()
+}
+
+#[test]
+fn an_archive_is_read_in_pieces_of_any_size() {
+    let written = Written::new();
+    let bytes = pack(&written.files);
+    assert_eq!(bytes.len() % 512, 0);
+    for piece in [1, 7, 511, 512, 513, 4_096, usize::MAX] {
+        assert_eq!(unpack(&written.world, &bytes, piece, u64::MAX).unwrap().id, written.id);
+    }
+    let length = bytes.len() as u64;
+    assert!(unpack(&written.world, &bytes, 4_096, length).is_ok());
+    let refused = unpack(&written.world, &bytes, 4_096, length - 1).err();
+    assert!(matches!(refused, Some(BadSnapshot::Archive { .. })));
+}
+
+#[test]
+fn an_archive_cut_short_or_with_more_in_it_is_refused() {
+    let written = Written::new();
+    let bytes = pack(&written.files);
+    for length in (0..bytes.len() - 1_024).step_by(97) {
+        let refused = unpack(&written.world, &bytes[..length], 512, u64::MAX).err().unwrap();
+        assert!(matches!(refused, BadSnapshot::Missing { .. } | BadSnapshot::Archive { .. }), "{refused:?}");
+    }
+    let refused = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        unpack(&written.world, &bytes, 512, u64::MAX).err().unwrap()
+    };
+    assert!(matches!(refused(&|bytes| bytes.push(1)), BadSnapshot::Archive { .. }));
+    // A link, a size that is none, a name in two parts.
+    for at in [156, 124, 345, 0, 148] {
+        let error = refused(&|bytes| bytes[at] ^= 3);
+        assert!(matches!(error, BadSnapshot::Archive { .. }), "{at}: {error:?}");
+    }
+    let huge = refused(&|bytes| bytes[..512].copy_from_slice(&archive::header(MANIFEST, 1 << 30)));
+    assert!(matches!(huge, BadSnapshot::TooLong { .. }));
+    let empty = refused(&|bytes| bytes[..512].copy_from_slice(&archive::header(MANIFEST, 0)));
+    assert!(matches!(empty, BadSnapshot::Malformed { .. }));
 }
 
 proptest! {

@@ -1,0 +1,64 @@
+//! Snapshots of a home: beside its database, and how a new home begins with one.
+
+use crate::clock;
+use crate::error::NodeError;
+use crate::home::Home;
+use crate::store::onchain;
+use fair_core::chain::snapshot::Reader;
+use fair_snapshots::{Folder, ReadError};
+use std::path::{Path, PathBuf};
+
+/// Where an archive lies until it is verified.
+const FETCHED: &str = "fetched.tar.gz";
+
+/// The archives beside a database.
+pub(crate) fn folder(database: &Path) -> Result<Folder, NodeError> {
+    let path = beside(database);
+    Folder::open(&path).map_err(|error| NodeError::File { path, error })
+}
+
+fn beside(database: &Path) -> PathBuf {
+    database.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// Fetches and verifies a snapshot and makes it the beginning of the home's database. A home that has blocks
+/// already goes on from there.
+pub(crate) async fn begin(home: &Home, from: &str) -> Result<(), NodeError> {
+    let _lock = home.lock()?;
+    let (genesis, _) = home.genesis()?;
+    let database = home.database("onchain")?;
+    if onchain::has_begun(&database)? {
+        tracing::info!("this home has begun already; no snapshot is needed");
+        return Ok(());
+    }
+    let fetched = beside(&database).join(FETCHED);
+    let client = crate::bank::http_client()?;
+    let result = take(&client, genesis.chain_id(), from, &fetched, &database).await;
+    // Also what was never finished; there may be nothing.
+    let _ = std::fs::remove_file(&fetched);
+    result
+}
+
+async fn take(
+    client: &reqwest::Client,
+    chain_id: fair_core::types::Hash,
+    from: &str,
+    fetched: &Path,
+    database: &Path,
+) -> Result<(), NodeError> {
+    let failed = |reason: String| NodeError::Snapshot { reason };
+    let fetching = fair_snapshots::fetch(client, from, fetched, |bytes, all| match all {
+        Some(all) => println!("snapshot: {bytes} of {all} bytes"),
+        None => println!("snapshot: {bytes} bytes"),
+    });
+    let archive = fetching.await.map_err(|error| failed(error.to_string()))?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let reader = Reader::new(chain_id, None, clock::now_ms());
+        fair_snapshots::read(&archive, reader, |done, all| println!("snapshot: {done} of {all} chunks verified"))
+    });
+    let opened = reading.await.map_err(|error| failed(error.to_string()))?;
+    let opened = opened.map_err(|error: ReadError| failed(error.to_string()))?;
+    onchain::begin(database, &opened).await?;
+    println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
+    Ok(())
+}
