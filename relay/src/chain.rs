@@ -2,18 +2,21 @@
 
 use crate::crash;
 use crate::limits;
-use crate::store::Store;
+use crate::store::{Beside, Store};
 use anyhow::Context as _;
 use axum::body::Bytes;
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::snapshot::{Pace, Snapshot};
 use fair_core::chain::verify::BadBlock;
+use fair_core::chain::walk::Turn;
 use fair_core::codec;
 use fair_core::ledger::state::{Key, OutsideWindow};
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use fair_snapshots::Folder;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::broadcast;
 
 /// Verified blocks: in the store, and the state after the newest in memory.
@@ -23,6 +26,11 @@ pub struct Chain {
     chain_id: Hash,
     follower: RwLock<Follower>,
     store: Arc<Store>,
+    /// Height of the snapshot that this began with; 0: genesis.
+    base: Height,
+    /// Only one task takes blocks.
+    pace: Mutex<Pace>,
+    snapshots: Folder,
     /// The newest head's bytes; changed under the same lock as `heads`, so that a listener misses none.
     newest: RwLock<Option<Bytes>>,
     heads: broadcast::Sender<Bytes>,
@@ -69,7 +77,7 @@ impl Chain {
     ///
     /// # Errors
     /// The stored state is not that of the stored head.
-    pub fn open(genesis: Genesis, store: Store) -> anyhow::Result<Self> {
+    pub fn open(genesis: Genesis, store: Store, snapshots: Folder) -> anyhow::Result<Self> {
         let (follower, newest) = match store.load()? {
             None => (Follower::new(&genesis), None),
             Some((head, rows)) => {
@@ -83,8 +91,11 @@ impl Chain {
         Ok(Self {
             genesis_bytes: codec::encode(&genesis).into(),
             chain_id: genesis.chain_id(),
-            genesis,
             follower: RwLock::new(follower),
+            base: store.base()?,
+            pace: Mutex::new(store.pace(&genesis)?),
+            genesis,
+            snapshots,
             store: Arc::new(store),
             newest: RwLock::new(newest),
             heads: broadcast::Sender::new(limits::HEADS_QUEUE),
@@ -109,6 +120,16 @@ impl Chain {
     /// Stored blocks.
     pub fn store(&self) -> Arc<Store> {
         self.store.clone()
+    }
+
+    /// Snapshots of states that this relay has verified.
+    pub fn snapshots(&self) -> &Folder {
+        &self.snapshots
+    }
+
+    /// The lowest height of which there is, or will be, a block: 1, or the one after the snapshot.
+    pub const fn first(&self) -> Height {
+        self.base.saturating_add(1)
     }
 
     fn follower(&self) -> RwLockReadGuard<'_, Follower> {
@@ -150,7 +171,7 @@ impl Chain {
             (height, codec::encode(&(value, proof)))
         };
         // A header is stored before its block becomes the head.
-        let mut bytes = match self.store.heads(height, 1)?.pop() {
+        let mut bytes = match self.store.head(height)? {
             Some(head) if height > 0 => head,
             _ => return Err(NoProof::NoBlock),
         };
@@ -189,23 +210,44 @@ impl Chain {
     /// # Errors
     /// [`NotTaken`]; nothing has changed then.
     pub fn take(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<(), NotTaken> {
-        let step = {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let (step, next, is_due) = {
             let follower = self.follower();
             let step = follower.check(certified, now)?;
             let genesis_state: Vec<_> =
                 if follower.height() == 0 { follower.state().encoded().collect() } else { Vec::new() };
+            let (next, is_due) = pace.after(&certified.block, follower.state().parameters());
+            let turn = Turn::of(follower.state(), certified);
             crash::pass();
-            self.store.append(certified, genesis_state, step.encoded_changes())?;
+            self.store.append(certified, Beside { genesis_state, turn, pace: next, changes: &step })?;
             crash::pass();
-            step
+            (step, next, is_due)
         };
+        *pace = next;
         self.follower.write().unwrap_or_else(PoisonError::into_inner).commit(step);
+        if is_due {
+            self.record(certified);
+        }
         let bytes = Bytes::from(codec::encode(&(&certified.block.header, &certified.certificate)));
         let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
         *newest = Some(bytes.clone());
         // Nobody may be listening.
         let _ = self.heads.send(bytes);
         Ok(())
+    }
+
+    /// Takes the state after the head; it is written while the chain goes on.
+    fn record(&self, certified: &CertifiedBlock) {
+        let CertifiedBlock { block, certificate } = certified;
+        match self.store.turns_below(block.header.height) {
+            Ok(turns) => {
+                let follower = self.follower();
+                let (head, certificate) = (block.header.clone(), certificate.clone());
+                let snapshot = Snapshot::new(&self.genesis, turns, head, certificate, follower.state());
+                self.snapshots.record(snapshot);
+            }
+            Err(error) => tracing::error!(%error, "a snapshot cannot be made"),
+        }
     }
 
     /// The newest head's bytes, and all that come after it.

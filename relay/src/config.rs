@@ -40,6 +40,9 @@ pub struct Config {
     /// Watchtowers to announce and pipe to, as KEY=URL, separated by commas
     #[arg(long = "tower", env = "RELAY_TOWERS", value_name = "KEY=URL", value_delimiter = ',')]
     pub towers: Vec<String>,
+    /// Begin a data folder without blocks with a snapshot: an archive, its URL, or that of a validator or relay
+    #[arg(long, env = "RELAY_SNAPSHOT", value_name = "FILE|URL")]
+    pub snapshot: Option<String>,
     /// Form of the log
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -95,6 +98,8 @@ pub struct Checked {
     pub shop: Option<String>,
     /// Watchtowers by key, each with a URL without a slash at its end.
     pub towers: BTreeMap<PublicKey, String>,
+    /// What to begin with when there are no blocks.
+    pub snapshot: Option<String>,
     /// Limits per address.
     pub rates: Rates,
 }
@@ -145,6 +150,7 @@ impl Config {
             terms: self.terms,
             shop,
             towers,
+            snapshot: self.snapshot,
             rates: self.rates,
         })
     }

@@ -5,6 +5,7 @@
 //! GET  /v1/genesis                 the genesis document
 //! GET  /v1/headers, /v1/blocks     ranges by `from` and `count`; /v1/blocks/{height} one
 //! GET  /v1/proof/{key}             a value of the state with its proof
+//! GET  /v1/snapshots               snapshots of verified states; /v1/snapshots/{file} an archive, ranges included
 //! GET  /v1/heads                   WebSocket: new heads
 //! GET  /v1/peers/{key}             WebSocket: a pipe to the bank with this key
 //! POST /v1/batches                 to the next validator
@@ -25,6 +26,7 @@ mod operator;
 mod pages;
 mod peers;
 mod proof;
+mod snapshots;
 
 use crate::chain::Chain;
 use crate::config::Checked;
@@ -160,6 +162,8 @@ fn router(app: &Arc<App>, shutdown: &Shutdown) -> Router {
         .route("/v1/blocks", get(blocks::range))
         .route("/v1/blocks/{height}", get(blocks::one))
         .route("/v1/proof/{key}", get(proof::of))
+        .route("/v1/snapshots", get(snapshots::list))
+        .route("/v1/snapshots/{file}", get(snapshots::one))
         .route("/v1/heads", get(heads::listen))
         .route("/v1/peers/{key}", get(peers::open))
         .route("/v1/batches", post(batches::submit).layer(DefaultBodyLimit::max(app.max_batch_bytes())))
@@ -167,7 +171,9 @@ fn router(app: &Arc<App>, shutdown: &Shutdown) -> Router {
         .route("/v1/{*rest}", get(nothing_here).post(nothing_here))
         .method_not_allowed_fallback(wrong_method)
         // No cookies and nothing secret: any page may use any relay.
-        .layer(CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers([header::CONTENT_TYPE]))
+        .layer(
+            CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers([header::CONTENT_TYPE, header::RANGE]),
+        )
         .layer(fixed(header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"));
     let operator = Router::new()
         .route("/healthz", get(operator::healthy))

@@ -7,7 +7,9 @@
 //! **Invariant**: no block, header or genesis byte is served that this process has not verified.
 //! **Invariant**: what flows through a pipe is never read, kept or logged.
 //!
-//! Deliberately absent: TLS (a front proxy does it), snapshots, proofs by key, and storage of backups.
+//! Snapshots that it serves are its own, of states that it has verified ([`snapshot`]).
+//!
+//! Deliberately absent: TLS (a front proxy does it), and storage of backups.
 
 pub mod chain;
 pub mod config;
@@ -18,6 +20,7 @@ mod limit;
 pub mod limits;
 mod metrics;
 mod shutdown;
+mod snapshot;
 mod source;
 pub mod store;
 pub mod sync;
@@ -48,7 +51,11 @@ impl Relay {
         })?;
         let store = store::Store::open(&config.data, &config.genesis)
             .with_context(|| format!("cannot use the data folder {} (--data)", config.data.display()))?;
-        let chain = Arc::new(chain::Chain::open(config.genesis.clone(), store)?);
+        if let Some(from) = &config.snapshot {
+            snapshot::begin(&store, &config, from).await?;
+        }
+        let snapshots = fair_snapshots::Folder::open(&config.data).context("cannot list snapshots (--data)")?;
+        let chain = Arc::new(chain::Chain::open(config.genesis.clone(), store, snapshots)?);
         let sources = config.validators.iter().map(|url| source::Source::new(url.clone())).collect();
         let app = Arc::new(http::App::new(config, chain)?);
         Ok(Self { app, listener, sources })

@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     pub(crate) pipe_messages: Count,
     pub(crate) pipe_bytes: Count,
     pub(crate) faucet_requests: Count,
+    pub(crate) snapshots_served: Count,
 }
 
 impl Metrics {
@@ -59,6 +60,7 @@ impl Metrics {
             ("relay_pipes_opened_total", "Pipes to banks.", &self.pipes_opened),
             ("relay_pipe_messages_total", "Messages through pipes.", &self.pipe_messages),
             ("relay_pipe_bytes_total", "Bytes through pipes.", &self.pipe_bytes),
+            ("relay_snapshots_served_total", "Archives of snapshots, or ranges of them, sent.", &self.snapshots_served),
             ("relay_faucet_requests_total", "Requests to the faucet.", &self.faucet_requests),
         ];
         let mut text = String::new();

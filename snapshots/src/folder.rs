@@ -187,6 +187,3 @@ fn look(path: &Path, height: Height) -> io::Result<Listed> {
     }
     Ok(listed(&manifest, bytes, archive_name(height)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -61,6 +61,7 @@ pub(super) async fn one(
         .parse()
         .map_err(|_| ApiError::bad_request("relay.bad_height", format!("{height:?} is not a height.")))?;
     let lasts = check_chain(&app, which.chain)?;
+    check_kept(&app, height)?;
     let tag = format!("{}-{height}", app.chain.chain_id());
     match read(&app, move |store| store.block(height)).await? {
         Some(bytes) => Ok(answer(bytes, lasts, Some(tag), &headers)),
@@ -77,6 +78,7 @@ pub(super) async fn range(
 ) -> Result<Response, ApiError> {
     let Query(Range { from, count, chain }) = range.map_err(|error| bad_query(&error))?;
     check_chain(&app, chain)?;
+    check_kept(&app, from)?;
     let count = count.min(limits::MAX_BLOCKS);
     let found = read(&app, move |store| store.blocks(from, count, limits::BLOCKS_ANSWER_BYTES)).await?;
     Ok(answer(list(&found), Lasts::Today, None, &headers))
@@ -90,9 +92,20 @@ pub(super) async fn headers(
 ) -> Result<Response, ApiError> {
     let Query(Range { from, count, chain }) = range.map_err(|error| bad_query(&error))?;
     check_chain(&app, chain)?;
+    check_kept(&app, from)?;
     let count = count.min(limits::MAX_HEADERS);
     let found = read(&app, move |store| store.heads(from, count)).await?;
     Ok(answer(list(&found), Lasts::Today, None, &headers))
+}
+
+/// Blocks up to the snapshot that this relay began with were never here.
+fn check_kept(app: &App, from: Height) -> Result<(), ApiError> {
+    let first = app.chain.first();
+    if from >= first {
+        return Ok(());
+    }
+    let message = format!("This relay has blocks from height {first} on; begin with a snapshot.");
+    Err(ApiError::not_found("relay.before_snapshot", message).with_data(serde_json::json!({ "first": first })))
 }
 
 /// Reads from the store on a thread that may wait for the disk.

@@ -64,9 +64,11 @@ pub(super) async fn metrics(
     }
     let head = app.chain.head();
     let sockets = u64::try_from(app.limits.open_sockets()).unwrap_or(u64::MAX);
+    let snapshots = u64::try_from(app.chain.snapshots().list().len()).unwrap_or(u64::MAX);
     Ok(app.metrics.text(&[
         ("relay_head_height", "Height of the newest verified block.", head.height),
         ("relay_head_time_ms", "Its time.", head.time_ms),
+        ("relay_snapshots", "Snapshots that are offered.", snapshots),
         ("relay_sockets", "WebSockets open.", sockets),
     ]))
 }

@@ -5,4 +5,5 @@ mod hostile;
 mod network;
 mod pipes;
 mod serving;
+mod snapshots;
 mod sources;

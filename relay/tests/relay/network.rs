@@ -59,6 +59,11 @@ pub(crate) struct Network {
 impl Network {
     /// A network whose bank is at a URL, with some blocks.
     pub(crate) fn new(name: &str, bank_url: &str, purpose: Purpose, blocks: u64) -> Self {
+        Self::with(name, bank_url, purpose, blocks, Parameters::DEMO)
+    }
+
+    /// The same with other parameters.
+    pub(crate) fn with(name: &str, bank_url: &str, purpose: Purpose, blocks: u64, parameters: Parameters) -> Self {
         let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         let mut accounts: Vec<SecretKey> = (1..=4).map(account).collect();
         let bank = accounts[0].public();
@@ -83,7 +88,7 @@ impl Network {
             network: name.into(),
             purpose,
             time_ms: now - 3_600_000,
-            parameters: Parameters::DEMO,
+            parameters,
             validators: ValidatorSet { validators },
             assets: vec![asset(AssetId::FRD, "FRD"), asset(AssetId::FRB, "FRB")],
             accounts: accounts
@@ -318,6 +323,7 @@ pub(crate) fn settings(network: &Network, validators: &[&FakeValidator], data: &
         terms: "Be kind.".into(),
         shop: Some("http://shop.example".into()),
         towers: std::collections::BTreeMap::new(),
+        snapshot: None,
         rates: Rates {
             requests_per_minute: many,
             batches_per_minute: many,

@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod governance;
+mod snapshots;
 
 use anyhow::{Result, ensure};
 use client::Client;
