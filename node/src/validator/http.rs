@@ -178,7 +178,9 @@ struct Range {
 }
 
 async fn headers(State(served): State<Served>, Query(range): Query<Range>) -> Result<Response, Refusal> {
-    check_kept(&served.blocks, range.from)?;
+    if let Some(refusal) = before_snapshot(&served.blocks, range.from) {
+        return Err(refusal);
+    }
     let count = range.count.min(limits::HEADERS_PER_ANSWER);
     let found = read(served.blocks, move |blocks| {
         let mut found: Vec<(Header, Certificate)> = Vec::new();
@@ -189,7 +191,9 @@ async fn headers(State(served): State<Served>, Query(range): Query<Range>) -> Re
 }
 
 async fn blocks(State(served): State<Served>, Query(range): Query<Range>) -> Result<Response, Refusal> {
-    check_kept(&served.blocks, range.from)?;
+    if let Some(refusal) = before_snapshot(&served.blocks, range.from) {
+        return Err(refusal);
+    }
     let found = read(served.blocks, move |blocks| blocks.from(range.from, range.count)).await?;
     // A borsh vector: the count, then the elements as they are stored.
     let mut body = u32::try_from(found.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
@@ -198,14 +202,11 @@ async fn blocks(State(served): State<Served>, Query(range): Query<Range>) -> Res
 }
 
 /// Blocks up to the snapshot that this validator began with were never here.
-fn check_kept(blocks: &Blocks, from: Height) -> Result<(), Refusal> {
+fn before_snapshot(blocks: &Blocks, from: Height) -> Option<Refusal> {
     let first = blocks.first();
-    if from >= first {
-        return Ok(());
-    }
     let message = format!("this validator has blocks from height {first} on; begin with a snapshot");
     let data = json!({ "first": first });
-    Err(Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
+    (from < first).then(|| Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
 }
 
 async fn snapshots(State(served): State<Served>) -> impl IntoResponse {
@@ -222,7 +223,9 @@ async fn snapshot(
 }
 
 async fn block(State(served): State<Served>, Path(height): Path<Height>) -> Result<Response, Refusal> {
-    check_kept(&served.blocks, height)?;
+    if let Some(refusal) = before_snapshot(&served.blocks, height) {
+        return Err(refusal);
+    }
     match read(served.blocks, move |blocks| blocks.at(height)).await? {
         Some(bytes) => Ok(([BINARY, IMMUTABLE], bytes).into_response()),
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_height", format!("no block {height} is here"))),

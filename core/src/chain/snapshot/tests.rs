@@ -225,7 +225,9 @@ fn a_header_left_out_of_the_manifest_breaks_the_walk() {
     let written = Written::new();
     let refused = written.refused(|files| {
         files.remove(2);
-        forge(files, |manifest| drop(manifest.headers.remove(0)));
+        forge(files, |manifest| {
+            let _ = manifest.headers.remove(0);
+        });
     });
     let BadSnapshot::Unauthorised { file, error } = refused else { panic!("{refused:?}") };
     assert_eq!(file, HEAD);
