@@ -178,7 +178,8 @@ fn each_fault_of_a_reveal_has_its_reason() {
 fn the_largest_state_is_taken_and_nobody_crowds_it_out() {
     let mut genesis = crate::ledger::fixture::genesis();
     for number in 3..=16 {
-        let asset = crate::chain::genesis::Asset { id: AssetId(number), ..genesis.assets[1].clone() };
+        let ticker = format!("A{number}");
+        let asset = crate::chain::genesis::Asset { id: AssetId(number), ticker, ..genesis.assets[1].clone() };
         genesis.assets.push(asset);
         for account in &mut genesis.accounts {
             account.balances.push((AssetId(number), 1_000));
