@@ -201,12 +201,13 @@ async fn blocks(State(served): State<Served>, Query(range): Query<Range>) -> Res
     Ok(([BINARY, FLEETING], body).into_response())
 }
 
-/// Blocks up to the snapshot that this validator began with were never here.
+/// Blocks up to the snapshot that this validator began with were never here. Genesis is no block: 0 means from the
+/// first.
 fn before_snapshot(blocks: &Blocks, from: Height) -> Option<Refusal> {
     let first = blocks.first();
     let message = format!("this validator has blocks from height {first} on; begin with a snapshot");
     let data = json!({ "first": first });
-    (from < first).then(|| Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
+    (from.max(1) < first).then(|| Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
 }
 
 async fn snapshots(State(served): State<Served>) -> impl IntoResponse {

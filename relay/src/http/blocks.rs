@@ -98,10 +98,10 @@ pub(super) async fn headers(
     Ok(answer(list(&found), Lasts::Today, None, &headers))
 }
 
-/// Blocks up to the snapshot that this relay began with were never here.
+/// Blocks up to the snapshot that this relay began with were never here. Genesis is no block: 0 means from the first.
 fn check_kept(app: &App, from: Height) -> Result<(), ApiError> {
     let first = app.chain.first();
-    if from >= first {
+    if from.max(1) >= first {
         return Ok(());
     }
     let message = format!("This relay has blocks from height {first} on; begin with a snapshot.");
