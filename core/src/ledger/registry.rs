@@ -3,6 +3,7 @@
 //!
 //! Handles and tickers are nobody else's: an index by their hash says who has one.
 
+use super::debts;
 use super::deposit::{Applied, Direction, account, flow};
 use super::execute::Context;
 use super::operation::{BankTerms, CreateAsset};
@@ -131,9 +132,10 @@ fn put_bank(overlay: &mut Overlay<'_>, key: PublicKey, terms: &BankTerms) {
     overlay.put(Key::Bank(key), Value::Bank(Box::new(bank)));
 }
 
-/// An entry of a register costs what an account costs.
+/// An entry of a register costs what an account costs. Debts come first, and the floor pays for no entry.
 fn pay_for_entry(overlay: &mut Overlay<'_>, context: &Context<'_>, signer: PublicKey) -> Result<Vec<Flow>, SkipReason> {
     let (asset, needed) = (AssetId::FRD, context.parameters.account_creation_fee);
+    debts::come_first(overlay, signer, asset)?;
     let balance = overlay.balance(&signer, asset);
     overlay.debit(signer, asset, needed).ok_or(SkipReason::NotEnough { asset, balance, needed })?;
     overlay.credit(context.proposer, asset, needed).ok_or(SkipReason::OutOfBounds)?;

@@ -239,9 +239,12 @@ fn needs(channel: &Channel, patience: Patience, chain: &Chain<'_>) -> Needs {
             }
             Some(entry) if entry.revealed_at <= lock.expiry => {
                 let longest = chain.parameters().longest_dispute_blocks();
+                // Counted from the first reveal: anybody can extend an entry, and so could make a bank wait for ever.
+                let keepalive = UsableHeight::from(chain.parameters().hashlock_keepalive_blocks);
+                let kept_until = entry.revealed_at.saturating_add(keepalive).min(entry.deleted_at);
                 let waited = match patience {
                     Patience::Short => now > entry.revealed_at.saturating_add(half(margin)),
-                    Patience::Long => now.saturating_add(longest).saturating_add(margin) >= entry.deleted_at,
+                    Patience::Long => now.saturating_add(longest).saturating_add(margin) >= kept_until,
                 };
                 needs.dispute |= dispute.is_none() && waited;
             }

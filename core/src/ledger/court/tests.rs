@@ -1,7 +1,7 @@
 use crate::channel::state::{ChannelState, Lock, StateOrder, Sub};
 use crate::crypto::{Secret, SecretKey, lock_hash};
 use crate::ledger::fixture::{World, answer, deposit, dispute, key, parties};
-use crate::ledger::operation::{Operation, Reveal};
+use crate::ledger::operation::{CreateAsset, Operation, Reveal};
 use crate::ledger::receipt::{OpeningEvent, ResolvedAsset, SkipReason};
 use crate::ledger::state::{Debt, Key};
 use crate::types::{AssetId, Side};
@@ -138,6 +138,9 @@ fn what_cannot_be_paid_becomes_a_debt_that_incoming_money_pays() {
         Operation::Deposit(deposit(1, &key(1), None)),
         SkipReason::DebtsFirst { asset: FRD, open: 1 },
     );
+    let asset = CreateAsset { ticker: "NEW".into(), name: "New".into(), decimals: 0, supply: 1 };
+    let first = SkipReason::DebtsFirst { asset: FRD, open: 1 };
+    world.assert_skipped(&left, Operation::CreateAsset(asset), first);
     world.run(&key(1), vec![Operation::Deposit(deposit(split.debt, &left, None))]);
     assert_eq!(debt(&world), []);
     assert_eq!(world.frd(&right), before + split.debt);
