@@ -55,11 +55,7 @@ impl Watcher {
         }
         let Self { http, relay, follower } = self;
         wait::until(what, PATIENCE, async || {
-            let from = follower.height() + 1;
-            let answer = http.get(format!("{relay}/v1/blocks?from={from}&count=100")).send().await?;
-            let bytes = answer.error_for_status()?.bytes().await?;
-            let blocks: Vec<CertifiedBlock> = codec::decode(&bytes, MAX_BLOCKS_BYTES)?;
-            for block in blocks {
+            for block in blocks_after(http, relay, follower).await? {
                 let step = follower.check(&block, now_ms())?;
                 let openings = step.openings().to_vec();
                 follower.commit(step);
@@ -93,11 +89,7 @@ impl Watcher {
         let hash = batch::hash(&signed);
         let Self { http, relay, follower } = self;
         wait::until("a batch in a block", PATIENCE, async || {
-            let from = follower.height() + 1;
-            let answer = http.get(format!("{relay}/v1/blocks?from={from}&count=100")).send().await?;
-            let blocks: Vec<CertifiedBlock> =
-                codec::decode(&answer.error_for_status()?.bytes().await?, MAX_BLOCKS_BYTES)?;
-            for block in blocks {
+            for block in blocks_after(http, relay, follower).await? {
                 let step = follower.check(&block, now_ms())?;
                 let outcome = step.outcomes().iter().find(|outcome| outcome.hash == hash).cloned();
                 follower.commit(step);
@@ -117,6 +109,13 @@ impl Watcher {
         .await?;
         Ok(fee)
     }
+}
+
+/// Blocks that the relay has above what was executed, a hundred at most.
+async fn blocks_after(http: &reqwest::Client, relay: &str, follower: &Follower) -> Result<Vec<CertifiedBlock>> {
+    let from = follower.height() + 1;
+    let answer = http.get(format!("{relay}/v1/blocks?from={from}&count=100")).send().await?;
+    Ok(codec::decode(&answer.error_for_status()?.bytes().await?, MAX_BLOCKS_BYTES)?)
 }
 
 fn now_ms() -> u64 {
