@@ -105,14 +105,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Four validators with the demo's values, in a temporary folder, with the programs and pages
-    /// of this build.
+    /// Four validators with the demo's values, in a temporary folder, with the programs of this
+    /// build and without pages.
     ///
     /// # Errors
     /// If the programs are not built.
     pub fn new() -> Result<Self> {
         let programs = built_programs()?;
-        let target = programs.parent().context("the programs are in no target folder")?;
         Ok(Plan {
             members: Members::All,
             validators: 4,
@@ -121,11 +120,21 @@ impl Plan {
             parameters: Vec::new(),
             relay_port: None,
             folder: None,
-            pages: Some(target.join("www")),
+            pages: None,
             bank_key: BankKey::Any,
             bank_settings: None,
             programs,
         })
+    }
+
+    /// [`Plan::new`] with the pages that `cargo xtask bundle` wrote.
+    ///
+    /// # Errors
+    /// If the programs are not built.
+    pub fn with_pages() -> Result<Self> {
+        let plan = Self::new()?;
+        let target = plan.programs.parent().context("the programs are in no target folder")?;
+        Ok(Plan { pages: Some(target.join("www")), ..plan })
     }
 }
 

@@ -96,7 +96,6 @@ impl Story {
             bank_key: BankKey::Middle,
             // Nothing happens by itself: the story says when the bank rebalances.
             bank_settings: Some(format!("rebalance_every_blocks = 0\nfaucet_amount = {gift}\n")),
-            pages: None,
             ..Plan::new()?
         };
         let network = Network::start(&plan).await?;

@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
         block_time_ms: arguments.blocktime,
         relay_port: arguments.port.or_else(usual_port),
         members: Members::AllAndCounterpart,
-        ..Plan::new()?
+        ..Plan::with_pages()?
     };
     let started = Instant::now();
     println!("starting {} validators, a bank, a relay and a counterpart", plan.validators);

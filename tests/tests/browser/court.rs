@@ -20,7 +20,7 @@ async fn visit(browser: &Browser, place: &str, shows: &str, picture: &str) -> Re
 
 #[tokio::test]
 async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
-    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::new()? }).await?;
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
     let counterpart = network.url_of(COUNTERPART)?.to_owned();
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;

@@ -43,7 +43,7 @@ async fn visit(browser: &Browser, place: &str, shows: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_validators_wallet_proposes_votes_makes_an_asset_and_registers() -> Result<()> {
-    let network = Network::start(&Plan::new()?).await?;
+    let network = Network::start(&Plan::with_pages()?).await?;
     let mut signers = validator::all(&network)?;
     let browser = Browser::open().await?;
     become_a_validator(&browser, &network, &mut signers).await?;

@@ -93,7 +93,7 @@ async fn look_around(browser: &Browser) -> Result<()> {
 /// From nothing to money that was earned and is insured.
 #[tokio::test]
 async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured() -> Result<()> {
-    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::new()? }).await?;
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;
     person::create_wallet(&browser, Pictures::Kept).await?;

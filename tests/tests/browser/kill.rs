@@ -85,7 +85,7 @@ struct World {
 
 impl World {
     async fn start() -> Result<Self> {
-        let plan = Plan { validators: 1, ..Plan::new()? };
+        let plan = Plan { validators: 1, ..Plan::with_pages()? };
         let pages = make_pages(plan.pages.as_deref().context("bundled pages")?)?;
         let network = Network::start(&Plan { pages: Some(pages.path().to_owned()), ..plan }).await?;
         let client = reqwest::Client::builder().no_proxy().build()?;

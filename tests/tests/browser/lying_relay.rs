@@ -78,7 +78,7 @@ async fn block_with_a_batch(relay: &str) -> Result<Height> {
 
 #[tokio::test]
 async fn one_flipped_bit_anywhere_is_refused_under_its_own_code() -> Result<()> {
-    let network = Network::start(&Plan::new()?).await?;
+    let network = Network::start(&Plan::with_pages()?).await?;
     let height = block_with_a_batch(network.url()?).await?;
     let relay = LyingRelay::start(network.url()?, height).await?;
     let browser = Browser::open().await?;

@@ -97,7 +97,7 @@ fn percentiles(mut times: Vec<f64>) -> Option<(f64, f64)> {
 
 #[tokio::test]
 async fn a_thousand_payments_between_two_browsers() -> Result<()> {
-    let network = Network::start(&Plan::new()?).await?;
+    let network = Network::start(&Plan::with_pages()?).await?;
     let payer = open_wallet(&network, Some("100")).await?;
     let payee = open_wallet(&network, None).await?;
 

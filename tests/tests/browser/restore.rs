@@ -75,7 +75,7 @@ async fn storage_in_words(browser: &Browser) -> Result<String> {
 
 #[tokio::test]
 async fn a_lost_wallet_comes_back_from_its_words() -> Result<()> {
-    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::new()? }).await?;
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
     let counterpart = network.url_of(COUNTERPART)?.to_owned();
     let lost = Browser::open().await?;
     lost.go(network.url()?).await?;

@@ -182,7 +182,7 @@ async fn example(
 
 #[tokio::test]
 async fn the_worked_example_on_two_screens() -> Result<()> {
-    let network = Network::start(&Plan { bank_key: BankKey::Middle, ..Plan::new()? }).await?;
+    let network = Network::start(&Plan { bank_key: BankKey::Middle, ..Plan::with_pages()? }).await?;
     let mut browsers = [Browser::open().await?, Browser::open().await?];
     let mut pictures = Pictures::Kept;
     for two in [Side::Left, Side::Right] {

@@ -43,7 +43,7 @@ async fn pay(network: &Network, person: &PublicKey, amount: &str) -> Result<()> 
 
 #[tokio::test]
 async fn a_tower_answers_while_the_browser_is_closed() -> Result<()> {
-    let mut network = Network::start(&Plan::new()?).await?;
+    let mut network = Network::start(&Plan::with_pages()?).await?;
     let tower = network.add_tower(TOWER).await?;
     let mut chain = Chain::new(&network)?;
     chain.give(&account_key(&network, "v2")?, &[tower], MONEY).await?;

@@ -23,7 +23,7 @@ async fn more_insured(counterpart: &str, before: u64) -> Result<u64> {
 
 #[tokio::test]
 async fn insurance_goes_from_ones_own_channel_into_anothers() -> Result<()> {
-    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::new()? }).await?;
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
     let counterpart = network.url_of(COUNTERPART)?.to_owned();
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;

@@ -16,7 +16,6 @@ async fn start() -> Result<Network> {
         members: Members::All,
         block_time_ms: Some(200),
         parameters: parameters.map(str::to_owned).to_vec(),
-        pages: None,
         ..Plan::new()?
     };
     Network::start(&plan).await

@@ -34,7 +34,7 @@ struct World {
 
 impl World {
     async fn start() -> Result<Self> {
-        let plan = Plan { validators: 1, pages: None, ..Plan::new()? };
+        let plan = Plan { validators: 1, ..Plan::new()? };
         let mut network = Network::start(&plan).await?;
         for name in [PAYER, PAYEE] {
             network.add_wallet(&NewWallet { name, settings: None, side: None }).await?;

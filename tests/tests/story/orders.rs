@@ -23,7 +23,7 @@ fn named(number: u8) -> String {
 
 impl World {
     async fn start() -> Result<Self> {
-        let plan = Plan { members: Members::All, block_time_ms: Some(200), pages: None, ..Plan::new()? };
+        let plan = Plan { members: Members::All, block_time_ms: Some(200), ..Plan::new()? };
         let mut network = Network::start(&plan).await?;
         let settings = Some("funds_itself = false\ncredit_limit = 5000\n");
         let key = network.add_wallet(&NewWallet { name: WALLET, settings, side: None }).await?;

@@ -45,7 +45,7 @@ struct World {
 
 impl World {
     async fn start() -> Result<(Self, Vec<(String, PublicKey)>)> {
-        let plan = Plan { validators: 2, pages: None, ..Plan::new()? };
+        let plan = Plan { validators: 2, ..Plan::new()? };
         let mut network = Network::start(&plan).await?;
         let mut users = Vec::new();
         for index in 0..USERS {
