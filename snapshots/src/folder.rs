@@ -21,8 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tower_http::services::ServeFile;
 
-/// Snapshots that wait while one is being written.
-const WAITING: usize = 2;
 const TEMPORARY: &str = ".tmp";
 
 /// An archive, as `GET /v1/snapshots` lists it.
@@ -45,7 +43,9 @@ pub struct Listed {
 pub struct Folder {
     path: PathBuf,
     listed: Arc<Mutex<BTreeMap<Height, Listed>>>,
-    jobs: SyncSender<Snapshot>,
+    /// What is to be written next.
+    next: Arc<Mutex<Option<Snapshot>>>,
+    wake: SyncSender<()>,
     downloads: Arc<Semaphore>,
 }
 
@@ -71,22 +71,29 @@ impl Folder {
             }
         }
         let listed = Arc::new(Mutex::new(listed));
-        let (jobs, waiting) = sync_channel::<Snapshot>(WAITING);
-        let (folder, list) = (path.to_owned(), listed.clone());
+        let next = Arc::<Mutex<Option<Snapshot>>>::default();
+        let (wake, woken) = sync_channel(1);
+        let (folder, list, job) = (path.to_owned(), listed.clone(), next.clone());
         std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-            while let Ok(snapshot) = waiting.recv() {
-                record(&folder, &list, snapshot);
+            while woken.recv().is_ok() {
+                let snapshot = lock(&job).take();
+                if let Some(snapshot) = snapshot {
+                    record(&folder, &list, snapshot);
+                }
             }
         })?;
-        Ok(Self { path: path.to_owned(), listed, jobs, downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)) })
+        Ok(Self { path: path.to_owned(), listed, next, wake, downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)) })
     }
 
-    /// Lets the thread write a snapshot. Returns at once; one that comes while others wait is left out.
+    /// Lets the thread write a snapshot. Returns at once; one that still waits then is left out, so that the newest
+    /// is always written.
     pub fn record(&self, snapshot: Snapshot) {
-        match self.jobs.try_send(snapshot) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => tracing::warn!("a snapshot is left out: others are still being written"),
-            Err(TrySendError::Disconnected(_)) => tracing::error!("snapshots are written no more"),
+        if lock(&self.next).replace(snapshot).is_some() {
+            tracing::warn!("a snapshot is left out: a newer one came while another was being written");
+        }
+        match self.wake.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Disconnected(())) => tracing::error!("snapshots are written no more"),
         }
     }
 
@@ -120,8 +127,8 @@ impl Folder {
     }
 }
 
-fn lock(listed: &Mutex<BTreeMap<Height, Listed>>) -> MutexGuard<'_, BTreeMap<Height, Listed>> {
-    listed.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn record(folder: &Path, listed: &Mutex<BTreeMap<Height, Listed>>, snapshot: Snapshot) {

@@ -387,10 +387,16 @@ impl Running {
         tokio_tungstenite::connect_async(url).await.map(|(socket, _)| socket)
     }
 
-    /// Waits until the relay announces a height.
+    /// Waits until the relay announces a height; listens again when a burst of blocks was too fast to be read.
     pub(crate) async fn reached(&self, height: Height) {
-        let mut heads = self.open("/v1/heads").await.unwrap();
-        while next_head(&mut heads).await.height < height {}
+        loop {
+            let mut heads = self.open("/v1/heads").await.unwrap();
+            while let Some(head) = try_next_head(&mut heads).await {
+                if head.height >= height {
+                    return;
+                }
+            }
+        }
     }
 
     /// A number from `/metrics`, once it is above zero.
@@ -415,11 +421,16 @@ impl Running {
 }
 
 pub(crate) async fn next_head(heads: &mut Socket) -> Header {
+    try_next_head(heads).await.expect("an open connection")
+}
+
+/// The next head; nothing at the connection's end.
+async fn try_next_head(heads: &mut Socket) -> Option<Header> {
     loop {
-        let message = tokio::time::timeout(PATIENCE, heads.next()).await.expect("a head in time").unwrap().unwrap();
+        let message = tokio::time::timeout(PATIENCE, heads.next()).await.expect("a head in time")?.unwrap();
         if let tungstenite::Message::Binary(bytes) = message {
             let (header, _): (Header, Certificate) = codec::decode(&bytes, 1 << 16).unwrap();
-            return header;
+            return Some(header);
         }
     }
 }
