@@ -14,6 +14,9 @@ pub(crate) const MEMPOOL_ORDINARY_BYTES: usize = MEMPOOL_BYTES / 2;
 pub(crate) const MEMPOOL_ORDINARY_BATCHES: usize = MEMPOOL_BATCHES / 2;
 /// Most batches of one account that wait.
 pub(crate) const MEMPOOL_ACCOUNT_BATCHES: usize = 64;
+/// Most court batches that wait behind an ordinary one of their account: it can spend what they would pay with, so
+/// that they wait for nothing. Who has more to say to court says it first.
+pub(crate) const MEMPOOL_BEHIND_ORDINARY: usize = 4;
 /// Included batches that are remembered, so that who submits one again gets the same answer.
 pub(crate) const REMEMBERED_BATCHES: usize = 20_000;
 /// Rounds of a height in which blocks include batches. Later ones are empty: what keeps validators from

@@ -269,6 +269,7 @@ fn refusal(refused: &Refused) -> Refusal {
             ..Refusal::new(StatusCode::CONFLICT, "replacement_fee", message)
         },
         Refused::CourtNotRepeated => Refusal::new(StatusCode::CONFLICT, "court_not_repeated", message),
+        Refused::BehindOrdinary { .. } => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "behind_ordinary", message),
         Refused::Full => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "mempool_full", message),
     }
 }

@@ -3,8 +3,11 @@
 //! Of one account wait at most one ordinary batch and several court batches, with consecutive nonces. A batch
 //! is admitted by the check that blocks are held against, behind those of its account that wait. It replaces
 //! one of the same nonce when it repeats its court operations and pays at least
-//! [`batch::REPLACEMENT_PERCENT`] percent more. A full mempool refuses; nothing that was accepted is pushed out by
-//! others, and ordinary batches leave room for court batches.
+//! [`batch::REPLACEMENT_PERCENT`] percent more. Ordinary batches leave room for court batches, and few court batches
+//! wait behind an ordinary one. A full mempool refuses, but not a court batch that the next block could include: what
+//! gives way to it, and nothing else is ever pushed out, is said in [`room`].
+
+mod room;
 
 use crate::limits;
 use fair_core::ledger::batch::{self, Batch};
@@ -12,6 +15,7 @@ use fair_core::ledger::inclusion::{InclusionError, check_inclusion_behind};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey};
+use room::Taken;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -30,6 +34,12 @@ pub(crate) enum Refused {
     /// Another of the account waits and says more to court.
     #[error("another batch of this account waits; to replace it repeat its court operations")]
     CourtNotRepeated,
+    /// Too many court batches would wait behind an ordinary one, which could spend what they pay with.
+    #[error("{limit} court batches may wait behind another of this account; try again once that is in a block")]
+    BehindOrdinary {
+        /// [`limits::MEMPOOL_BEHIND_ORDINARY`].
+        limit: usize,
+    },
     /// No room.
     #[error("too many batches wait; try again later")]
     Full,
@@ -69,32 +79,14 @@ impl Waiting {
     }
 }
 
-/// Number and bytes of batches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Size {
-    batches: usize,
-    bytes: usize,
-}
-
-impl Size {
-    fn add(&mut self, waiting: &Waiting) {
-        self.batches = self.batches.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(waiting.bytes);
-    }
-
-    fn remove(&mut self, waiting: &Waiting) {
-        self.batches = self.batches.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(waiting.bytes);
-    }
-}
+/// Batches of one account by nonce, without gaps.
+type Queue = BTreeMap<u64, Waiting>;
 
 /// The batches that wait, and a memory of those included lately.
 #[derive(Default)]
 pub(crate) struct Mempool {
-    /// By account and nonce; the nonces of an account have no gaps.
-    waiting: BTreeMap<PublicKey, BTreeMap<u64, Waiting>>,
-    size: Size,
-    ordinary: Size,
+    waiting: BTreeMap<PublicKey, Queue>,
+    taken: Taken,
     arrivals: u64,
     included: BTreeMap<Hash, Height>,
     included_order: VecDeque<Hash>,
@@ -106,7 +98,7 @@ impl Mempool {
     }
 
     pub(crate) const fn len(&self) -> usize {
-        self.size.batches
+        self.taken.all.batches
     }
 
     /// Takes a batch in, or says why not. The same batch again gets the same answer.
@@ -133,27 +125,29 @@ impl Mempool {
         if replaced.is_none() && queue.len() >= limits::MEMPOOL_ACCOUNT_BATCHES {
             return Err(Refused::Full);
         }
+        check_behind_ordinary(queue, &new)?;
         let earlier = queue.range(..nonce).map(|(_, waiting)| &waiting.batch);
         check_inclusion_behind(state, earlier, &new.batch, state.height().saturating_add(1))?;
-        let (mut size, mut ordinary) = (self.size, self.ordinary);
+        let is_next = queue.range(..nonce).next().is_none();
+        let mut taken = self.taken;
         if let Some(waiting) = replaced {
-            size.remove(waiting);
-            if !waiting.is_court {
-                ordinary.remove(waiting);
+            taken.remove(waiting);
+        }
+        taken.add(&new);
+        let displaced = match (taken.fits(), new.is_court && is_next) {
+            (true, _) => Vec::new(),
+            (false, true) => room::make_room(&self.waiting, &signer, &mut taken)?,
+            (false, false) => return Err(Refused::Full),
+        };
+        if !displaced.is_empty() {
+            for (account, nonce) in displaced {
+                if let Some(queue) = self.waiting.get_mut(&account) {
+                    queue.remove(&nonce);
+                }
             }
+            self.waiting.retain(|_, queue| !queue.is_empty());
         }
-        size.add(&new);
-        if !new.is_court {
-            ordinary.add(&new);
-        }
-        if size.bytes > limits::MEMPOOL_BYTES
-            || size.batches > limits::MEMPOOL_BATCHES
-            || ordinary.bytes > limits::MEMPOOL_ORDINARY_BYTES
-            || ordinary.batches > limits::MEMPOOL_ORDINARY_BATCHES
-        {
-            return Err(Refused::Full);
-        }
-        (self.size, self.ordinary) = (size, ordinary);
+        self.taken = taken;
         self.arrivals = self.arrivals.saturating_add(1);
         new.arrival = self.arrivals;
         self.waiting.entry(signer).or_default().insert(nonce, new);
@@ -223,14 +217,23 @@ impl Mempool {
     /// Drops empty queues and counts anew.
     fn tidy(&mut self) {
         self.waiting.retain(|_, queue| !queue.is_empty());
-        (self.size, self.ordinary) = (Size::default(), Size::default());
+        self.taken = Taken::default();
         for waiting in self.waiting.values().flat_map(BTreeMap::values) {
-            self.size.add(waiting);
-            if !waiting.is_court {
-                self.ordinary.add(waiting);
-            }
+            self.taken.add(waiting);
         }
     }
+}
+
+/// Few court batches wait behind an ordinary one of their account.
+fn check_behind_ordinary(queue: &Queue, new: &Waiting) -> Result<(), Refused> {
+    let limit = limits::MEMPOOL_BEHIND_ORDINARY;
+    let nonce = new.batch.body.nonce;
+    let waits =
+        queue.iter().find(|(number, waiting)| !waiting.is_court && **number != nonce).map(|(number, _)| *number);
+    let Some(ordinary) = (if new.is_court { waits } else { Some(nonce) }) else { return Ok(()) };
+    let last = queue.last_key_value().map_or(nonce, |(last, _)| nonce.max(*last));
+    let behind = usize::try_from(last.saturating_sub(ordinary)).unwrap_or(usize::MAX);
+    if behind > limit { Err(Refused::BehindOrdinary { limit }) } else { Ok(()) }
 }
 
 /// What replaces another pays more and says as much to court.

@@ -8,25 +8,25 @@ use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::Entry;
 use fair_core::ledger::operation::{Deposit, Dispute, Operation, Reveal};
 
+mod full;
+
 fn key(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])
 }
 
 fn follower() -> Follower {
-    let mut accounts: Vec<GenesisAccount> = (1..=3)
-        .map(|number| GenesisAccount {
-            key: key(number).public(),
-            balances: vec![(AssetId::FRD, 10_000), (AssetId::FRB, 10_000)],
-        })
+    follower_of((1..=3).map(key))
+}
+
+/// A chain on which each of these has 10,000 of FRD and FRB; the first of [`key`] is its validator.
+fn follower_of(keys: impl Iterator<Item = SecretKey>) -> Follower {
+    let mut accounts: Vec<GenesisAccount> = keys
+        .map(|key| GenesisAccount { key: key.public(), balances: vec![(AssetId::FRD, 10_000), (AssetId::FRB, 10_000)] })
         .collect();
     accounts.sort_by_key(|account| account.key);
-    let asset = |id, ticker: &str| Asset {
-        id,
-        ticker: ticker.to_owned(),
-        name: ticker.to_owned(),
-        decimals: 2,
-        supply: 30_000,
-    };
+    let supply = 10_000 * u64::try_from(accounts.len()).unwrap();
+    let asset =
+        |id, ticker: &str| Asset { id, ticker: ticker.to_owned(), name: ticker.to_owned(), decimals: 2, supply };
     let genesis = Genesis {
         network: "t".to_owned(),
         purpose: Purpose::Test,
@@ -49,26 +49,28 @@ fn follower() -> Follower {
 }
 
 fn batch(state: &State, signer: u8, nonce: u64, fee_rate: Amount) -> Signed<Batch> {
-    let key = key(signer);
-    let deposit = Deposit {
-        asset: AssetId::FRD,
-        amount: 5,
-        to: self::key(2).public(),
-        partner: None,
-        keep: 0,
-        epoch: None,
-        invoice: None,
-    };
-    let entries = vec![Entry { group: None, operation: Operation::Deposit(deposit) }];
-    let body = Batch { signer: key.public(), nonce, valid_until: 50, fee_rate, entries };
-    Signed::new(body, &state.chain_id(), &key)
+    signed(state, signer, nonce, fee_rate, vec![deposit(5)])
+}
+
+fn deposit(amount: Amount) -> Operation {
+    let (asset, to) = (AssetId::FRD, key(2).public());
+    Operation::Deposit(Deposit { asset, amount, to, partner: None, keep: 0, epoch: None, invoice: None })
 }
 
 fn signed(state: &State, signer: u8, nonce: u64, fee_rate: Amount, operations: Vec<Operation>) -> Signed<Batch> {
-    let key = key(signer);
+    signed_by(&key(signer), state, nonce, fee_rate, operations)
+}
+
+fn signed_by(
+    key: &SecretKey,
+    state: &State,
+    nonce: u64,
+    fee_rate: Amount,
+    operations: Vec<Operation>,
+) -> Signed<Batch> {
     let entries = operations.into_iter().map(|operation| Entry { group: None, operation }).collect();
     let body = Batch { signer: key.public(), nonce, valid_until: 50, fee_rate, entries };
-    Signed::new(body, &state.chain_id(), &key)
+    Signed::new(body, &state.chain_id(), key)
 }
 
 fn reveal(number: u8) -> Operation {
@@ -104,7 +106,7 @@ fn court_batches_of_one_account_wait_in_order() {
     assert_eq!(second, Err(Refused::Inclusion(expected)));
     mempool.forget(&batch::hash(&queue[1]));
     assert_eq!(mempool.candidates().collect::<Vec<_>>(), [&other, &queue[0]], "nothing waits behind a gap");
-    assert_eq!(mempool.size.bytes, batch::signed_bytes(&other) + batch::signed_bytes(&queue[0]));
+    assert_eq!(mempool.taken.all.bytes, batch::signed_bytes(&other) + batch::signed_bytes(&queue[0]));
 }
 
 /// Those behind must be payable after those before.
@@ -153,7 +155,7 @@ fn one_batch_of_an_account_waits_and_is_replaced_by_one_that_pays_more() {
     let second = batch(state, 1, 0, 1_101);
     assert!(matches!(mempool.add(state, second.clone()), Ok(Accepted::New(_))));
     assert_eq!(mempool.candidates().collect::<Vec<_>>(), vec![&second]);
-    assert_eq!(mempool.size.bytes, batch::signed_bytes(&second));
+    assert_eq!(mempool.taken.all.bytes, batch::signed_bytes(&second));
 }
 
 #[test]
