@@ -258,7 +258,7 @@ impl Parameters {
         }
     }
 
-    pub(crate) fn succession_rules(&self, before: &Self) -> [(bool, &'static str); 8] {
+    pub(crate) fn succession_rules(&self, before: &Self) -> [(bool, &'static str); 9] {
         [
             (self.max_state_bytes >= before.max_state_bytes, "max_state never shrinks"),
             (self.max_locks >= before.max_locks, "max_locks never shrinks"),
@@ -269,6 +269,10 @@ impl Parameters {
             (
                 self.least_keepalive_blocks() <= u64::from(before.hashlock_keepalive_blocks),
                 "hashlock_keepalive is raised before what it outlives",
+            ),
+            (
+                u64::from(self.hashlock_keepalive_blocks) >= before.least_keepalive_blocks(),
+                "hashlock_keepalive outlives disputes that began before",
             ),
             (
                 self.dispute_cost() <= before.standalone_balance,

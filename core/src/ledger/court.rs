@@ -21,7 +21,8 @@ use super::receipt::Opening;
 use super::view::Overlay;
 
 /// What falls due at the start of a block: disputes, then entries of the registry, which stay as long as
-/// a dispute that is due waits for its turn.
+/// a dispute that is due waits for its turn, and in the block in which the last of those has it: so that whoever
+/// looks at the chain after that block finds what the resolution was made with.
 pub(super) fn open_block(overlay: &mut Overlay<'_>, context: &Context<'_>, payments: &mut Payments) -> Vec<Opening> {
     let (openings, backlog) = resolve::due(overlay, context, payments);
     if backlog == resolve::Backlog::None {

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::types::{Amount, AssetId, Parties, Side};
 use std::collections::BTreeSet;
 
-/// Whether disputes that are due had to wait.
+/// Whether disputes that are due have to wait, or had to until this block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backlog {
     None,
@@ -29,7 +29,8 @@ pub(super) fn due(
     let first = Key::DisputeByEnd(0, Parties::FIRST);
     let last = Key::DisputeByEnd(context.usable_height, Parties::LAST);
     let mut keys = overlay.keys_between(&first, &last, limits::MAX_RESOLUTIONS.saturating_add(1));
-    let backlog = if keys.len() > limits::MAX_RESOLUTIONS { Backlog::Some } else { Backlog::None };
+    let waited = matches!(keys.first(), Some(Key::DisputeByEnd(due, _)) if *due < context.usable_height);
+    let backlog = if waited || keys.len() > limits::MAX_RESOLUTIONS { Backlog::Some } else { Backlog::None };
     keys.truncate(limits::MAX_RESOLUTIONS);
     let openings = keys.into_iter().filter_map(|key| look_at(overlay, context, payments, key)).collect();
     (openings, backlog)

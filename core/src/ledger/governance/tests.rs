@@ -320,35 +320,57 @@ fn no_rule_of_the_parameters_can_be_voted_away() {
     }
 }
 
-/// Each rule that holds between a set and the one before it.
+/// Each rule that holds between a set and the one before it, broken alone: by what the first is, and what the
+/// second makes of it.
 #[test]
 fn nothing_shrinks_on_which_channels_rely() {
-    type Break = fn(&mut Parameters);
-    let breaks: &[(&str, Break)] = &[
-        ("max_state never shrinks", |k| k.max_state_bytes -= 1),
-        ("max_locks never shrinks", |k| k.max_locks -= 1),
-        ("max_channel_assets never shrinks", |k| k.max_channel_assets -= 1),
-        ("lock_horizon never shrinks", |k| k.lock_horizon_blocks -= 1),
-        ("max_consent never shrinks", |k| k.max_consent_blocks -= 1),
-        ("margin never shrinks", |k| k.margin_blocks -= 1),
-        ("hashlock_keepalive is raised before what it outlives", |k| {
+    type Change = fn(&mut Parameters);
+    let same: Change = |_| {};
+    let long: Change = |k| {
+        k.dispute_delay_blocks = 1_000;
+        k.hashlock_keepalive_blocks = 2_394;
+    };
+    let breaks: &[(&str, Change, Change)] = &[
+        ("max_state never shrinks", same, |k| k.max_state_bytes -= 1),
+        ("max_locks never shrinks", same, |k| k.max_locks -= 1),
+        ("max_channel_assets never shrinks", same, |k| k.max_channel_assets -= 1),
+        ("lock_horizon never shrinks", same, |k| k.lock_horizon_blocks -= 1),
+        ("max_consent never shrinks", same, |k| k.max_consent_blocks -= 1),
+        ("margin never shrinks", same, |k| k.margin_blocks -= 1),
+        ("hashlock_keepalive is raised before what it outlives", same, |k| {
             k.dispute_delay_blocks = 1_000;
             k.hashlock_keepalive_blocks = 5_000;
         }),
-        ("standalone_balance is raised before the cost of a dispute", |k| {
+        ("hashlock_keepalive outlives disputes that began before", long, |k| {
+            k.dispute_delay_blocks = 120;
+            k.hashlock_keepalive_blocks = 2_393;
+        }),
+        ("standalone_balance is raised before the cost of a dispute", same, |k| {
             k.min_fee_rate = 30;
             k.standalone_balance = 900;
         }),
     ];
-    let mut world = World::with(genesis());
-    for (rule, break_it) in breaks {
-        let mut next = Parameters::DEMO;
+    for (rule, begin, break_it) in breaks {
+        let mut before = Parameters::DEMO;
+        begin(&mut before);
+        let mut next = before.clone();
         break_it(&mut next);
-        assert_eq!(next.check(), Ok(()), "{rule}: right on its own");
+        assert_eq!((before.check(), next.check()), (Ok(()), Ok(())), "{rule}: right on their own");
+        let broken = next.succession_rules(&before).into_iter().filter(|(holds, _)| !holds);
+        assert_eq!(broken.map(|(_, rule)| rule).collect::<Vec<_>>(), [*rule]);
+        let mut world = World::with(crate::chain::genesis::Genesis { parameters: before, ..genesis() });
         let action = GovernanceAction::SetParameters { parameters: Box::new(next) };
         world.assert_skipped(&key(2), proposal(action), SkipReason::BreaksRule { rule: (*rule).into() });
     }
     assert_eq!(breaks.len(), Parameters::DEMO.succession_rules(&Parameters::DEMO).len());
+}
+
+/// What suffices for the disputes of before to the block is enough.
+#[test]
+fn a_keepalive_that_just_suffices_follows() {
+    let before = Parameters { dispute_delay_blocks: 1_000, hashlock_keepalive_blocks: 3_000, ..Parameters::DEMO };
+    let next = Parameters { dispute_delay_blocks: 120, hashlock_keepalive_blocks: 2_394, ..before.clone() };
+    assert_eq!((before.check(), next.check(), next.check_succession(&before)), (Ok(()), Ok(()), Ok(())));
 }
 
 fn release(version: u16, height: u64) -> GovernanceAction {

@@ -106,5 +106,7 @@ fn attack_36_backlog() {
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "it is due, and so is a resolution");
     chain.block(&[]);
     assert_eq!(chain.frd(10), before + 700);
+    assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "whoever was late finds what decided it");
+    chain.block(&[]);
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_none());
 }
