@@ -77,6 +77,7 @@ impl World {
 
     /// A deposit into the wallet's own channel, in a block.
     pub(super) async fn deposit(&mut self, of: &Actor, amount: &str) -> Result<()> {
+        self.has_money(of).await?;
         let request = self.name_order();
         wait::until(format!("the deposit of {}", of.name), PATIENCE, async || {
             let order = ["--amount", amount, "--request", &request];
@@ -183,6 +184,14 @@ impl World {
         });
         let result = waiting.await;
         result.with_context(|| last.to_string())
+    }
+
+    /// Waits until a wallet has seen that it was given something.
+    async fn has_money(&self, of: &Actor) -> Result<()> {
+        wait::until(format!("{} to see its money", of.name), PATIENCE, async || {
+            Ok((self.status(of).await?["assets"][0]["on_chain"].as_u64() > Some(0)).then_some(()))
+        })
+        .await
     }
 
     /// Takes a wallet's channel with its bank to court.

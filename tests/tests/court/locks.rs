@@ -36,25 +36,35 @@ async fn stand(world: &World, payer: &Actor, payee: &Actor, broken: &Broken) -> 
     Ok(Stand { payee: text(&invoice), payer: payment.map_or_else(|_| "none".to_owned(), |value| text(&value)) })
 }
 
+/// A payment with the bank armed. `true`: the bank died. `None`: it failed at once, since sessions that just began
+/// take none yet.
+async fn attempt(world: &mut World, payer: &Actor, payee: &Actor, point: u64) -> Result<Option<(bool, Broken)>> {
+    world.arm(BANK, point).await?;
+    let (id, text) = world.invoice(payee, AMOUNT).await?;
+    let hash: Hash = world.lock_hash(&text)?;
+    let payment: String = hash.to_string().chars().take(32).collect();
+    let order = world.begin(payer, json!({ "invoice": text }))?;
+    let died = wait::until("the bank to die or the payment to end", PATIENCE, async || {
+        if world.network.ended()?.iter().any(|(name, _)| name == BANK) {
+            return Ok(Some(true));
+        }
+        Ok(order.is_finished().then_some(false))
+    });
+    let died = died.await?;
+    let broken = Broken { invoice: id, payment, hash };
+    let is_paid = stand(world, payer, payee, &broken).await?.payer == "paid";
+    Ok((died || is_paid).then_some((died, broken)))
+}
+
 /// Pays until the bank dies at a point after which both ends stand as wished; it is dead then.
 async fn broken(world: &mut World, payer: &Actor, payee: &Actor, wished: fn(&Stand) -> bool) -> Result<Broken> {
     for point in 1..=MOST_POINTS {
-        world.arm(BANK, point).await?;
-        let (id, text) = world.invoice(payee, AMOUNT).await?;
-        let hash: Hash = world.lock_hash(&text)?;
-        let payment: String = hash.to_string().chars().take(32).collect();
-        let order = world.begin(payer, json!({ "invoice": text }))?;
-        let died = wait::until("the bank to die or the payment to end", PATIENCE, async || {
-            if world.network.ended()?.iter().any(|(name, _)| name == BANK) {
-                return Ok(Some(true));
-            }
-            Ok(order.is_finished().then_some(false))
+        let trying = wait::until("a payment that arrives, or a dead bank", PATIENCE, async || {
+            attempt(world, payer, payee, point).await
         });
-        let died = died.await?;
-        let broken = Broken { invoice: id, payment, hash };
+        let (died, broken) = trying.await?;
         if died {
-            let stands = stand(world, payer, payee, &broken).await?;
-            if wished(&stands) {
+            if wished(&stand(world, payer, payee, &broken).await?) {
                 return Ok(broken);
             }
             world.network.restart(BANK).await?;
