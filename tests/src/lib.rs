@@ -8,8 +8,8 @@
 //! - [`world`]: channels in a deterministic world, with faults and liars.
 //! - `browser` (feature `browser`): Chromium, operated by what a person sees.
 
-pub mod browser;
 #[cfg(feature = "browser")]
+pub mod browser;
 pub mod chain;
 pub mod network;
 pub mod ports;
