@@ -62,3 +62,6 @@ async fn take(
     println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

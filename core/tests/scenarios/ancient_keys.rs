@@ -16,14 +16,14 @@ use fair_core::message::{Message as _, Signed};
 use fair_core::types::{AssetId, Hash, Height};
 
 const PERIOD: u64 = 30_000;
-const OLD: [u8; 4] = [1, 2, 3, 4];
-const NEW: [u8; 4] = [5, 6, 7, 8];
+pub(crate) const OLD: [u8; 4] = [1, 2, 3, 4];
+pub(crate) const NEW: [u8; 4] = [5, 6, 7, 8];
 
-fn key(seed: u8) -> SecretKey {
+pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-fn set(seeds: [u8; 4]) -> ValidatorSet {
+pub(crate) fn set(seeds: [u8; 4]) -> ValidatorSet {
     let mut validators: Vec<_> = seeds
         .iter()
         .map(|seed| Validator {
@@ -37,25 +37,25 @@ fn set(seeds: [u8; 4]) -> ValidatorSet {
     ValidatorSet { validators }
 }
 
-fn certify(header: &Header, set: &ValidatorSet) -> Certificate {
+pub(crate) fn certify(header: &Header, set: &ValidatorSet) -> Certificate {
     let vote = Precommit { height: header.height, round: 0, block_hash: Some(header.hash()) };
     let signatures = set.validators.iter().map(|validator| {
-        let signer = (101..=108).map(key).find(|key| key.public() == validator.signing_key)?;
+        let signer = (101..=112).map(key).find(|key| key.public() == validator.signing_key)?;
         Some(vote.sign(&header.chain_id, &signer))
     });
     Certificate { height: header.height, round: 0, block_hash: header.hash(), signatures: signatures.collect() }
 }
 
 /// A chain whose first validators were all replaced.
-struct Chain {
-    genesis: Genesis,
-    follower: Follower,
-    now: u64,
+pub(crate) struct Chain {
+    pub(crate) genesis: Genesis,
+    pub(crate) follower: Follower,
+    pub(crate) now: u64,
     headers: Vec<Candidate>,
 }
 
 impl Chain {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let parameters = Parameters {
             max_idle_ms: 1_000,
             stale_head_ms: 6_001,
@@ -65,8 +65,13 @@ impl Chain {
             trust_period_ms: PERIOD,
             ..Parameters::DEMO
         };
-        let asset =
-            |id, ticker: &str| Asset { id, ticker: ticker.into(), name: ticker.into(), decimals: 2, supply: 8_000_000 };
+        let asset = |id, ticker: &str| Asset {
+            id,
+            ticker: ticker.into(),
+            name: ticker.into(),
+            decimals: 2,
+            supply: 12_000_000,
+        };
         let balances = vec![(AssetId::FRD, 1_000_000), (AssetId::FRB, 1_000_000)];
         let genesis = Genesis {
             network: "ancient".into(),
@@ -75,12 +80,10 @@ impl Chain {
             parameters,
             validators: set(OLD),
             assets: vec![asset(AssetId::FRD, "FRD"), asset(AssetId::FRB, "FRB")],
-            accounts: (1..=8).map(|s| GenesisAccount { key: key(s).public(), balances: balances.clone() }).collect(),
+            accounts: (1..=12).map(|s| GenesisAccount { key: key(s).public(), balances: balances.clone() }).collect(),
             banks: Vec::new(),
         };
-        genesis.check().unwrap();
-        let now = genesis.time_ms;
-        let mut chain = Self { follower: Follower::new(&genesis), genesis, now, headers: Vec::new() };
+        let mut chain = Self::at_genesis(genesis);
         let action = GovernanceAction::SetValidators { validators: Box::new(set(NEW)) };
         chain.block(&[1], &Operation::Propose(Propose { action, text: String::new() }));
         chain.block(&OLD, &Operation::Vote(Vote { proposal: 1, approve: true, rationale: String::new() }));
@@ -89,6 +92,12 @@ impl Chain {
         }
         chain.empty_blocks(2);
         chain
+    }
+
+    pub(crate) fn at_genesis(genesis: Genesis) -> Self {
+        genesis.check().unwrap();
+        let now = genesis.time_ms;
+        Self { follower: Follower::new(&genesis), genesis, now, headers: Vec::new() }
     }
 
     fn block(&mut self, signers: &[u8], operation: &Operation) {
@@ -114,18 +123,18 @@ impl Chain {
         self.headers.push(Candidate { header: certified.block.header, certificate, validators, next_validators });
     }
 
-    fn empty_blocks(&mut self, count: usize) {
+    pub(crate) fn empty_blocks(&mut self, count: usize) {
         for _ in 0..count {
             self.block(&[], &Operation::Vote(Vote { proposal: 1, approve: true, rationale: String::new() }));
         }
     }
 
-    fn at(&self, height: Height) -> Candidate {
+    pub(crate) fn at(&self, height: Height) -> Candidate {
         self.headers[usize::try_from(height).unwrap() - 1].clone()
     }
 
     /// The header that names the new validators as next.
-    fn change(&self) -> Candidate {
+    pub(crate) fn change(&self) -> Candidate {
         let changes = |it: &&Candidate| it.header.next_validators_hash != it.header.validators_hash;
         self.headers.iter().find(changes).unwrap().clone()
     }

@@ -2,17 +2,21 @@
 //! Below it attacks on the ledger's court, each run by the one who would profit.
 
 mod chain;
+mod consents;
+mod displaced;
 mod load;
 mod money;
 mod states;
+mod strangers;
 
 use crate::world::*;
 use fair_core::bank;
 use fair_core::chain::params::Parameters;
 use fair_core::channel::event::Refusal as ChannelRefusal;
 use fair_core::crypto::SecretKey;
-use fair_core::ledger::batch;
-use fair_core::ledger::operation::Operation;
+use fair_core::ledger::batch::{Batch, Entry};
+use fair_core::ledger::operation::{Operation, Reveal};
+use fair_core::message::Signed;
 use fair_core::types::{Amount, PublicKey, Side};
 use fair_core::wallet::{self, CannotPay, Credit, InvoiceState, PaymentState};
 use fair_core::watch::{CourtEvent, CourtStage};
@@ -255,6 +259,37 @@ fn a_payer_that_never_comes_back_is_disputed_before_the_registry_forgets() {
     assert_eq!(world.bank().forwards().count(), 0);
 }
 
+/// The payer that stays away reveals the secret again and again: the bank, which can take its time while the
+/// registry's entry lasts, is to wait for ever.
+#[test]
+fn an_entry_that_is_extended_makes_no_bank_wait() {
+    let (mut world, payer, _, _) = bank_that_learned(SIDES[0]);
+    let hash = world.bank().channel(&payer).unwrap().incoming_locks().next().unwrap().1.hash;
+    let mut first = None;
+    for _ in 0..3_000 {
+        world.block();
+        let state = world.follower.state();
+        let (now, keepalive) = (world.usable_height(), u64::from(state.parameters().hashlock_keepalive_blocks));
+        if !world.openings.is_empty() {
+            assert!(now < first.unwrap() + keepalive, "within what the first reveal gave");
+            return;
+        }
+        if let Some(entry) = state.hashlock(&hash)
+            && (first.is_none() || now > entry.deleted_at - keepalive / 2)
+        {
+            first = first.or(Some(entry.revealed_at));
+            let signer = key(201);
+            let nonce = state.account(&signer.public()).unwrap().nonce;
+            let operation = Operation::Reveal(Reveal { secrets: vec![entry.secret] });
+            let entries = vec![Entry { group: None, operation }];
+            let valid_until = state.height() + 9;
+            let batch = Batch { signer: signer.public(), nonce, valid_until, fee_rate: 10, entries };
+            world.mempool.push(Signed::new(batch, &state.chain_id(), &signer));
+        }
+    }
+    panic!("the bank waits");
+}
+
 #[test]
 fn a28_mass_dispute() {
     // Small batches, so that the answers need many of them.
@@ -315,6 +350,8 @@ fn a30_withheld_batch() {
     world.wish(payer, wallet::Input::Dispute { bank }).unwrap();
     assert_eq!(world.withheld.len(), 1, "asking again does nothing twice");
     let held = world.withheld[0].clone();
+    let margin = u64::from(world.follower.state().parameters().margin_blocks);
+    assert_eq!(held.body.valid_until, world.follower.height() + margin, "no longer than needed");
     let frozen = world.wallet(payer).channel(&bank).unwrap().agreement().state.order();
     // While it could land nothing is signed: no payment out, no frame of the bank acknowledged.
     let to = world.invoice(payee, Some(50 * DOLLAR));
@@ -449,61 +486,4 @@ fn the_channel_works_again_in_the_next_epoch() {
         world.resolve(payee);
         assert_eq!(world.wallet(payee).channel(&bank).unwrap().epoch(), 2);
     }
-}
-
-#[test]
-fn court_goes_before_a_batch_under_way_and_what_was_displaced_comes_after() {
-    let (mut world, payer, _) = users(Setup::new(), SIDES[0]);
-    let bank = world.bank;
-    world.draft_deposit(payer, payer, 20 * DOLLAR);
-    let request = world.next_request();
-    world.wish(payer, wallet::Input::SendBatch { request }).unwrap();
-    let first = world.mempool[0].clone();
-    world.wish(payer, wallet::Input::Dispute { bank }).unwrap();
-    assert_eq!(world.mempool.len(), 1);
-    assert!(batch::is_court(&world.mempool[0].body) && world.mempool[0].body.nonce == first.body.nonce);
-    world.restart(payer);
-    world.wish(payer, wallet::Input::SendBatch { request }).unwrap();
-    world.block();
-    world.assert_applied();
-    assert_eq!(world.follower.state().disputes().count(), 1);
-    // The deposit follows under its own request, once.
-    world.block();
-    world.assert_applied();
-    let sent = world.wallet(payer).on_chain().sent_for(&request).unwrap();
-    assert_eq!(sent.batch.body.nonce, first.body.nonce + 1);
-    assert!(matches!(sent.state, fair_core::account::SentState::Included { .. }), "{:?}", sent.state);
-    world.block();
-    assert!(world.outcomes.is_empty());
-    assert_eq!(world.wallet(payer).on_chain().draft().count(), 0);
-}
-
-#[test]
-fn a_displaced_batch_that_lands_all_the_same_is_not_done_twice() {
-    let (mut world, payer, _) = users(Setup::new(), SIDES[0]);
-    let bank = world.bank;
-    world.draft_deposit(payer, payer, 20 * DOLLAR);
-    let request = world.next_request();
-    world.wish(payer, wallet::Input::SendBatch { request }).unwrap();
-    let first = world.mempool[0].clone();
-    world.wish(payer, wallet::Input::Dispute { bank }).unwrap();
-    world.mempool = vec![first];
-    world.block();
-    world.assert_applied();
-    // The dispute's nonce is gone: it can never land, so the channel is free; the wish was the person's.
-    assert_eq!(world.wallet(payer).court(&bank, &world.chain()).unwrap().stage, CourtStage::None);
-    world.wish(payer, wallet::Input::Dispute { bank }).unwrap();
-    world.block();
-    world.assert_applied();
-    let operations: Vec<Operation> = world
-        .wallet(payer)
-        .on_chain()
-        .sent()
-        .flat_map(|sent| {
-            let included = matches!(sent.state, fair_core::account::SentState::Included { .. });
-            sent.batch.body.entries.iter().filter(move |_| included).map(|entry| entry.operation.clone())
-        })
-        .collect();
-    let deposits = operations.iter().filter(|operation| matches!(operation, Operation::Deposit(_))).count();
-    assert_eq!(deposits, 2, "the first funding, and this one");
 }

@@ -10,6 +10,7 @@ mod puppet;
 mod rebalance;
 mod restart;
 mod restored;
+mod snapshot;
 mod splice;
 mod tower;
 mod worked_example;

@@ -40,6 +40,18 @@ fn passing_the_threshold_brings_insurance_by_itself() {
     assert_eq!(world.on_chain(world.bank), height);
 }
 
+/// Whoever is insured and stays away, so that the channel takes no note of it, is to be insured again and again.
+#[test]
+fn a_receiver_that_stays_away_is_insured_once() {
+    let (mut world, spender, receiver) = spender_and_receiver(Setup { rebalance_every_blocks: 3, ..Setup::new() });
+    world.pay(spender, receiver, 300 * DOLLAR);
+    world.disconnect(receiver);
+    world.blocks(30);
+    let parties = fair_core::types::Parties::new(receiver, world.bank).unwrap();
+    let insurance = world.follower.state().channel(&parties).asset(FRD).map(|part| part.insurance);
+    assert_eq!((insurance, rebalances(&world)), (Some(300 * DOLLAR - 500), 1));
+}
+
 #[test]
 fn an_absent_spender_is_not_waited_for_longer_than_said() {
     let (mut world, spender, receiver) = spender_and_receiver(Setup::new());

@@ -158,3 +158,27 @@ async fn a_relay_does_not_begin_with_a_broken_snapshot() {
     whole.stop().await;
     relay.stop().await;
 }
+
+/// Attack 37: a thief's relay offers a snapshot of a network of the same name and the same parties, but with a
+/// genesis of the thief's.
+#[tokio::test]
+async fn attack_37_self_certified_snapshot() {
+    let bank = EchoBank::start().await;
+    let network = Network::with("victim", &bank.url, Purpose::Test, 1, often());
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let other = Parameters { snapshot_after_bytes: 2_001, ..often() };
+    let thiefs = Network::with("victim", &bank.url, Purpose::Test, 3, other);
+    let accomplice = FakeValidator::start(&thiefs, Manner::Honest).await;
+    let (data, begin) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let thief = Running::start(&thiefs, &[&accomplice], data.path()).await;
+    thief.reached(3).await;
+    listed(&thief, 1).await;
+    let mut lured = settings(&network, &[&validator], begin.path());
+    lured.snapshot = Some(thief.url(""));
+    let error = fair_relay::Relay::start(lured).await.err().expect("the thief's snapshot is refused");
+    assert!(format!("{error:#}").contains("another network"), "{error:#}");
+    let relay = Running::start(&network, &[&validator], begin.path()).await;
+    relay.reached(1).await;
+    relay.stop().await;
+    thief.stop().await;
+}

@@ -31,6 +31,25 @@ fn a_stale_dispute_is_answered() {
     }
 }
 
+/// The bank is a client too. It hands an old state over, to have the newest one forgotten, and disputes with it.
+#[test]
+fn a_partner_cannot_have_a_newer_state_forgotten() {
+    let bank = key(1);
+    for user in [key(5), key(6)] {
+        let mut desk = Desk::funded();
+        let (newest, old) = (desk.signed(&user, &bank, 7), desk.signed(&user, &bank, 2));
+        for client in [&user, &bank] {
+            desk.connect(client);
+        }
+        desk.receipt(&user, &newest);
+        assert_eq!(desk.receipt(&bank, &old).place.order.frame, 7, "it is told what the tower has");
+        desk.restart();
+        desk.dispute(&bank, &user, Some(old.state));
+        desk.block(&[]);
+        assert_eq!(desk.in_court(&user, &bank), Some(7));
+    }
+}
+
 #[test]
 fn what_court_has_already_is_not_answered() {
     let (user, bank) = (key(5), key(1));
@@ -251,32 +270,36 @@ fn what_is_kept_goes_with_its_epoch() {
 /// With little money, those who cost nothing so far come first.
 #[test]
 fn whoever_cost_the_least_comes_first() {
-    let (user, attacker, accomplice, bank) = (key(5), key(2), key(3), key(1));
+    // Whichever of the two channels would come first by its keys.
+    least_cost_first([&key(5), &key(1)], [&key(2), &key(4)]);
+    least_cost_first([&key(2), &key(4)], [&key(5), &key(1)]);
+}
+
+fn least_cost_first([user, bank]: [&SecretKey; 2], [attacker, other]: [&SecretKey; 2]) {
+    let accomplice = &key(3);
     let mut desk = Desk::new();
     desk.fund(1_000);
-    for client in [&user, &attacker] {
+    for client in [user, attacker] {
         desk.connect(client);
     }
     // Its own dispute, answered by the tower, has cost money before.
-    let theirs = large(&desk, &attacker, &accomplice, 5);
-    desk.receipt(&attacker, &theirs);
-    desk.dispute(&accomplice, &attacker, None);
+    let theirs = large(&desk, attacker, accomplice, 5);
+    desk.receipt(attacker, &theirs);
+    desk.dispute(accomplice, attacker, None);
     desk.block(&[]);
-    assert_eq!(desk.in_court(&attacker, &accomplice), Some(5));
-    let again = large(&desk, &attacker, &key(4), 5);
-    desk.receipt(&attacker, &again);
-    let honest = large(&desk, &user, &bank, 5);
-    desk.receipt(&user, &honest);
-    let batches = [
-        desk.world.batch(&key(4), vec![dispute(&attacker, None)]),
-        desk.world.batch(&bank, vec![dispute(&user, None)]),
-    ];
+    assert_eq!(desk.in_court(attacker, accomplice), Some(5));
+    let again = large(&desk, attacker, other, 5);
+    desk.receipt(attacker, &again);
+    let honest = large(&desk, user, bank, 5);
+    desk.receipt(user, &honest);
+    let batches =
+        [desk.world.batch(other, vec![dispute(attacker, None)]), desk.world.batch(bank, vec![dispute(user, None)])];
     // What is left pays for one answer.
     let fee = batch::fee(10, batch::signed_bytes(&desk.mempool_of_one(&honest))).unwrap();
     let left = desk.world.frd(&key(TOWER));
     desk.spend(left - fee);
     desk.block(&batches);
     desk.block(&[]);
-    assert_eq!(desk.in_court(&user, &bank), Some(5));
-    assert_eq!(desk.in_court(&attacker, &key(4)), Some(0));
+    assert_eq!(desk.in_court(user, bank), Some(5));
+    assert_eq!(desk.in_court(attacker, other), Some(0));
 }

@@ -8,11 +8,11 @@ use fair_core::channel::shared::Sides;
 use fair_core::channel::state::{ChannelState, Lock, Sub};
 use fair_core::crypto::{Secret, SecretKey, lock_hash};
 use fair_core::ledger::batch::{Batch, Entry};
-use fair_core::ledger::operation::{Answer, Deposit, Dispute, Operation, Reveal};
+use fair_core::ledger::operation::{Answer, Deposit, Dispute, Operation, Reveal, Withdraw, WithdrawalConsent};
 use fair_core::ledger::receipt::{BatchOutcome, Opening, Receipt, SkipReason};
 use fair_core::ledger::state::State;
 use fair_core::message::{Message as _, Signed};
-use fair_core::types::{Amount, AssetId, Hash, Parties, UsableHeight};
+use fair_core::types::{Amount, AssetId, Hash, Parties, Side, UsableHeight};
 
 pub(crate) const FRD: AssetId = AssetId::FRD;
 pub(crate) const START: Amount = 1_000_000;
@@ -31,6 +31,7 @@ pub(crate) const PARAMETERS: Parameters = Parameters {
     dispute_delay_blocks: 20,
     hashlock_keepalive_blocks: 210,
     debt_payments_per_step: 4,
+    max_block_bytes: 512 << 10,
     ..Parameters::DEMO
 };
 
@@ -88,11 +89,21 @@ impl Chain {
     }
 
     pub(crate) fn batch(&self, who: usize, ahead: u64, rate: Amount, operations: Vec<Operation>) -> Signed<Batch> {
-        let signer = self.people[who].public();
         let entries = operations.into_iter().map(|operation| Entry { group: None, operation }).collect();
+        self.batch_of(who, ahead, rate, entries)
+    }
+
+    fn batch_of(&self, who: usize, ahead: u64, rate: Amount, entries: Vec<Entry>) -> Signed<Batch> {
+        let signer = self.people[who].public();
         let nonce = self.state().account(&signer).unwrap().nonce + ahead;
         let batch = Batch { signer, nonce, valid_until: self.state().height() + 10, fee_rate: rate, entries };
         Signed::new(batch, &self.state().chain_id(), &self.people[who])
+    }
+
+    /// Operations that apply or are skipped together.
+    pub(crate) fn group(&self, who: usize, operations: Vec<Operation>) -> Signed<Batch> {
+        let entries = operations.into_iter().map(|operation| Entry { group: Some(1), operation }).collect();
+        self.batch_of(who, 0, 10, entries)
     }
 
     /// A block of those batches that the proposer may take; how many were left out, and the outcomes.
@@ -102,7 +113,9 @@ impl Chain {
         let outcomes = built.step.outcomes().to_vec();
         self.openings = built.step.transition().openings().to_vec();
         self.follower.commit(built.step);
-        assert!(self.state().totals().values().all(|total| *total == u128::from(START * 12)), "conservation");
+        let totals = self.state().totals();
+        let conserved = |asset: &Asset| totals.get(&asset.id) == Some(&u128::from(asset.supply));
+        assert!(self.state().assets().all(conserved), "conservation");
         (built.left_out.len(), outcomes)
     }
 
@@ -115,10 +128,17 @@ impl Chain {
     /// One operation in one block.
     pub(crate) fn run(&mut self, who: usize, operation: Operation) -> Result<(), SkipReason> {
         let batch = self.batch(who, 0, 10, vec![operation]);
-        match self.block(&[batch]).remove(0).operations.remove(0).receipt {
+        self.run_batch(batch).remove(0)
+    }
+
+    /// One batch in one block.
+    pub(crate) fn run_batch(&mut self, batch: Signed<Batch>) -> Vec<Result<(), SkipReason>> {
+        let outcomes = self.block(&[batch]).remove(0).operations.into_iter();
+        let said = outcomes.map(|outcome| match outcome.receipt {
             Receipt::Applied { .. } => Ok(()),
             Receipt::Skipped { reason } => Err(reason),
-        }
+        });
+        said.collect()
     }
 
     pub(crate) fn wait_until(&mut self, u: UsableHeight) {
@@ -158,15 +178,42 @@ impl Chain {
     }
 
     pub(crate) fn deposit(&self, amount: Amount, to: usize, partner: Option<usize>) -> Operation {
-        Operation::Deposit(Deposit {
-            asset: FRD,
+        Operation::Deposit(self.deposit_of(FRD, amount, to, partner))
+    }
+
+    pub(crate) fn deposit_of(&self, asset: AssetId, amount: Amount, to: usize, partner: Option<usize>) -> Deposit {
+        Deposit {
+            asset,
             amount,
             to: self.people[to].public(),
             partner: partner.map(|partner| self.people[partner].public()),
             keep: 0,
             epoch: None,
             invoice: None,
-        })
+        }
+    }
+
+    /// What `other` lets `withdrawer` take out of their channel now.
+    pub(crate) fn consent(&self, withdrawer: usize, other: usize, amount: Amount) -> WithdrawalConsent {
+        let parties = self.parties(withdrawer, other);
+        let side = if withdrawer < other { Side::Left } else { Side::Right };
+        let channel = self.state().channel(&parties);
+        WithdrawalConsent {
+            chain_id: self.state().chain_id(),
+            parties,
+            epoch: channel.epoch,
+            withdrawer: side,
+            asset: FRD,
+            amount,
+            nonce: channel.asset(FRD).map_or(0, |part| part.next_consent(side)),
+            expires_at: self.u() + 60,
+        }
+    }
+
+    /// With that consent, signed by somebody.
+    pub(crate) fn withdraw(&self, consent: WithdrawalConsent, signer: usize) -> Operation {
+        let proof = Signed::new(consent, &self.state().chain_id(), &self.people[signer]);
+        Operation::Withdraw(Withdraw { proof })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::chain::*;
 use fair_core::channel::state::Sub;
 use fair_core::crypto::lock_hash;
-use fair_core::ledger::operation::Operation;
+use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::ledger::receipt::Receipt;
 use fair_core::limits;
 
@@ -36,6 +36,29 @@ fn attack_28_mass_dispute() {
     let before = chain.frd(0);
     chain.end(0, PEOPLE - 1);
     assert_eq!(chain.frd(0), before + 900 * 11);
+}
+
+/// Z disputes with an old state and fills every block with ordinary batches, so that the answer finds no room.
+#[test]
+fn attack_28_crowded_out() {
+    let mut chain = Chain::new();
+    chain.run(0, chain.deposit(1_000, 0, Some(1))).unwrap();
+    chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, sub(-900))))).unwrap();
+    let tag = Some(vec![0; 32]);
+    let much = |chain: &Chain| {
+        let junk = Operation::Deposit(Deposit { invoice: tag.clone(), ..chain.deposit_of(FRD, 1, 0, None) });
+        vec![junk; (usize::try_from(PARAMETERS.max_batch_bytes).unwrap() - 200) / 96]
+    };
+    // As much as a batch may hold, so that it fits into no gap.
+    let reveals = |secrets| Operation::Reveal(fair_core::ledger::operation::Reveal { secrets: vec![SECRET; secrets] });
+    let answer = chain.answer(&chain.signed(0, 1, 2, sub(-100)));
+    let full: Vec<_> = std::iter::once(answer).chain((0..7).map(|_| reveals(250))).collect();
+    let mut batches: Vec<_> = (2..PEOPLE).map(|who| chain.batch(who, 0, 10, much(&chain))).collect();
+    batches.push(chain.batch(0, 0, 10, full));
+    let (left_out, outcomes) = chain.offer(&batches);
+    assert!(left_out >= 5, "{left_out} batches found no room");
+    assert_eq!(outcomes.last().unwrap().signer, chain.people[0].public(), "the answer did");
+    assert_eq!(chain.state().dispute(&chain.parties(0, 1)).unwrap().order().frame, 2);
 }
 
 /// Whoever fills the court's room stops the clock with it; whoever fills the rest does not, nor does a flood

@@ -1,6 +1,7 @@
 //! Numbers at their ends, and debts.
 
 use super::chain::*;
+use fair_core::ledger::operation::{CreateAsset, Operation};
 use fair_core::ledger::receipt::SkipReason;
 
 /// Two colluders bring numbers that would stop the chain at resolution.
@@ -32,6 +33,9 @@ fn attack_35_leaking_floor() {
         let before = chain.frd(0);
         assert_eq!(chain.run(0, chain.deposit(50, 2, None)), Err(SkipReason::DebtsFirst { asset: FRD, open: 1 }));
         assert!(before - chain.frd(0) <= 2, "a batch costs its least fee");
+        let name = CreateAsset { ticker: "MINE".into(), name: "Mine".into(), decimals: 0, supply: 1 };
+        let entry = chain.run(0, Operation::CreateAsset(name));
+        assert_eq!(entry, Err(SkipReason::DebtsFirst { asset: FRD, open: 1 }), "nor does the floor pay for an entry");
         let generous = chain.batch(0, 0, 400, vec![]);
         assert_eq!(chain.offer(&[generous]).0, 1, "no more than the least fee rate");
         let (creditor, given) = (chain.frd(1), 1_000);
@@ -65,4 +69,27 @@ fn attack_33_dust_debts_and_cycles() {
     assert!(owed(&chain) < sum);
     assert_eq!(chain.run(0, chain.deposit(1, 2, None)), Ok(()), "the next step pays the rest, and then it is free");
     assert_eq!(open(&chain), 0);
+}
+
+/// A debtor has many small debts and a large one. An accomplice takes it to court so that both are looked at in the
+/// block that brings it money: the small debts use up what a step may pay, and the accomplice is to come next.
+#[test]
+fn an_accomplice_is_not_paid_before_older_debts() {
+    let mut chain = Chain::new();
+    let (creditor, accomplice) = (11, 9);
+    chain.run(0, chain.deposit(5_000, 0, Some(8))).unwrap();
+    chain.run(0, chain.deposit(chain.frd(0) - 150, creditor, None)).unwrap();
+    for small in [1, 2, 3, 4, 5, 6, 7, 10] {
+        chain.run(small, chain.dispute(0, Some(chain.signed(0, small, 1, sub(-200))))).unwrap();
+    }
+    chain.run(creditor, chain.dispute(0, Some(chain.signed(0, creditor, 1, sub(-10_000))))).unwrap();
+    chain.end(0, creditor);
+    let theirs = chain.dispute(0, Some(chain.signed(0, accomplice, 1, sub(-4_000))));
+    let both = [chain.batch(8, 0, 10, vec![chain.dispute(0, None)]), chain.batch(accomplice, 0, 10, vec![theirs])];
+    chain.block(&both);
+    chain.end(0, accomplice);
+    let debts = chain.state().debts_of(&chain.people[0].public(), FRD);
+    let debts: Vec<_> = debts.map(|(_, debt)| (debt.creditor, debt.amount)).collect();
+    assert_eq!(debts[0].0, chain.people[creditor].public());
+    assert_eq!(debts[1..], [(chain.people[accomplice].public(), 4_000)]);
 }

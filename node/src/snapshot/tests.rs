@@ -1,0 +1,74 @@
+use super::*;
+use crate::presets::Preset;
+use fair_core::chain::certificate::{Certificate, Precommit, Validator, ValidatorSet};
+use fair_core::chain::follow::Follower;
+use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
+use fair_core::chain::snapshot::Snapshot;
+use fair_core::crypto::SecretKey;
+use fair_core::message::Message as _;
+use fair_core::types::AssetId;
+use std::time::Duration;
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32])
+}
+
+/// A network of one validator that signs with this key.
+fn genesis(signing: u8) -> Genesis {
+    let asset =
+        |id, ticker: &str| Asset { id, ticker: ticker.into(), name: ticker.into(), decimals: 2, supply: 10_000 };
+    let validator =
+        Validator { account: key(1).public(), signing_key: key(signing).public(), shares: 25, url: String::new() };
+    let balances = vec![(AssetId::FRD, 10_000), (AssetId::FRB, 10_000)];
+    let genesis = Genesis {
+        network: "victim".to_owned(),
+        purpose: Purpose::Test,
+        time_ms: 0,
+        parameters: Preset::Demo.parameters(None).unwrap(),
+        validators: ValidatorSet { validators: vec![validator] },
+        assets: vec![asset(AssetId::FRD, "FRD"), asset(AssetId::FRB, "FRB")],
+        accounts: vec![GenesisAccount { key: key(1).public(), balances }],
+        banks: Vec::new(),
+    };
+    genesis.check().unwrap();
+    genesis
+}
+
+/// The archive of a chain's first block, as a validator writes it.
+async fn archive(genesis: &Genesis, signing: u8, at: &Path) -> String {
+    let mut follower = Follower::new(genesis);
+    let built = follower.build(&[], key(1).public(), 0);
+    let header = built.block.header.clone();
+    follower.commit(built.step);
+    let block_hash = header.hash();
+    let vote = Precommit { height: 1, round: 0, block_hash: Some(block_hash) };
+    let signatures = vec![Some(vote.sign(&genesis.chain_id(), &key(signing)))];
+    let certificate = Certificate { height: 1, round: 0, block_hash, signatures };
+    let folder = Folder::open(at).unwrap();
+    folder.record(Snapshot::new(genesis, Vec::new(), header, certificate, follower.state()));
+    let writing = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        while folder.list().is_empty() {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), writing).await.expect("an archive in time");
+    at.join(&folder.list()[0].file).display().to_string()
+}
+
+/// Attack 37: an operator is given a snapshot of a network of the same name and the same parties, but with another
+/// genesis. It is refused, and nothing is begun; for the thief's own network there is nothing wrong with it.
+#[tokio::test]
+async fn attack_37_self_certified_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = crate::bank::http_client().unwrap();
+    let (truth, thiefs) = (genesis(9), genesis(10));
+    let from = archive(&thiefs, 10, folder.path()).await;
+    let (fetched, database) = (folder.path().join(FETCHED), folder.path().join("db.sqlite"));
+    let error = take(&client, truth.chain_id(), &from, &fetched, &database).await.err();
+    let error = error.expect("the thief's snapshot is refused").to_string();
+    assert!(error.contains("another network"), "{error}");
+    assert!(!onchain::has_begun(&database).unwrap());
+    take(&client, thiefs.chain_id(), &from, &fetched, &database).await.unwrap();
+    assert!(onchain::has_begun(&database).unwrap());
+}
