@@ -3,17 +3,19 @@
 
 use super::Channel;
 use super::Step;
-use super::event::{Closed, Command, CommandFailure, Context, Effect, Event, OutgoingFailure, Refusal};
+use super::event::{Closed, Command, CommandFailure, Context, Effect, Event, OutgoingFailure, Reference, Refusal};
 use super::record::{Record, Restore, Wish};
 use super::state::{Lock, LockId, StateOrder, Sub};
 use super::transition::Transition;
 use crate::ledger::state::CourtState;
-use crate::types::{AssetId, Hash, Side};
+use crate::types::{AssetId, Hash, Side, UsableHeight};
 use std::collections::BTreeSet;
 
 /// What is known of the state that resolved a dispute.
 struct Decided {
     order: StateOrder,
+    /// Whether this side has seen it. One that was away, or lost data, may not have.
+    known: bool,
     subs: Vec<Sub>,
     /// Transitions of the own frame that made it, or what its frame took up.
     commands: Vec<Command>,
@@ -131,14 +133,14 @@ fn decided(old: &Record, order: StateOrder) -> Decided {
     let seen = old.in_court.clone().filter(|seen| seen.order == order);
     let base = Some(&old.base.state).filter(|state| state.order() == order);
     let subs = match (&seen, &signed, base) {
-        (Some(CourtState { subs, .. }), _, _) => subs.clone(),
-        (None, Some((state, _, _)), _) => state.subs.clone(),
-        (None, None, Some(state)) => state.subs.clone(),
-        (None, None, None) => Vec::new(),
+        (Some(CourtState { subs, .. }), _, _) => Some(subs.clone()),
+        (None, Some((state, _, _)), _) => Some(state.subs.clone()),
+        (None, None, Some(state)) => Some(state.subs.clone()),
+        (None, None, None) => (order == StateOrder::DEFAULT).then(Vec::new),
     };
     let (transitions, commands) =
         signed.map_or((Vec::new(), Vec::new()), |(_, transitions, commands)| (transitions, commands));
-    Decided { order, subs, commands, transitions }
+    Decided { order, known: subs.is_some(), subs: subs.unwrap_or_default(), commands, transitions }
 }
 
 fn commands(wishes: &[Wish]) -> Vec<Command> {
@@ -153,8 +155,7 @@ impl Decided {
 
     /// How court closed a lock that this state holds: paid if its secret was revealed in time.
     fn is_paid(lock: &Lock, ctx: &Context<'_>) -> bool {
-        let height = ctx.chain.head().height;
-        ctx.chain.revealed(&lock.hash, height).is_some_and(|at| at <= lock.expiry)
+        was_revealed(&lock.hash, lock.expiry, ctx)
     }
 
     /// Whether the own frame that made the state settled a lock.
@@ -189,11 +190,14 @@ fn close_incoming(old: &Record, decided: &Decided, ctx: &Context<'_>, step: &mut
 
 /// Own locks: those of the base, and those that stand in a frame without an answer.
 fn close_outgoing(old: &Record, decided: &Decided, ctx: &Context<'_>, step: &mut Step) {
-    let mut known: Vec<(Option<u64>, AssetId, Hash, Option<LockId>)> = old
-        .base
-        .state
-        .locks_of(old.side)
-        .map(|(id, lock)| (old.references.get(&id).copied(), id.asset, lock.hash, Some(id)))
+    let base = old.base.state.locks_of(old.side);
+    let mut locks: Vec<OwnLock> = base
+        .map(|(id, lock)| OwnLock {
+            reference: old.references.get(&id).copied(),
+            hash: lock.hash,
+            expiry: lock.expiry,
+            id: Some(id),
+        })
         .collect();
     let own = old.own.iter().flat_map(|own| &own.wishes).chain(&old.queue).map(|wish| &wish.command);
     for command in own.chain(old.limbo.iter().map(|(command, _)| command)) {
@@ -203,20 +207,46 @@ fn close_outgoing(old: &Record, decided: &Decided, ctx: &Context<'_>, step: &mut
                 (lock.amount, lock.hash, lock.expiry) == (*amount, *hash, *expiry)
                     && old.base.state.lock(id).is_none()
                     && decided.commands.contains(command)
-                    && !known.iter().any(|(_, _, _, taken)| *taken == Some(*id))
+                    && !locks.iter().any(|taken| taken.id == Some(*id))
             };
             let id = locks_of(&decided.subs, *asset, old.side).into_iter().find(same).map(|(id, _)| id);
-            known.push((Some(*reference), *asset, *hash, id));
+            locks.push(OwnLock { reference: Some(*reference), hash: *hash, expiry: *expiry, id });
         }
     }
-    for (reference, _, hash, id) in known {
-        let standing = id.and_then(|id| decided.lock(&id).map(|lock| (id, lock)));
-        let paid = standing.filter(|(_, lock)| Decided::is_paid(lock, ctx));
-        match paid.and_then(|(id, lock)| Some((id, ctx.chain.secret(&lock.hash)?))) {
-            Some((id, secret)) => step.event(Event::OutgoingSettled { id, reference, secret }),
+    for lock in locks {
+        let OwnLock { reference, hash, .. } = lock;
+        match lock.is_paid(decided, ctx).then(|| ctx.chain.secret(&hash)).flatten() {
+            Some(secret) => step.event(Event::OutgoingSettled { reference, secret }),
             None => step.event(Event::OutgoingFailed { reference, hash, reason: OutgoingFailure::ClosedByCourt }),
         }
     }
+}
+
+/// An own lock that court has closed.
+struct OwnLock {
+    reference: Option<Reference>,
+    hash: Hash,
+    expiry: UsableHeight,
+    /// Its name in the state that decided, if that is known and may hold it.
+    id: Option<LockId>,
+}
+
+impl OwnLock {
+    /// Whether it counts as paid. Where the state that decided is not known it may have held the lock: with its secret
+    /// revealed in time court has then taken the money, and who thinks that it failed pays twice, or gives back what
+    /// it forwarded. The secret settles what came in, and proves the payment; so nothing is lost when court had it not.
+    fn is_paid(&self, decided: &Decided, ctx: &Context<'_>) -> bool {
+        if !decided.known {
+            return was_revealed(&self.hash, self.expiry, ctx);
+        }
+        self.id.and_then(|id| decided.lock(&id)).is_some_and(|lock| Decided::is_paid(lock, ctx))
+    }
+}
+
+/// Whether the registry shows a secret as revealed in time.
+fn was_revealed(hash: &Hash, expiry: UsableHeight, ctx: &Context<'_>) -> bool {
+    let height = ctx.chain.head().height;
+    ctx.chain.revealed(hash, height).is_some_and(|at| at <= expiry)
 }
 
 fn locks_of(subs: &[Sub], asset: AssetId, giver: Side) -> Vec<(LockId, &Lock)> {

@@ -194,8 +194,6 @@ pub enum Event {
     },
     /// An own lock was paid out, irrevocably.
     OutgoingSettled {
-        /// Its name.
-        id: LockId,
         /// Whose wish it was; `None` after data loss.
         reference: Option<Reference>,
         /// The preimage.

@@ -60,7 +60,7 @@ impl Channel {
             }
             Transition::Settle { lock, secret } => {
                 let reference = self.record.references.remove(&lock);
-                step.event(Event::OutgoingSettled { id: lock, reference, secret });
+                step.event(Event::OutgoingSettled { reference, secret });
             }
             Transition::Fail { lock, reason } => {
                 let reference = self.record.references.remove(&lock);

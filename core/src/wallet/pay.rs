@@ -412,7 +412,8 @@ impl Wallet {
             matches!(reason, OutgoingFailure::ByPartner { reason: FailReason::Rejected } | OutgoingFailure::Expired);
         let open = payment.state == PaymentState::Locking && !chain.is_stale(now_ms);
         let again = !is_final && open && self.attempt(&mut payment, chain, now_ms, out).is_ok();
-        if !again {
+        // Paid is paid: the payee showed the secret, whatever court made of the lock while nobody here was looking.
+        if !again && payment.state != PaymentState::Paid {
             payment.failure = Some(Failure::Attempt(reason));
             payment.end(PaymentState::Failed, now_ms, chain.head.height);
         }

@@ -13,5 +13,6 @@ mod restored;
 mod snapshot;
 mod splice;
 mod tower;
+mod unseen;
 mod worked_example;
 mod world;
