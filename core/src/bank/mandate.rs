@@ -293,3 +293,6 @@ impl Bank {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

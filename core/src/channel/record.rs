@@ -225,3 +225,6 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

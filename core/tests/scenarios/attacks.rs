@@ -122,7 +122,7 @@ fn a13_endless_dispute() {
 }
 
 /// A thief with money: somebody paid it, and its balance can be spent.
-fn funded_thief(world: &mut World, payer: PublicKey, thief_key: &fair_core::crypto::SecretKey) -> Puppet {
+pub(crate) fn funded_thief(world: &mut World, payer: PublicKey, thief_key: &fair_core::crypto::SecretKey) -> Puppet {
     let mut thief = Puppet::new(world, thief_key);
     thief.command(world, Command::SetCredit { asset: FRD, limit: 1_000 * DOLLAR, insure_above: None }).unwrap();
     thief.run(world);
@@ -178,7 +178,7 @@ fn forward_onion(
 }
 
 /// A thief's lock with its own onion; `amount` both ways, which is no fee.
-fn send_lock(
+pub(crate) fn send_lock(
     world: &mut World,
     thief: &mut Puppet,
     payee: PublicKey,

@@ -5,6 +5,7 @@ mod ancient_keys;
 mod attacks;
 mod bad_bank;
 mod court;
+mod forgotten;
 mod mediation;
 mod puppet;
 mod rebalance;

@@ -2,6 +2,7 @@
 //! is named.
 
 use crate::world::*;
+use fair_core::bank;
 use fair_core::crypto::SecretKey;
 use fair_core::effect::Effect;
 use fair_core::limits;
@@ -90,7 +91,11 @@ impl Watch {
 
 /// A payer and a payee; the payee has a tower.
 fn watched() -> (World, Watch, PublicKey, PublicKey) {
-    let (mut world, payer, payee) = crate::mediation::pair(Setup::new());
+    watched_in(Setup::new())
+}
+
+fn watched_in(setup: Setup) -> (World, Watch, PublicKey, PublicKey) {
+    let (mut world, payer, payee) = crate::mediation::pair(setup);
     let mut watch = Watch::new(&mut world);
     world.wish(payee, wallet::Input::AddTower { tower: watch.key, url: String::new() }).unwrap();
     watch.connect(&mut world, payee);
@@ -366,4 +371,37 @@ fn towers_are_few_and_no_banks() {
     assert_eq!(world.wish(payee, add(unknown)), Err(Refusal::TooManyTowers { limit }));
     world.restart(payee);
     assert_eq!(world.wallet(payee).towers().count(), limit);
+}
+
+/// A bank shows an old state while the wallet is away, and the tower keeps still: it is named for a newer state that it
+/// signed for, and not for one that it never had.
+#[test]
+fn a_tower_that_lets_an_old_state_decide_is_named() {
+    for has_newest in [true, false] {
+        let accounts = vec![(key(21).public(), 100 * DOLLAR)];
+        let (mut world, mut watch, payer, payee) = watched_in(Setup { accounts, ..Setup::new() });
+        let bank = world.bank;
+        let order = |world: &World| world.wallet(payee).channel(&bank).unwrap().agreement().state.order();
+        world.pay(payer, payee, 700);
+        watch.run(&mut world, payee);
+        let (old, decided) = (world.nodes[&bank].disk.clone(), order(&world));
+        world.pay(payer, payee, 800);
+        if has_newest {
+            watch.run(&mut world, payee);
+        }
+        let had = order(&world);
+        world.disconnect(payee);
+        world.fall_behind(payee);
+        world.sessions.clear();
+        let Node { secret, .. } = world.nodes.remove(&bank).unwrap();
+        world.start_bank(secret, old);
+        let before = world.on_chain(payee);
+        world.tell_bank(bank::Input::Dispute { peer: payee }).unwrap();
+        world.resolve(payee);
+        assert_eq!(world.on_chain(payee), before + 700, "the old state decided");
+        world.catch_up(payee);
+        let faults = world.wallet(payee).tower(&watch.key).unwrap().tower.misbehaviours.clone();
+        let expected = if has_newest { vec![TowerFault::DidNotAnswer { bank, decided, had }] } else { vec![] };
+        assert_eq!(faults, expected);
+    }
 }

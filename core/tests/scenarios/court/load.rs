@@ -2,8 +2,8 @@
 
 use super::chain::*;
 use fair_core::channel::state::Sub;
-use fair_core::crypto::lock_hash;
-use fair_core::ledger::operation::{Deposit, Operation};
+use fair_core::crypto::{Secret, lock_hash};
+use fair_core::ledger::operation::{Deposit, Operation, Reveal};
 use fair_core::ledger::receipt::Receipt;
 use fair_core::limits;
 
@@ -70,7 +70,7 @@ fn attack_29_bought_time() {
     chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, sub(-900))))).unwrap();
     let until = chain.u() + 19;
     for _ in 0..30 {
-        let junk = vec![Operation::Reveal(fair_core::ledger::operation::Reveal { secrets: vec![SECRET; 200] }); 9];
+        let junk = vec![Operation::Reveal(Reveal { secrets: vec![SECRET; 200] }); 9];
         let flood: Vec<_> = (2..6).map(|who| chain.batch(who, 0, 10, junk.clone())).collect();
         let before = chain.u();
         chain.block(&flood);
@@ -132,4 +132,29 @@ fn attack_36_backlog() {
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "whoever was late finds what decided it");
     chain.block(&[]);
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_none());
+}
+
+/// Whoever reveals many secrets at once makes no block long that must forget them.
+#[test]
+fn a_block_deletes_so_many_secrets() {
+    let mut chain = Chain::new();
+    let secret = |number: u16| {
+        let [low, high] = number.to_le_bytes();
+        let mut bytes = [9; 32];
+        (bytes[0], bytes[1]) = (low, high);
+        Secret(bytes)
+    };
+    let secrets: Vec<Secret> = (0..1_280).map(secret).collect();
+    let reveal = |part: &[Secret]| Operation::Reveal(Reveal { secrets: part.to_vec() });
+    let reveals = secrets.chunks(limits::MAX_SECRETS).map(reveal).collect();
+    let revealed = chain.u();
+    let batch = chain.batch(0, 0, 10, reveals);
+    chain.block(&[batch]);
+    let kept = |chain: &Chain| secrets.iter().filter(|it| chain.state().hashlock(&lock_hash(it)).is_some()).count();
+    chain.wait_until(revealed + u64::from(PARAMETERS.hashlock_keepalive_blocks));
+    assert_eq!(kept(&chain), secrets.len());
+    chain.block(&[]);
+    assert_eq!(kept(&chain), secrets.len() - limits::MAX_DELETIONS);
+    chain.block(&[]);
+    assert_eq!(kept(&chain), 0);
 }
