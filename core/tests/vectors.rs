@@ -4,6 +4,8 @@
 
 #[path = "vectors/make.rs"]
 mod make;
+#[path = "vectors/receipts.rs"]
+mod receipts;
 
 use fair_core::vectors::{FILES, Vector, check, check_all, read};
 use std::path::Path;

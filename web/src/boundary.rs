@@ -1,9 +1,12 @@
-//! What JavaScript sees: one class with `open` and `call`.
+//! What JavaScript sees: one class with `open` and `call`, and the verifier of proofs of payment.
 
 use crate::engine::method::Method;
 use crate::engine::{Config, Core};
 use crate::error::Error;
 use crate::events::{Events, to_js};
+use crate::view::Proven;
+use fair_core::payment::invoice::Description;
+use fair_core::payment::proof::ProofOfPayment;
 use fair_core::types::Hash;
 use js_sys::{Function, Reflect};
 use serde::Deserialize;
@@ -61,4 +64,34 @@ impl Engine {
         };
         answer.map_err(|error| to_js(&error))
     }
+}
+
+/// What a proof of payment proves (`docs/receipts/`), without an engine or any network: `Proven` of
+/// `www/js/api.d.ts`.
+///
+/// # Errors
+/// A `FairErrorShape`: `input.chain_id`, `payment.bad_proof`.
+#[wasm_bindgen(js_name = verifyProof)]
+pub fn verify_proof(text: &str, chain_id: &str) -> Result<JsValue, JsValue> {
+    let chain_id: Hash = chain_id
+        .parse()
+        .map_err(|error| to_js(&Error::new("input.chain_id", format!("This is no chain id: {error}."))))?;
+    let proven = ProofOfPayment::from_text(text)
+        .and_then(|proof| proof.verify(&chain_id))
+        .map_err(|error| to_js(&Error::new("payment.bad_proof", format!("Nothing is proven: {error}."))))?;
+    let (invoice, receipt) = (proven.invoice.body(), proven.receipt.as_ref().map(|receipt| receipt.body()));
+    Ok(to_js(&Proven {
+        payee: invoice.payee,
+        id: invoice.id.to_string(),
+        asset: invoice.asset,
+        amount: invoice.amount,
+        description: match &invoice.description {
+            Description::Text(text) => Some(text.clone()),
+            Description::Hash(_) => None,
+        },
+        origin: invoice.origin.clone(),
+        hash: invoice.lock_hash,
+        received: receipt.map(|receipt| receipt.amount),
+        paid_at: receipt.map(|receipt| receipt.paid_ms.into()),
+    }))
 }

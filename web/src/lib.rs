@@ -38,4 +38,4 @@ pub mod store;
 #[cfg(target_arch = "wasm32")]
 mod boundary;
 #[cfg(target_arch = "wasm32")]
-pub use boundary::Engine;
+pub use boundary::{Engine, verify_proof};

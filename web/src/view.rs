@@ -260,6 +260,17 @@ shapes! {
         link: String,
         qr: Option<Qr>,
     }
+    Proven {
+        payee: PublicKey,
+        id: String,
+        asset: AssetId,
+        amount: Option<u64>,
+        description: Option<String>,
+        origin: Option<String>,
+        hash: Hash,
+        received: Option<u64>,
+        paid_at: Option<Num>,
+    }
     Address { text: String, qr: Qr }
     Quote {
         asset: Asset,

@@ -790,3 +790,20 @@ export interface Engine {
   call(method: Method, params: unknown, signal: AbortSignal): Promise<unknown>;
 }
 export interface EngineClass { open(config: EngineConfig): Promise<Engine> }
+
+/**
+ * What a proof of payment proves. `received` and `paidAt` are known where the payee gave a receipt.
+ * Export `verifyProof(text, chainId)` of `/pkg/fair_web.js`, which needs no engine; throws a
+ * `FairErrorShape`: `input.chain_id`, `payment.bad_proof`.
+ */
+export interface Proven {
+  payee: Hex;
+  id: Hex;
+  asset: AssetId;
+  amount: Amount | null;
+  description: string | null;
+  origin: string | null;
+  hash: Hex;
+  received: Amount | null;
+  paidAt: TimeMs | null;
+}

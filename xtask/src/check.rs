@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::bundle::{self, Profile};
 use crate::process;
+use crate::receipts;
 use crate::setup::{self, CHROMEDRIVER, WasmToolchain};
 use crate::steps::Steps;
 use crate::types;
@@ -50,6 +51,7 @@ fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("format", || process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
     steps.run("words", words::check)?;
     steps.run("types of the pages", types::check)?;
+    steps.run("verifiers of receipts", receipts::check)?;
     steps.run("lints, native", || {
         let strict = ["--all-targets", "--", "-Dwarnings"];
         process::run(process::cargo().arg("clippy").args(PRODUCT).args(strict))?;

@@ -15,6 +15,7 @@ mod check;
 mod demo;
 mod mutate;
 mod process;
+mod receipts;
 mod setup;
 mod steps;
 mod story;
@@ -74,6 +75,8 @@ enum Task {
         #[arg(default_value = "")]
         only: String,
     },
+    /// The verifiers of receipts in other languages, over all vectors.
+    Receipts,
     /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
     Setup,
     /// Runs one compiled wasm test file in Chromium; cargo calls this.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Task::Story { json, scale } => story::run(json, scale),
         Task::Bench => with_steps(bench::run),
         Task::Mutate { only } => with_steps(|steps| mutate::run(steps, &only)),
+        Task::Receipts => with_steps(|steps| steps.run("verifiers of receipts", receipts::check)),
         Task::Setup => with_steps(|steps| {
             setup::wasm_target(steps)?;
             setup::browser(steps)
