@@ -9,6 +9,9 @@ use super::{BadSnapshot, MAX_FILE_NAME_BYTES, Opened, Reader};
 const BLOCK: usize = 512;
 /// What an archive ends with.
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+/// Most zeros after the first block of them: tools fill archives up to a whole number of records. Without a bound
+/// nothing but its total length would end an archive that goes on with zeros.
+const MAX_END_BYTES: usize = 64 << 10;
 
 /// An archive's header of a file, to be followed by its bytes and [`padding`].
 #[allow(clippy::indexing_slicing, reason = "every place lies within a block")]
@@ -67,7 +70,7 @@ enum Part {
     Header,
     File { name: String, bytes: Vec<u8>, length: usize },
     Padding { left: usize },
-    End,
+    End { room: usize },
 }
 
 impl Unpacker {
@@ -101,7 +104,7 @@ impl Unpacker {
     /// [`BadSnapshot`].
     pub fn finish(self) -> Result<Opened, BadSnapshot> {
         match self.part {
-            Part::End => self.reader.finish(),
+            Part::End { .. } => self.reader.finish(),
             Part::File { name, .. } => Err(BadSnapshot::Missing { file: name }),
             Part::Header | Part::Padding { .. } => match self.reader.expected() {
                 Some(file) => Err(BadSnapshot::Missing { file }),
@@ -137,8 +140,13 @@ impl Unpacker {
                 }
                 Ok(taken)
             }
-            Part::End if piece.iter().any(|byte| *byte != 0) => Err(bad("something follows its end".to_owned())),
-            Part::End => Ok(piece.len()),
+            Part::End { room } => {
+                *room = room
+                    .checked_sub(piece.len())
+                    .filter(|_| piece.iter().all(|byte| *byte == 0))
+                    .ok_or_else(|| bad("something follows its end".to_owned()))?;
+                Ok(piece.len())
+            }
         }
     }
 
@@ -147,7 +155,7 @@ impl Unpacker {
         let block: &[u8; BLOCK] =
             self.header.as_slice().try_into().map_err(|_| bad("a header of another length".to_owned()))?;
         if block.iter().all(|byte| *byte == 0) {
-            return Ok(Part::End);
+            return Ok(Part::End { room: MAX_END_BYTES });
         }
         let field = |from: usize, length: usize| {
             let field = block.get(from..from.saturating_add(length)).unwrap_or_default();

@@ -42,7 +42,7 @@ pub enum BadSnapshot {
         got: String,
     },
     /// A file longer than it may be.
-    #[error("{file} has {got} bytes where {limit} are allowed")]
+    #[error("the file {file} has {got} bytes where {limit} are allowed")]
     TooLong {
         /// Which.
         file: String,
@@ -52,7 +52,7 @@ pub enum BadSnapshot {
         got: usize,
     },
     /// Not canonical.
-    #[error("{file} cannot be read: {reason}")]
+    #[error("the file {file} cannot be read: {reason}")]
     Malformed {
         /// Which.
         file: String,
@@ -68,7 +68,7 @@ pub enum BadSnapshot {
         got: u16,
     },
     /// Of another chain.
-    #[error("{file} belongs to another network ({got})")]
+    #[error("the file {file} belongs to another network ({got})")]
     WrongNetwork {
         /// Which.
         file: String,
@@ -84,13 +84,13 @@ pub enum BadSnapshot {
         reason: &'static str,
     },
     /// A header that is not the manifest's.
-    #[error("{file} has another header than the manifest")]
+    #[error("the file {file} has another header than the manifest")]
     OtherHeader {
         /// Which.
         file: String,
     },
     /// A header that the validators of its height did not certify.
-    #[error("{file}: {error}")]
+    #[error("the file {file}: {error}")]
     Unauthorised {
         /// Which.
         file: String,
@@ -98,7 +98,7 @@ pub enum BadSnapshot {
         error: Unauthorised,
     },
     /// A chunk that is not the manifest's.
-    #[error("{file} has other bytes than the manifest says")]
+    #[error("the file {file} has other bytes than the manifest says")]
     OtherBytes {
         /// Which.
         file: String,
@@ -108,7 +108,7 @@ pub enum BadSnapshot {
         got: Hash,
     },
     /// An entry that cannot stand there.
-    #[error("{file}, entry {index}: {reason}")]
+    #[error("the file {file}, entry {index}: {reason}")]
     BadEntry {
         /// Which.
         file: String,

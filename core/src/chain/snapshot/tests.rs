@@ -380,6 +380,10 @@ fn an_archive_cut_short_or_with_more_in_it_is_refused() {
         unpack(&written.world, &bytes, 512, u64::MAX).err().unwrap()
     };
     assert!(matches!(refused(&|bytes| bytes.push(1)), BadSnapshot::Archive { .. }));
+    // Another tool's record is filled up with zeros; more of them would be a bomb when they are packed.
+    let with_zeros = |more: usize| unpack(&written.world, &[&bytes[..], &vec![0; more]].concat(), 512, u64::MAX);
+    assert!(with_zeros(20 * 512).is_ok());
+    assert!(matches!(with_zeros(1 << 20), Err(BadSnapshot::Archive { .. })));
     // A link, a size that is none, a name in two parts.
     for at in [156, 124, 345, 0, 148] {
         let error = refused(&|bytes| bytes[at] ^= 3);
