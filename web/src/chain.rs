@@ -17,12 +17,13 @@ use fair_core::chain::conflict::{self, Conflict};
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::snapshot::Opened;
 use fair_core::chain::verify::{self, BadBlock};
 use fair_core::codec;
 use fair_core::ledger::state::{Key, State, Value};
 use fair_core::limits as core_limits;
 use fair_core::types::{Hash, Height, TimeMs};
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 /// Two different headers of one height, both certified.
@@ -41,8 +42,12 @@ pub struct Chain {
     genesis: Genesis,
     chain_id: Hash,
     follower: RefCell<Follower>,
+    base: Cell<Option<Base>>,
     store: Rc<Store>,
 }
+
+/// The snapshot that a chain here begins with: its height, and the hash of its manifest.
+pub type Base = (Height, Hash);
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,6 +72,10 @@ impl Chain {
     pub async fn load(store: Rc<Store>) -> Result<Option<Self>, Error> {
         let Some(document) = store.get(&record::genesis()).await? else { return Ok(None) };
         let genesis = Genesis::decode(&document).map_err(|error| damaged(&error))?;
+        let base: Option<Base> = match store.get(&record::base()).await? {
+            Some(bytes) => Some(codec::decode(&bytes, 8 + 32).map_err(|error| damaged(&error))?),
+            None => None,
+        };
         let follower = match store.get(&record::head()).await? {
             None => Follower::new(&genesis),
             Some(bytes) => {
@@ -86,7 +95,7 @@ impl Chain {
                 follower
             }
         };
-        Ok(Some(Self::new(genesis, follower, store)))
+        Ok(Some(Self::new(genesis, follower, base, store)))
     }
 
     /// Begins a chain at a genesis document that was looked at and is to be trusted from now on. What was
@@ -102,7 +111,28 @@ impl Chain {
             changes.put(record::state(&key), value);
         }
         store.commit(changes).await?;
-        Ok(Self::new(genesis, follower, store))
+        Ok(Self::new(genesis, follower, None, store))
+    }
+
+    /// Goes on from a snapshot of this chain that was verified, in one transaction. Blocks below it are forgotten.
+    ///
+    /// # Errors
+    /// `storage.…`: then nothing changed.
+    pub async fn go_on_from(&self, opened: Opened) -> Result<(), Error> {
+        let Opened { id, follower, .. } = opened;
+        let Some(head) = follower.head() else { return Ok(()) };
+        let base = (head.height, id);
+        let mut changes = Self::forget(&self.store).await?;
+        changes.put(record::genesis(), codec::encode(&self.genesis));
+        changes.put(record::base(), codec::encode(&base));
+        changes.put(record::head(), codec::encode(head));
+        for (key, value) in follower.state().encoded() {
+            changes.put(record::state(&key), value);
+        }
+        self.store.commit(changes).await?;
+        *self.follower.borrow_mut() = follower;
+        self.base.set(Some(base));
+        Ok(())
     }
 
     /// What deletes everything stored of a chain, evidence of forks apart.
@@ -111,9 +141,10 @@ impl Chain {
     /// `storage.…`.
     pub async fn forget(store: &Store) -> Result<Changes, Error> {
         let mut changes = Changes::default();
-        for (key, _) in store.range(&record::genesis(), &record::relays(), u32::MAX).await? {
+        for key in store.keys(&record::genesis(), &record::relays()).await? {
             changes.delete(key);
         }
+        changes.delete(record::base());
         Ok(changes)
     }
 
@@ -126,8 +157,9 @@ impl Chain {
         Ok(document.and_then(|document| Genesis::decode(&document).ok()).map(|genesis| genesis.chain_id()))
     }
 
-    fn new(genesis: Genesis, follower: Follower, store: Rc<Store>) -> Self {
-        Self { chain_id: genesis.chain_id(), genesis, follower: RefCell::new(follower), store }
+    fn new(genesis: Genesis, follower: Follower, base: Option<Base>, store: Rc<Store>) -> Self {
+        let (follower, base) = (RefCell::new(follower), Cell::new(base));
+        Self { chain_id: genesis.chain_id(), genesis, follower, base, store }
     }
 
     /// The document that the chain begins with.
@@ -138,6 +170,11 @@ impl Chain {
     /// Its hash.
     pub const fn chain_id(&self) -> Hash {
         self.chain_id
+    }
+
+    /// The snapshot that it begins with here; blocks up to its height are not stored. `None`: genesis.
+    pub fn base(&self) -> Option<Base> {
+        self.base.get()
     }
 
     /// The database of blocks.

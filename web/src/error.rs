@@ -113,6 +113,14 @@ impl Error {
         self
     }
 
+    /// A number in `data`.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.data.as_ref()?.get(name)? {
+            Datum::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// An error of the core: the code is `room.` and the tag that the error serialises with, everything
     /// else that it carries becomes data.
     pub fn of<E: std::error::Error + Serialize>(room: &str, error: &E) -> Self {

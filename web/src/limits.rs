@@ -33,6 +33,19 @@ pub const MAX_JSON_BYTES: usize = 64 << 10;
 pub const BLOCKS_PER_REQUEST: u64 = 256;
 /// Longest answer to a request for blocks in bytes.
 pub const MAX_BLOCKS_BYTES: usize = 32 << 20;
+/// A snapshot is begun with when it saves at least this many blocks: below, blocks are there as soon.
+pub const SNAPSHOT_LEAD: u64 = BLOCKS_PER_REQUEST;
+/// Largest archive of a snapshot that is fetched, in bytes.
+pub const MAX_ARCHIVE_BYTES: u64 = 32 << 20;
+/// Most bytes that an archive may inflate to. The state is in memory as a tree, so that more would be too much.
+pub const MAX_INFLATED_BYTES: u64 = 128 << 20;
+/// Compressed bytes handed to the browser at a time: what they inflate to, at most about a thousand times as much,
+/// waits in memory.
+pub const INFLATE_BYTES: u32 = 8 << 10;
+/// Times that a download is begun or resumed in a row without a byte that is new.
+pub const DOWNLOAD_TRIES: u32 = 5;
+/// Snapshots of one relay that are looked at.
+pub const MAX_LISTED: usize = 16;
 /// Longest message that announces a head.
 pub const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
 /// Work between two looks at other events.

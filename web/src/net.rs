@@ -1,5 +1,6 @@
 //! Relays over HTTP and WebSocket: bounded answers, bounded queues, typed errors.
 
+pub mod archive;
 pub mod socket;
 
 use crate::error::{Datum, Error};
@@ -88,12 +89,7 @@ async fn body(url: &str, response: &Response, limit: usize) -> Result<Vec<u8>, E
     let Some(stream) = response.body() else { return Ok(Vec::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut bytes = Vec::new();
-    loop {
-        let piece = JsFuture::from(reader.read()).await.map_err(failed)?;
-        if Reflect::get(&piece, &"done".into()).is_ok_and(|done| done.is_truthy()) {
-            return Ok(bytes);
-        }
-        let piece: Uint8Array = Reflect::get(&piece, &"value".into()).map_err(failed)?.unchecked_into();
+    while let Some(piece) = next_piece(&reader).await.map_err(failed)? {
         let before = bytes.len();
         let length = before.saturating_add(piece.length() as usize);
         if length > limit {
@@ -104,6 +100,16 @@ async fn body(url: &str, response: &Response, limit: usize) -> Result<Vec<u8>, E
         bytes.resize(length, 0);
         piece.copy_to(&mut bytes[before..]);
     }
+    Ok(bytes)
+}
+
+/// The next piece of a stream of bytes; `None` at its end.
+async fn next_piece(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {
+    let piece = JsFuture::from(reader.read()).await?;
+    if Reflect::get(&piece, &"done".into()).is_ok_and(|done| done.is_truthy()) {
+        return Ok(None);
+    }
+    Ok(Some(Reflect::get(&piece, &"value".into())?.unchecked_into()))
 }
 
 fn unreachable(url: &str, error: &impl std::fmt::Display) -> Error {

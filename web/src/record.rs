@@ -13,6 +13,7 @@
 //!   15 │ account key 32 │ height u64 │ u32   empty: batch at that place signed by or naming the account
 //!   16                                       relays, set by a person
 //!   17 │ hash of a header 32                 evidence of a fork: two headers with certificates
+//!   18                                       height u64, hash 32: the snapshot that the chain here begins with
 //! fair-<name>: one person's
 //!   20                                       vault: the sealed words
 //!   21                                       what is known of the wallet without its password
@@ -98,6 +99,11 @@ pub fn forks() -> Vec<u8> {
 /// One fork.
 pub fn fork(header: &Hash) -> Vec<u8> {
     [&[0x17][..], &header.0].concat()
+}
+
+/// The snapshot that the chain here begins with.
+pub fn base() -> Vec<u8> {
+    vec![0x18]
 }
 
 /// The sealed words.

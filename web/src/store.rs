@@ -144,6 +144,22 @@ impl Store {
         read.await.map_err(|error| read_error(&error))
     }
 
+    /// Keys from `from` up to, without, `to`, in their order.
+    ///
+    /// # Errors
+    /// `storage.unreadable`.
+    pub async fn keys(&self, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let read = async {
+            let transaction = self.database.transaction(RECORDS).build()?;
+            let records = transaction.object_store(RECORDS)?;
+            let query = KeyRange::Bound(bytes(from), false, bytes(to), true);
+            let keys = records.get_all_keys::<JsValue>().with_query::<JsValue, _>(query).primitive()?;
+            keys.await?.map(|key| key.map(into_vec)).collect()
+        };
+        let read: Result<_, indexed_db_futures::error::Error> = read.await;
+        read.map_err(|error| read_error(&error))
+    }
+
     /// Everything whose key begins with `prefix`, in order of keys.
     ///
     /// # Errors

@@ -84,9 +84,14 @@ shapes! {
     RawState { json: String }
     RelayState { url: String, state: RelayPhase, head: Option<Num>, error: Option<Error> }
     VerificationFailure { error: Error, relay: String, height: Option<Num>, at: Num }
+    Base { height: Num, hash: Hash }
+    SnapshotProgress { height: Num, bytes_done: Num, bytes_total: Num, seconds_left: Option<Num> }
+    Snapshot { height: Num, hash: Hash, block: Hash, bytes: Num, urls: Vec<String>, state: SnapshotState }
     SyncState {
         phase: Phase,
         mode: &'static str,
+        base: Option<Base>,
+        snapshot: Option<SnapshotProgress>,
         verified: Option<VerifiedAt>,
         verified_at: Option<Num>,
         target: Option<Num>,
@@ -392,6 +397,17 @@ pub enum Phase {
     Offline,
     Failed,
     Forked,
+}
+
+/// What is known here of a snapshot that relays list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
+pub enum SnapshotState {
+    Begun,
+    BlockVerified,
+    OtherBlock,
+    Unknown,
 }
 
 /// What became of an own batch.

@@ -9,6 +9,7 @@ use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
 use fair_core::chain::header::Header;
 use fair_core::chain::params::Parameters;
+use fair_core::chain::snapshot::{Opened, Reader, Snapshot};
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{Deposit, Operation};
@@ -16,6 +17,7 @@ use fair_core::message::{Message as _, Signed};
 use fair_core::types::{AssetId, Hash};
 use fair_web::chain::Chain;
 use fair_web::error::Error;
+use fair_web::record;
 use fair_web::store::Store;
 use std::rc::Rc;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -131,6 +133,62 @@ async fn what_was_verified_is_there_after_a_reload() {
     assert_eq!(stored.certified, blocks[36]);
     assert_eq!(stored.outcomes.len(), 1);
     assert!(chain.block(71).await.unwrap().is_none());
+}
+
+/// A snapshot of the state after blocks, as somebody else who executed them writes it, read.
+fn snapshot(blocks: &[CertifiedBlock]) -> Opened {
+    let mut follower = Follower::new(&genesis());
+    for block in blocks {
+        let step = follower.check(block, NOW_MS).unwrap();
+        follower.commit(step);
+    }
+    let (head, certificate) = (follower.head().unwrap().clone(), blocks.last().unwrap().certificate.clone());
+    let snapshot = Snapshot::new(&genesis(), Vec::new(), head, certificate, follower.state());
+    let manifest = snapshot.manifest();
+    let mut reader = Reader::new(genesis().chain_id(), None, NOW_MS);
+    snapshot.into_files(&manifest).for_each(|(name, bytes)| reader.take(&name, &bytes).unwrap());
+    reader.finish().unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn a_chain_goes_on_from_a_snapshot_also_after_a_reload() {
+    let store = fresh("snapshot").await;
+    let name = store.name().to_owned();
+    let chain = Chain::begin(genesis(), store).await.unwrap();
+    let blocks = blocks(80);
+    chain.verify(&blocks[..3], NOW_MS, || true).await.unwrap();
+    let opened = snapshot(&blocks[..70]);
+    let base = Some((70, opened.id));
+    chain.go_on_from(opened).await.unwrap();
+    assert_eq!((chain.height(), chain.base()), (70, base));
+    assert_eq!(chain.verify(&blocks[70..75], NOW_MS, || true).await.unwrap().blocks, 5);
+    drop(chain);
+
+    let store = Rc::new(Store::open(&name).await.unwrap());
+    let chain = Chain::load(store).await.unwrap().unwrap();
+    assert_eq!((chain.height(), chain.base()), (75, base));
+    assert_eq!(chain.state().balance(&key(6).public(), AssetId::FRD), 75_000);
+    assert!(chain.block(3).await.unwrap().is_none(), "blocks from before are gone");
+    assert_eq!(chain.verify(&blocks[75..], NOW_MS, || true).await.unwrap().blocks, 5);
+    let changes = Chain::forget(chain.store()).await.unwrap();
+    chain.store().commit(changes).await.unwrap();
+    assert_eq!(chain.store().get(&record::base()).await.unwrap(), None, "another chain begins at genesis");
+}
+
+#[wasm_bindgen_test]
+async fn a_snapshot_that_cannot_be_stored_changes_nothing() {
+    let store = fresh("fenced").await;
+    let name = store.name().to_owned();
+    let chain = Chain::begin(genesis(), store).await.unwrap();
+    let blocks = blocks(70);
+    chain.verify(&blocks[..3], NOW_MS, || true).await.unwrap();
+    let before = chain.verified_at();
+    let other = Rc::new(Store::open(&name).await.unwrap());
+    let refused = chain.go_on_from(snapshot(&blocks)).await.unwrap_err();
+    assert_eq!(refused.code, "storage.fenced");
+    assert_eq!((chain.verified_at(), chain.base()), (before.clone(), None));
+    let stored = Chain::load(other).await.unwrap().unwrap();
+    assert_eq!((stored.verified_at(), stored.base()), (before, None));
 }
 
 #[wasm_bindgen_test]

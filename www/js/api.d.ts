@@ -39,7 +39,7 @@ export type AssetId = number;
 /**
  * Every rejected promise carries this. `code` is stable and has a room before
  * the dot: `engine`, `browser`, `storage`, `wallet`, `relay`, `chain`, `batch`,
- * `faucet`, `channel`, `payment`, `input`. `message` is one English sentence.
+ * `faucet`, `channel`, `payment`, `input`, `snapshot`. `message` is one English sentence.
  * `retryable` says whether the same call can succeed later without a change.
  * `data` holds what was expected and what came, if that is known:
  * `{expected, got}`, `{height, relay}`, `{available, asset}`, `{field}`.
@@ -131,7 +131,7 @@ export interface RelayState {
 
 /** Something served to us that does not verify. Nothing of it was used. */
 export interface VerificationFailure {
-  /** `chain.…`, one code per check. */
+  /** `chain.…` or `snapshot.…`, one code per check. Of a snapshot, `data.file` is the place in it. */
   error: FairErrorShape;
   relay: string;
   height: Height | null;
@@ -147,6 +147,10 @@ export interface SyncState {
    */
   phase: 'connecting' | 'syncing' | 'live' | 'stale' | 'offline' | 'failed' | 'forked';
   mode: 'full' | 'light';
+  /** The snapshot that the chain begins with here: blocks up to its height are not stored. null: genesis. */
+  base: { height: Height; hash: Hex } | null;
+  /** A snapshot being fetched and verified: compressed bytes. */
+  snapshot: { height: Height; bytesDone: number; bytesTotal: number; secondsLeft: number | null } | null;
   /** Newest verified block, null before the first. */
   verified: VerifiedAt | null;
   /** This device's time when that block was verified. */
@@ -160,6 +164,24 @@ export interface SyncState {
   relays: RelayState[];
   /** Newest refused thing until `dismissFailure`. */
   failure: VerificationFailure | null;
+}
+
+/** A snapshot that relays list. */
+export interface Snapshot {
+  height: Height;
+  /** Of its manifest: its identity, the same on every node. */
+  hash: Hex;
+  /** The block after which it has the state, as the relay says. */
+  block: Hex;
+  /** Of the archive. */
+  bytes: number;
+  /** The archive, at every relay that lists it. */
+  urls: string[];
+  /**
+   * `begun`: verified whole; the chain begins with it here. `block_verified`: its block is verified here, the archive
+   * was not read. `other_block`: another block than it names is verified here. `unknown`: its block is not stored here.
+   */
+  state: 'begun' | 'block_verified' | 'other_block' | 'unknown';
 }
 
 export interface Signature { validator: AccountRef; shares: number; signed: boolean }
@@ -659,9 +681,9 @@ export interface Fair {
   setRelays(p: { urls: string[] }, o?: CallOptions): Promise<SyncState>;
   /** Forgets the failure shown and tries dropped relays again. Without a wallet, when every relay shows another network than before, turns to that one. */
   dismissFailure(p?: null, o?: CallOptions): Promise<SyncState>;
-  /** null before the first verified block. */
+  /** null before the first verified block, and until the first one after a snapshot. */
   head(p?: null, o?: CallOptions): Promise<BlockSummary | null>;
-  /** Rejects `chain.unknown_block`. */
+  /** Rejects `chain.unknown_block`, `chain.before_snapshot` for one up to `SyncState.base`. */
   block(p: { height: Height } | { hash: Hex }, o?: CallOptions): Promise<Block>;
   /** Newest first, at most 100, from `before − 1` (or the head) down. */
   blocks(p: { before: Height | null; limit: number }, o?: CallOptions): Promise<BlockSummary[]>;
@@ -678,6 +700,8 @@ export interface Fair {
   /** Disputes that run, the next to be resolved first, and debts by debtor and age; with `account` those that concern it. */
   court(p: { account: string | null }, o?: CallOptions): Promise<Court>;
   governance(p?: null, o?: CallOptions): Promise<Governance>;
+  /** Asks all relays; highest first. */
+  snapshots(p?: null, o?: CallOptions): Promise<Snapshot[]>;
 
   // batch
   draft(p?: null, o?: CallOptions): Promise<Draft>;
@@ -734,8 +758,8 @@ export type Method = keyof Fair;
 export interface Events {
   status: Status;
   sync: SyncState;
-  /** A new verified head. */
-  head: BlockSummary;
+  /** A new verified head; null when it is that of a snapshot, whose block is not here. */
+  head: BlockSummary | null;
   draft: Draft;
   /** A batch of ours changed: sent, included with receipts, expired. */
   batch: SentBatch;

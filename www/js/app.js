@@ -47,7 +47,7 @@ import { localeOf, readSettings, writeSettings, applyTheme } from './settings.js
  */
 const CHANGED_BY = {
   status: ['head'], blocks: ['head'], account: ['head', 'channel', 'batch'], accounts: ['head'], channelOnChain: ['head', 'channel'],
-  validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'], court: ['head'], governance: ['head'],
+  validators: ['head'], parameters: ['head'], banks: ['head'], assets: ['head'], court: ['head'], governance: ['head'], snapshots: ['status'],
   draft: ['head', 'batch', 'channel'], batches: ['batch'],
   balances: ['channel', 'payment', 'batch', 'head', 'status'], channels: ['channel', 'payment', 'head', 'status'],
   restoration: ['channel', 'head', 'status'],
@@ -98,7 +98,7 @@ export class App {
       client.on(event, (detail) => this.#onEvent(event, detail));
     }
     // What a relay served wrongly stands on the page until somebody dismisses it.
-    client.on('error', (error) => { if (!error.code.startsWith('chain.')) this.say(error.message); });
+    client.on('error', (error) => { if (!/^(chain|snapshot)\./.test(error.code)) this.say(error.message); });
     client.on('engine', (error) => { this.engineError = error; this.refresh(); });
     client.on('leader', ({ role }) => { if (role !== 'starting') this.#askAll(() => true); this.refresh(); });
   }

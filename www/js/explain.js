@@ -63,6 +63,8 @@ const MEANINGS = {
   'relay.malformed': { title: 'The relay answered with something unreadable', next: 'Another relay may help; see the settings.' },
   'relay.limited': { title: 'The relay asks to wait', next: 'Try again in a moment.' },
   'chain.unknown_block': { title: 'There is no such block', next: 'The chain may not have reached this height yet.' },
+  'chain.before_snapshot': { title: 'This block is not here', next: 'This client began with a later snapshot. Nodes that began at genesis have it.' },
+  'relay.before_snapshot': { title: 'This relay has no blocks this old', next: 'Another relay or a snapshot leads there.' },
   'chain.unknown_account': { title: 'Nobody has used this account on the chain', next: 'Check the number or key.' },
   'chain.unknown_channel': { title: 'These two have no channel on the chain', next: null },
   'chain.stale_head': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
@@ -140,6 +142,8 @@ const MEANINGS = {
 export function meaning(error) {
   const known = MEANINGS[error.code];
   if (known) return known;
+  const place = refusedPlace(error);
+  if (place) return { title: `A snapshot was refused because of ${place}`, next: null };
   const checked = refusedPart(error);
   if (checked) return { title: `A block whose ${checked} does not verify was refused`, next: null };
   const said = error.message.replace(/\.$/, '');
@@ -158,9 +162,20 @@ export function refusedPart(error) {
 }
 
 /**
+ * The place in a snapshot at which it was refused, or null for other errors.
+ * @param {import('./api').FairErrorShape} error
+ */
+export function refusedPlace(error) {
+  if (!error.code.startsWith('snapshot.')) return null;
+  return typeof error.data?.file === 'string' ? error.data.file : 'its archive';
+}
+
+/**
  * @param {import('./api').VerificationFailure} failure
  */
 export function refusalSentence(failure) {
+  const place = refusedPlace(failure.error);
+  if (place) return `This relay offered a snapshot of block #${failure.height}, which does not verify because of ${place}. Nothing from it was used.`;
   const part = refusedPart(failure.error) ?? 'content';
   const which = failure.height === null ? 'something' : `block #${failure.height}`;
   return failure.height === null

@@ -4,6 +4,7 @@ import { accountPage, channelPage, accountsPage } from './pages/explorer-account
 import { assetsPage, banksPage, parametersPage, validatorsPage } from './pages/explorer-lists.js';
 import { blockPage, blocksPage } from './pages/explorer-blocks.js';
 import { courtPage } from './pages/explorer-court.js';
+import { snapshotsPage } from './pages/explorer-snapshots.js';
 import { activityPage, paymentPage } from './pages/activity.js';
 import { addBankPage, channelDetailPage, channelsPage } from './pages/banks.js';
 import { createPage } from './pages/create.js';
@@ -36,7 +37,7 @@ const OPEN = {
 /** @type {Record<string, (app: App, rest: string[]) => Page>} */
 const EXPLORER = {
   blocks: blocksPage, block: blockPage, accounts: accountsPage, account: accountPage, channel: channelPage,
-  validators: validatorsPage, parameters: parametersPage, court: courtPage, governance: governancePage,
+  validators: validatorsPage, parameters: parametersPage, court: courtPage, governance: governancePage, snapshots: snapshotsPage,
   banks: (app, [what]) => (what === 'register' ? registerBankPage(app) : banksPage(app)),
   assets: (app, [what]) => (what === 'new' ? createAssetPage(app) : assetsPage(app)),
 };

@@ -6,7 +6,7 @@ import { batchBar } from './parts/batch-bar.js';
 import { ago, button, errorNote, linkButton, note } from './parts/basic.js';
 import { releaseNotice } from './parts/governance.js';
 import { bytesText, countText, durationText } from './format.js';
-import { meaning, refusalSentence } from './explain.js';
+import { meaning, refusalSentence, refusedPlace } from './explain.js';
 import { to } from './router.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -137,7 +137,7 @@ function chainNotices(app, sync) {
   const shown = [];
   if (sync.failure) {
     shown.push(h('div', { key: 'failure' }, note('bad', h('strong', null, 'A relay was caught serving what does not verify'),
-      h('p', null, refusalSentence(sync.failure), ' Other relays are used instead.'),
+      h('p', null, refusalSentence(sync.failure), refusedPlace(sync.failure.error) ? ' It goes on block by block.' : ' Other relays are used instead.'),
       h('p', { class: 'small' }, h('code', null, sync.failure.error.code), ' · ', sync.failure.relay),
       linkButton('What this means', to('verification'), { slim: true }))));
   }
@@ -158,13 +158,36 @@ function chainNotices(app, sync) {
  * @param {import('./api').SyncState} sync
  */
 function progress(app, sync) {
-  const { blocksDone, blocksTotal, bytesDone, secondsLeft } = sync;
-  const percent = blocksTotal > 0 ? Math.min(100, Math.floor((blocksDone * 100) / blocksTotal)) : 0;
+  const { done, total, text } = sync.snapshot
+    ? { done: sync.snapshot.bytesDone, total: sync.snapshot.bytesTotal, text: snapshotText(app, sync.snapshot) }
+    : { done: sync.blocksDone, total: sync.blocksTotal, text: blocksText(app, sync) };
+  const percent = total > 0 ? Math.min(100, Math.floor((done * 100) / total)) : 0;
   return h('div', { class: 'stack tight', key: 'progress' },
     h('div', {
-      class: 'progress', role: 'progressbar', 'aria-label': 'Verifying blocks', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': percent,
+      class: 'progress', role: 'progressbar', 'aria-label': sync.snapshot ? 'Fetching a snapshot' : 'Verifying blocks', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': percent,
     }, h('span', { style: { width: `${percent}%` } })),
-    h('p', { class: 'small muted' }, `Verifying block ${countText(blocksDone, app.locale)} of ${countText(blocksTotal, app.locale)} · ${bytesText(bytesDone, app.locale)}${secondsLeft === null ? '' : ` · ${durationText(secondsLeft)} left`}`));
+    h('p', { class: 'small muted' }, text));
+}
+
+/**
+ * @param {App} app
+ * @param {import('./api').SyncState} sync
+ */
+function blocksText(app, { blocksDone, blocksTotal, bytesDone, secondsLeft }) {
+  return `Verifying block ${countText(blocksDone, app.locale)} of ${countText(blocksTotal, app.locale)} · ${bytesText(bytesDone, app.locale)}${left(secondsLeft)}`;
+}
+
+/**
+ * @param {App} app
+ * @param {NonNullable<import('./api').SyncState['snapshot']>} snapshot
+ */
+function snapshotText(app, { height, bytesDone, bytesTotal, secondsLeft }) {
+  return `Fetching and verifying the snapshot of block #${countText(height, app.locale)} · ${bytesText(bytesDone, app.locale)} of ${bytesText(bytesTotal, app.locale)}${left(secondsLeft)}`;
+}
+
+/** @param {number | null} secondsLeft */
+function left(secondsLeft) {
+  return secondsLeft === null ? '' : ` · ${durationText(secondsLeft)} left`;
 }
 
 /**

@@ -149,6 +149,7 @@ async fn narrow(browser: &Browser) -> Result<()> {
         ("explorer/banks/register", "Handle"),
         ("explorer/assets", "Create asset"),
         ("explorer/banks", "Change your bank"),
+        ("explorer/snapshots", ".tar.gz"),
         ("onchain", "Invoice tag"),
     ] {
         visit(browser, place, if place == "onchain" { "Your account" } else { shows }).await?;

@@ -10,6 +10,7 @@ mod pages;
 mod payments;
 mod person;
 mod restore;
+mod snapshots;
 mod story;
 mod tower;
 mod validator;

@@ -49,7 +49,7 @@ async fn pay(browser: &Browser, counterpart: &str, cents: u64) -> Result<()> {
     browser.see_within("Paid", BLOCKS).await
 }
 
-async fn restore(browser: &Browser, words: &str) -> Result<()> {
+pub(super) async fn restore(browser: &Browser, words: &str) -> Result<()> {
     browser.see_within("Money you can check yourself", BLOCKS).await?;
     browser.click("Restore wallet").await?;
     browser.fill("Words", words).await?;

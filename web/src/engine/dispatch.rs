@@ -61,7 +61,8 @@ impl Core {
             | Method::Banks
             | Method::Assets
             | Method::Court(_)
-            | Method::Governance) => self.call_explorer(asked).await,
+            | Method::Governance
+            | Method::Snapshots) => self.call_explorer(asked).await,
             asked => self.call_channels(asked).await,
         }
     }
@@ -144,6 +145,7 @@ impl Core {
                 let chain = self.chain()?;
                 Ok(to_js(&self.explore(|explorer| explorer.governance(chain.genesis()))?))
             }
+            Method::Snapshots => Ok(to_js(&self.snapshots().await?)),
             other => Err(Error::new("engine.unknown_method", format!("{other:?} is not a read of the chain."))),
         }
     }
@@ -169,7 +171,16 @@ impl Core {
                 (<[u8; 8]>::try_from(stored).map_or(0, Height::from_be_bytes), hash)
             }
         };
-        let block = chain.block(height).await?.ok_or_else(|| unknown(&text))?;
+        let Some(block) = chain.block(height).await? else {
+            return Err(match chain.base() {
+                Some((base, _)) if height <= base => Error::new(
+                    "chain.before_snapshot",
+                    format!("This client began with the snapshot of block {base}; blocks up to it are not here."),
+                )
+                .with("first", base.saturating_add(1)),
+                _ => unknown(&text),
+            });
+        };
         self.explore(|explorer| explorer.block(&block, chain.genesis()))
     }
 

@@ -37,6 +37,7 @@ pub enum Method {
     Assets,
     Court(Court),
     Governance,
+    Snapshots,
     Draft,
     DraftAdd(DraftAdd),
     DraftRemove(Id),
@@ -210,6 +211,7 @@ impl Method {
             "assets" => Self::Assets,
             "court" => Self::Court(read(parameters)?),
             "governance" => Self::Governance,
+            "snapshots" => Self::Snapshots,
             "draft" => Self::Draft,
             "draftAdd" => Self::DraftAdd(read(parameters)?),
             "draftRemove" => Self::DraftRemove(read(parameters)?),
@@ -256,6 +258,7 @@ impl Method {
                 | Self::Assets
                 | Self::Court(_)
                 | Self::Governance
+                | Self::Snapshots
                 | Self::Banks
                 | Self::Balances
                 | Self::Channels

@@ -5,6 +5,8 @@
 //! relay is dropped and named, and the others go on. Two certified headers of one height stop
 //! everything.
 
+mod snapshots;
+
 use super::{Config, Core};
 use crate::chain::{Announcement, Chain, Fork};
 use crate::changes::Changes;
@@ -15,7 +17,7 @@ use crate::net::socket::{Incoming, Socket};
 use crate::net::{self, socket_url};
 use crate::record;
 use crate::store::Store;
-use crate::view::{Phase, RelayPhase, RelayState, SyncState, VerificationFailure, VerifiedAt};
+use crate::view::{Base as BaseView, Phase, RelayPhase, RelayState, SyncState, VerificationFailure, VerifiedAt};
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::genesis::Genesis;
@@ -28,6 +30,7 @@ use futures_channel::mpsc;
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable, join};
 use gloo_timers::future::TimeoutFuture;
+use snapshots::Fetching;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
@@ -40,6 +43,12 @@ struct Relay {
     error: Option<Error>,
     /// Since when it announces blocks and does not serve them.
     withholding_since: Option<f64>,
+    /// Its snapshots were looked at in this connection.
+    snapshots_asked: bool,
+    /// It offered a snapshot that does not verify, and is asked for none any more.
+    snapshot_refused: bool,
+    /// The lowest height of which it has blocks, where that is above our head. Until it announces another one.
+    first: Option<Height>,
     task: Option<AbortHandle>,
 }
 
@@ -55,6 +64,7 @@ struct Progress {
 pub(super) struct Sync {
     relays: Vec<Relay>,
     progress: Option<Progress>,
+    fetching: Option<Fetching>,
     verified_at_ms: Option<u64>,
     failure: Option<VerificationFailure>,
     forked: bool,
@@ -76,6 +86,7 @@ impl Sync {
         Ok(Self {
             relays: urls.into_iter().map(Relay::new).collect(),
             progress: None,
+            fetching: None,
             verified_at_ms: None,
             failure: None,
             forked,
@@ -109,16 +120,27 @@ impl Sync {
         let ahead = |relay: &&Relay| {
             relay.phase == RelayPhase::Online
                 && relay.announced.as_ref().is_some_and(|(header, _)| header.height > height)
+                && relay.first.is_none_or(|first| first <= height.saturating_add(1))
         };
         let mut relays: Vec<_> = self.relays.iter().filter(ahead).collect();
-        relays.sort_by_key(|relay| relay.withholding_since.is_some());
+        relays.sort_by_key(|relay| (relay.withholding_since.is_some(), relay.snapshot_refused));
         relays.first().map(|relay| relay.url.clone())
     }
 }
 
 impl Relay {
     const fn new(url: String) -> Self {
-        Self { url, phase: RelayPhase::Connecting, announced: None, error: None, withholding_since: None, task: None }
+        Self {
+            url,
+            phase: RelayPhase::Connecting,
+            announced: None,
+            error: None,
+            withholding_since: None,
+            snapshots_asked: false,
+            snapshot_refused: false,
+            first: None,
+            task: None,
+        }
     }
 }
 
@@ -213,6 +235,7 @@ impl Core {
             relay.phase = RelayPhase::Online;
             relay.error = None;
             relay.announced = Some((header, certificate));
+            relay.first = None;
         }
         self.look_at_head();
         drop(self.wake.unbounded_send(()));
@@ -265,6 +288,10 @@ impl Core {
         }
         let height = chain.height();
         let Some(url) = self.sync.borrow().source(height) else { return false };
+        let is_far = self.sync.borrow().target().is_some_and(|target| target > limits::SNAPSHOT_LEAD);
+        if height == 0 && is_far && self.try_snapshot(&chain, &url, limits::SNAPSHOT_LEAD).await {
+            return true;
+        }
         self.sync.borrow_mut().progress.get_or_insert(Progress {
             started_ms: js_sys::Date::now(),
             from: height,
@@ -273,6 +300,10 @@ impl Core {
         match self.fetch_blocks(&url, height.saturating_add(1)).await {
             Ok(blocks) if blocks.is_empty() => self.note_withholding(&url).await,
             Ok(blocks) => self.verify_blocks(&chain, &url, blocks).await,
+            Err(error) if error.code == "relay.before_snapshot" => {
+                self.before_snapshot(&chain, &url, error).await;
+                true
+            }
             Err(error) if error.retryable => {
                 self.relay_offline(&url, error);
                 true
@@ -282,6 +313,21 @@ impl Core {
                 true
             }
         }
+    }
+
+    /// The relay began above our head and did nothing wrong: another one has the blocks, or its snapshot leads there.
+    async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, error: Error) {
+        let height = chain.height();
+        if let Some(relay) = self.sync.borrow_mut().relay(url) {
+            relay.snapshots_asked = false;
+            relay.first = Some(error.number("first").unwrap_or(Height::MAX));
+            relay.error = Some(error);
+        }
+        let has_other = self.sync.borrow().source(height).is_some();
+        if !has_other {
+            self.try_snapshot(chain, url, height.saturating_add(1)).await;
+        }
+        self.look_at_head();
     }
 
     async fn fetch_blocks(&self, url: &str, from: Height) -> Result<Vec<CertifiedBlock>, Error> {
@@ -450,6 +496,7 @@ impl Core {
         {
             relay.phase = RelayPhase::Offline;
             relay.error = Some(error);
+            relay.snapshots_asked = false;
         }
         self.look_at_head();
     }
@@ -526,6 +573,7 @@ impl Core {
     pub(super) fn sync_state(&self) -> SyncState {
         let chain = self.chain.borrow().clone();
         let height = chain.as_ref().map_or(0, |chain| chain.height());
+        let chain_base = chain.as_ref().and_then(|chain| chain.base());
         let sync = self.sync.borrow();
         let verified: Option<VerifiedAt> = chain.filter(|_| height > 0).map(|chain| chain.verified_at());
         let progress = sync.progress.unwrap_or(Progress { from: height, ..Progress::default() });
@@ -544,6 +592,8 @@ impl Core {
         SyncState {
             phase: sync.phase,
             mode: "full",
+            base: chain_base.map(|(height, hash)| BaseView { height: height.into(), hash }),
+            snapshot: sync.fetching.map(Fetching::view),
             verified,
             verified_at: sync.verified_at_ms.map(Into::into),
             target: sync.target().map(Into::into),

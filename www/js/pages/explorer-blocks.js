@@ -27,6 +27,7 @@ export function blocksPage(app) {
       const blocks = pages.flatMap(({ value }) => value ?? []).filter((block, index, all) => index === 0 || block.height < all[index - 1].height);
       const shown = onlyFull ? blocks.filter(({ batches }) => batches > 0) : blocks;
       const last = blocks.at(-1);
+      const first = firstBlock(app);
       return [
         h('h1', { class: 'unseen' }, 'Explorer'),
         explorerHead(app, 'blocks'),
@@ -35,7 +36,8 @@ export function blocksPage(app) {
           answered(pages[0], () => (shown.length === 0
             ? empty('explorer', onlyFull ? 'No block with batches here' : 'No block verified yet', onlyFull ? 'Load older ones below.' : 'The first one appears as soon as it is verified.')
             : h('ul', { class: 'rows' }, shown.map((block) => h('li', { key: block.height }, blockRow(app, block))))), () => h('div', { class: 'card' }, bones(8)))),
-        last && last.height > 1 && h('div', { class: 'row', key: 'older' }, button('Older blocks', { busy: pages.at(-1)?.value === undefined && pages.at(-1)?.busy, onclick: () => { older.push(last.height); app.refresh(); } })),
+        last && last.height > first && h('div', { class: 'row', key: 'older' }, button('Older blocks', { busy: pages.at(-1)?.value === undefined && pages.at(-1)?.busy, onclick: () => { older.push(last.height); app.refresh(); } })),
+        first > 1 && (!last || last.height === first) && h('p', { class: 'muted', key: 'base' }, `Blocks up to #${countText(first - 1, app.locale)} are not here: this client began with the snapshot of that block.`),
         verifiedLine(app, null),
       ];
     },
@@ -53,6 +55,14 @@ function blockRow(app, block) {
       h('span', { class: 'line' }, block.batches === 0 ? h('span', { class: 'muted' }, 'empty') : `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}`),
       h('span', { class: 'sub line' }, `by ${accountName(block.proposer)} · ${bytesText(block.bytes, app.locale)}`)),
     h('span', { class: 'stack tight' }, dots(block.signatures), h('span', { class: 'sub' }, ago(app, block.time))));
+}
+
+/**
+ * Height of the first block that is stored here.
+ * @param {App} app
+ */
+function firstBlock(app) {
+  return (app.use('syncState').value?.base?.height ?? 0) + 1;
 }
 
 /** @param {import('../api').Signature[]} signatures */
@@ -90,7 +100,7 @@ function blockView(app, block) {
   const all = block.signatures.reduce((sum, one) => sum + one.shares, 0);
   return [
     heading(`Block #${countText(block.height, app.locale)}`, h('div', { class: 'row' },
-      block.height > 0 && linkButton('Earlier', to('explorer', 'block', block.height - 1), { slim: true }),
+      block.height > firstBlock(app) && linkButton('Earlier', to('explorer', 'block', block.height - 1), { slim: true }),
       block.height < head && linkButton('Later', to('explorer', 'block', block.height + 1), { slim: true }))),
     h('section', { class: 'card', key: 'facts' },
       facts(

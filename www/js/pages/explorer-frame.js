@@ -9,7 +9,7 @@ import { to } from '../router.js';
 /** @typedef {import('../app.js').App} App */
 
 const TABS = /** @type {const} */ ([
-  ['blocks', 'Blocks'], ['accounts', 'Accounts'], ['court', 'Court'], ['governance', 'Governance'], ['validators', 'Validators'], ['banks', 'All banks'], ['assets', 'Assets'], ['parameters', 'Parameters'],
+  ['blocks', 'Blocks'], ['accounts', 'Accounts'], ['court', 'Court'], ['governance', 'Governance'], ['validators', 'Validators'], ['banks', 'All banks'], ['assets', 'Assets'], ['parameters', 'Parameters'], ['snapshots', 'Snapshots'],
 ]);
 
 let searched = '';

@@ -20,7 +20,7 @@ import { to } from '../router.js';
  * @param {() => import('../dom.js').Child} [action]
  * @returns {import('../app.js').Page}
  */
-function listPage(app, kind, title, says, ask, view, action) {
+export function listPage(app, kind, title, says, ask, view, action) {
   return {
     title,
     view: () => [
@@ -38,7 +38,7 @@ function listPage(app, kind, title, says, ask, view, action) {
  * @param {import('../dom.js').Child[][]} rows
  * @param {number[]} numeric columns aligned as numbers
  */
-function table(heads, rows, numeric = []) {
+export function table(heads, rows, numeric = []) {
   const css = (/** @type {number} */ index) => (numeric.includes(index) ? 'num' : null);
   return h('section', { class: 'card flush', key: 'table' }, h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table' }, h('table', { class: 'table' },
     h('thead', null, h('tr', null, heads.map((head, index) => h('th', { scope: 'col', class: css(index) }, head)))),

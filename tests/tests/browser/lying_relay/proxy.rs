@@ -96,7 +96,7 @@ async fn answer_with_blocks(mut stream: TcpStream, script: &Script, path: &str) 
 }
 
 /// The head of a request, and what came with it.
-async fn read_head(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -110,7 +110,7 @@ async fn read_head(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
 }
 
 /// Asks the honest relay to close after its answer, so that each request is looked at; an upgrade stays.
-fn last_of_its_connection(head: &str) -> String {
+pub(crate) fn last_of_its_connection(head: &str) -> String {
     let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
     if head.to_ascii_lowercase().contains("\r\nupgrade:") {
         return head.to_owned();

@@ -1,0 +1,221 @@
+//! A browser that begins with a snapshot: from an honest relay, from one that breaks off, and from one that lies.
+
+mod proxy;
+
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use fair_core::chain::snapshot::archive;
+use fair_core::types::Height;
+use fair_tests::browser::Browser;
+use fair_tests::network::{COUNTERPART, Members, Network, Plan};
+use fair_tests::wait;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use proxy::{Offer, OfferingRelay};
+use serde_json::Value;
+
+use crate::person::BLOCKS;
+use crate::restore;
+
+/// Blocks come as fast as they may, with something in them or not, and every hundred or so there is a snapshot.
+const PARAMETERS: [&str; 2] = ["max_idle_ms=100", "snapshot_after_bytes=40000"];
+const BLOCK_TIME_MS: u64 = 100;
+/// Below, a client takes blocks.
+const LEAD: Height = 256;
+/// Several hundred blocks, on a machine that may be busy.
+const MANY_BLOCKS: Duration = Duration::from_secs(300);
+
+fn plan(members: Members) -> Result<Plan> {
+    let parameters = PARAMETERS.map(str::to_owned).to_vec();
+    Ok(Plan { members, parameters, block_time_ms: Some(BLOCK_TIME_MS), ..Plan::with_pages()? })
+}
+
+/// The newest snapshot that a relay lists, once it is above a height.
+async fn newest_above(relay: &str, height: Height) -> Result<Value> {
+    wait::until(format!("a snapshot above {height}"), MANY_BLOCKS, async || {
+        let list: Vec<Value> = reqwest::get(format!("{relay}/v1/snapshots")).await?.json().await?;
+        Ok(list.into_iter().find(|one| one["height"].as_u64() > Some(height)))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_lost_wallet_comes_back_by_way_of_a_snapshot() -> Result<()> {
+    let network = Network::start(&plan(Members::AllAndCounterpart)?).await?;
+    let counterpart = network.url_of(COUNTERPART)?.to_owned();
+    let browser = Browser::open().await?;
+    browser.go(network.url()?).await?;
+    let words = restore::create(&browser).await?;
+    restore::fill(&browser, &counterpart).await?;
+    let relay = network.url()?;
+    let info: Value = reqwest::get(format!("{relay}/v1/info")).await?.json().await?;
+    let head = info["head"]["height"].as_u64().context("a height")?;
+    newest_above(relay, head.max(LEAD)).await?;
+
+    browser.go(&format!("{relay}/?wallet=second")).await?;
+    restore::restore(&browser, &words).await?;
+    browser.see_within("Your wallet is back", BLOCKS).await?;
+    browser.run("location.hash = '#/home'").await?;
+    browser.see_within("Insured 240.00", BLOCKS).await?;
+    browser.run("location.hash = '#/verification'").await?;
+    browser.see_within("Begins with", BLOCKS).await?;
+    let base = base_shown(&browser).await?;
+    ensure!(base > LEAD && base > head, "it began at {base}, the money came at {head}");
+
+    browser.run("location.hash = '#/explorer/snapshots'").await?;
+    browser.see("verified here").await?;
+    browser.screenshot("explorer-snapshots").await?;
+    browser.run("location.hash = '#/explorer/block/1'").await?;
+    browser.see("This block is not here").await?;
+
+    // What was verified is on disk, and goes on from there.
+    browser.reload().await?;
+    browser.see_within("This block is not here", BLOCKS).await?;
+    browser.run("location.hash = '#/verification'").await?;
+    browser.see_within("verified #", BLOCKS).await?;
+    ensure!(base_shown(&browser).await? == base, "another beginning after a restart");
+    browser.close().await?;
+    network.shut_down().await
+}
+
+/// Height of the snapshot that the page about verification names.
+async fn base_shown(browser: &Browser) -> Result<Height> {
+    browser.see_within("the snapshot of block #", BLOCKS).await?;
+    let text = browser.text().await?;
+    let (_, rest) = text.split_once("the snapshot of block #").context("a snapshot")?;
+    let digits: String = rest.chars().take_while(|char| char.is_ascii_digit() || *char == ',').collect();
+    Ok(digits.replace(',', "").parse()?)
+}
+
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Files of an archive as a node writes it.
+fn unpack(packed: &[u8]) -> Result<Files> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed).read_to_end(&mut bytes)?;
+    let (mut files, mut rest) = (Vec::new(), bytes.as_slice());
+    while rest.first().is_some_and(|byte| *byte != 0) {
+        let (header, after) = rest.split_at(512);
+        let name = std::str::from_utf8(&header[..100])?.trim_end_matches('\0').to_owned();
+        let length = usize::from_str_radix(std::str::from_utf8(&header[124..135])?, 8)?;
+        files.push((name, after[..length].to_vec()));
+        rest = &after[length.next_multiple_of(512)..];
+    }
+    Ok(files)
+}
+
+/// The archive again, with zeros behind its end.
+fn pack(files: &Files, zeros: usize) -> Result<Vec<u8>> {
+    let mut packing = GzEncoder::new(Vec::new(), Compression::best());
+    for (name, bytes) in files {
+        packing.write_all(&archive::header(name, bytes.len()))?;
+        packing.write_all(bytes)?;
+        packing.write_all(archive::padding(bytes.len()))?;
+    }
+    packing.write_all(archive::end())?;
+    for _ in 0..zeros / 4_096 {
+        packing.write_all(&[0; 4_096])?;
+    }
+    Ok(packing.finish()?)
+}
+
+fn flip(files: &mut Files, name: &str, at: usize) {
+    let (_, bytes) = files.iter_mut().find(|file| file.0 == name).expect("a file of this name");
+    bytes[at] ^= 1;
+}
+
+/// What is changed in the files, and how many zeros follow them.
+type Lie = fn(&mut Files) -> usize;
+
+/// What is changed, the code and the place that the page must name, and how.
+const LIES: &[(&str, &str, &str, Lie)] = &[
+    ("a byte of the manifest", "snapshot.wrong_network", "manifest.bin", |files| {
+        flip(files, "manifest.bin", 2);
+        0
+    }),
+    ("a byte of genesis", "snapshot.wrong_network", "genesis.bin", |files| {
+        flip(files, "genesis.bin", 6);
+        0
+    }),
+    ("the last byte of the head's certificate", "snapshot.unauthorised", "head.bin", |files| {
+        let last = files.iter().find(|file| file.0 == "head.bin").map_or(0, |file| file.1.len() - 1);
+        flip(files, "head.bin", last);
+        0
+    }),
+    ("a byte of the state", "snapshot.other_bytes", "state/000000.bin", |files| {
+        flip(files, "state/000000.bin", 700);
+        0
+    }),
+    ("a byte added to the state", "snapshot.other_bytes", "state/000000.bin", |files| {
+        files.iter_mut().filter(|file| file.0 == "state/000000.bin").for_each(|file| file.1.push(0));
+        0
+    }),
+    ("the state missing", "snapshot.missing", "state/000000.bin", |files| {
+        files.retain(|file| file.0 != "state/000000.bin");
+        0
+    }),
+    ("a file added", "snapshot.unexpected", "state/000001.bin", |files| {
+        files.push(("state/000001.bin".to_owned(), vec![1]));
+        0
+    }),
+    ("megabytes of zeros behind it", "snapshot.archive", "something follows its end", |_| 64 << 20),
+];
+
+#[tokio::test]
+async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on() -> Result<()> {
+    let network = Network::start(&plan(Members::All)?).await?;
+    let listed = newest_above(network.url()?, LEAD).await?;
+    let file = listed["file"].as_str().context("a file")?;
+    let packed = reqwest::get(format!("{}/v1/snapshots/{file}", network.url()?)).await?.bytes().await?.to_vec();
+    let relay = OfferingRelay::start(network.url()?).await?;
+    let list = |archive: &[u8]| {
+        let mut listed = listed.clone();
+        listed["bytes"] = archive.len().into();
+        listed
+    };
+    let browser = Browser::open().await?;
+
+    for (index, (what, code, place, lie)) in LIES.iter().enumerate() {
+        let mut files = unpack(&packed)?;
+        let zeros = lie(&mut files);
+        let archive = pack(&files, zeros)?;
+        relay.offer(Offer { listed: list(&archive), archive, breaks_after: None });
+        // A wallet of its own has a chain of its own.
+        browser.go(&format!("{}/?wallet=lie-{index}#/verification", relay.url)).await?;
+        browser.see_within("does not verify", BLOCKS).await.with_context(|| (*what).to_owned())?;
+        let shown = browser.text_of(".refusal .code").await?;
+        ensure!(shown == *code, "{what}: the page says {shown}, {code} was expected");
+        let page = browser.text().await?;
+        ensure!(page.contains(place), "{what}: the page does not name {place}:\n{page}");
+        ensure!(page.contains(&relay.url), "{what}: the page does not name the relay:\n{page}");
+        println!("{what:40} {shown}");
+        browser.see_within("verified #", BLOCKS).await.context("blocks go on")?;
+        ensure!(!browser.text().await?.contains("Begins with"), "{what}: nothing of it is used");
+        if *code == "snapshot.other_bytes" && index == 3 {
+            browser.screenshot("refused-snapshot").await?;
+        }
+    }
+
+    // A byte of the packed archive, wherever it is.
+    let mut spoilt = packed.clone();
+    let middle = spoilt.len() / 2;
+    spoilt[middle] ^= 1;
+    relay.offer(Offer { listed: list(&spoilt), archive: spoilt, breaks_after: None });
+    browser.go(&format!("{}/?wallet=spoilt#/verification", relay.url)).await?;
+    browser.see_within("does not verify", BLOCKS).await?;
+    let shown = browser.text_of(".refusal .code").await?;
+    ensure!(shown.starts_with("snapshot."), "{shown}");
+
+    // One that breaks off in the middle is taken up where it did.
+    relay.offer(Offer { listed: list(&packed), archive: packed.clone(), breaks_after: Some(middle) });
+    browser.go(&format!("{}/?wallet=resumed#/verification", relay.url)).await?;
+    ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
+    browser.see_within("verified #", BLOCKS).await?;
+    ensure!(relay.asked() == [0, middle], "asked for it from {:?} on, it broke at {middle}", relay.asked());
+    ensure!(!browser.text().await?.contains("does not verify"), "nobody is accused");
+    browser.close().await?;
+    network.shut_down().await
+}

@@ -1,0 +1,115 @@
+//! A relay that offers a snapshot of our making: everything else comes from an honest relay behind it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::lying_relay::proxy::{last_of_its_connection, read_head};
+
+/// What it offers.
+#[derive(Clone, Default)]
+pub(super) struct Offer {
+    /// Its only line in the list.
+    pub(super) listed: Value,
+    /// The archive.
+    pub(super) archive: Vec<u8>,
+    /// The first answer breaks off behind so many bytes.
+    pub(super) breaks_after: Option<usize>,
+}
+
+#[derive(Default)]
+struct Script {
+    upstream: String,
+    offer: Mutex<Offer>,
+    /// From where on the archive was asked for, each time.
+    asked: Mutex<Vec<usize>>,
+}
+
+/// The relay, on a free port, until it is dropped.
+pub(super) struct OfferingRelay {
+    /// `http://127.0.0.1:PORT`
+    pub(super) url: String,
+    script: Arc<Script>,
+    task: JoinHandle<()>,
+}
+
+impl OfferingRelay {
+    /// Stands before an honest relay.
+    pub(super) async fn start(upstream: &str) -> Result<Self> {
+        let upstream = upstream.strip_prefix("http://").context("an http address")?.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let script = Arc::new(Script { upstream, ..Script::default() });
+        let shared = script.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let script = shared.clone();
+                tokio::spawn(async move {
+                    // A browser gives up connections whenever it likes.
+                    let _ = answer(stream, &script).await;
+                });
+            }
+        });
+        Ok(Self { url, script, task })
+    }
+
+    /// Offers this from now on, and nothing else.
+    pub(super) fn offer(&self, offer: Offer) {
+        lock(&self.script.asked).clear();
+        *lock(&self.script.offer) = offer;
+    }
+
+    /// From where on the archive was asked for since then.
+    pub(super) fn asked(&self) -> Vec<usize> {
+        lock(&self.script.asked).clone()
+    }
+}
+
+impl Drop for OfferingRelay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics with it")
+}
+
+/// One request per connection; a WebSocket lasts as long as its connection.
+async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
+    let (head, rest) = read_head(&mut stream).await?;
+    let path = head.split(' ').nth(1).context("a path")?;
+    if path == "/v1/snapshots" {
+        let body = serde_json::to_vec(&[&lock(&script.offer).listed])?;
+        return send(stream, "200 OK", body.len(), &body).await;
+    }
+    if path.starts_with("/v1/snapshots/") {
+        let from = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+        lock(&script.asked).push(from.unwrap_or(0));
+        let (archive, breaks_after) = {
+            let mut offer = lock(&script.offer);
+            (offer.archive.clone(), offer.breaks_after.take())
+        };
+        let part = archive.get(from.unwrap_or(0)..).unwrap_or_default();
+        let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
+        return send(stream, status, part.len(), part.get(..breaks_after.unwrap_or(part.len())).unwrap_or(part)).await;
+    }
+    let mut upstream = TcpStream::connect(&script.upstream).await?;
+    upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
+    upstream.write_all(&rest).await?;
+    copy_bidirectional(&mut stream, &mut upstream).await?;
+    Ok(())
+}
+
+async fn send(mut stream: TcpStream, status: &str, length: usize, body: &[u8]) -> Result<()> {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
+    Ok(stream.shutdown().await?)
+}
