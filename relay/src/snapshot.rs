@@ -4,7 +4,7 @@ use crate::config::Checked;
 use crate::store::Store;
 use crate::sync::now_ms;
 use anyhow::Context as _;
-use fair_core::chain::snapshot::Reader;
+use fair_core::chain::snapshot::{Reader, Snapshot};
 
 /// Where an archive lies until it is verified.
 const FETCHED: &str = "fetched.tar.gz";
@@ -31,6 +31,10 @@ async fn take(store: &Store, config: &Checked, from: &str, fetched: &std::path::
         fair_snapshots::read(&archive, reader, |done, all| tracing::info!(done, all, "verifying a snapshot"))
     });
     let opened = reading.await??;
+    // Whoever follows a relay that began here needs it too.
+    if let Some(snapshot) = Snapshot::of(&opened) {
+        fair_snapshots::write(&config.data, snapshot)?;
+    }
     store.begin(&opened)?;
     tracing::info!(height = opened.follower.height(), hash = %opened.id, "begins with a snapshot");
     Ok(())

@@ -149,7 +149,10 @@ fn record(folder: &Path, listed: &Mutex<BTreeMap<Height, Listed>>, snapshot: Sna
 }
 
 /// Writes an archive beside its name, flushes it, and gives it its name.
-fn write(folder: &Path, snapshot: Snapshot) -> io::Result<Listed> {
+///
+/// # Errors
+/// The disk fails; what was written of it has another name.
+pub fn write(folder: &Path, snapshot: Snapshot) -> io::Result<Listed> {
     let manifest = snapshot.manifest();
     let name = archive_name(manifest.height);
     let (path, temporary) = (folder.join(&name), folder.join(format!("{name}{TEMPORARY}")));

@@ -12,7 +12,7 @@ mod folder;
 mod read;
 
 pub use fetch::{FetchError, fetch};
-pub use folder::{Folder, Listed};
+pub use folder::{Folder, Listed, write};
 pub use read::{ReadError, read};
 
 /// Archives that are kept in a folder; older ones are removed when a newer one is whole.

@@ -1,7 +1,7 @@
 //! Writing a snapshot.
 
 use super::{CHUNK_HEAD_BYTES, ChunkId, GENESIS, HEAD, MANIFEST, Manifest, VERSION};
-use super::{chunk_name, entry_bytes, turn_name};
+use super::{Opened, chunk_name, entry_bytes, turn_name};
 use crate::chain::certificate::Certificate;
 use crate::chain::genesis::Genesis;
 use crate::chain::header::Header;
@@ -25,6 +25,13 @@ impl Snapshot {
     pub fn new(genesis: &Genesis, turns: Vec<Turn>, head: Header, certificate: Certificate, state: &State) -> Self {
         assert_eq!((state.height(), state.root()), (head.height, head.state_root), "the state of another block");
         Self { genesis: codec::encode(genesis), turns, head, certificate, chunks: chunks(state) }
+    }
+
+    /// The same again out of one that was read, to be offered to others; `None` at genesis, which has none.
+    pub fn of(opened: &Opened) -> Option<Self> {
+        let Opened { genesis, turns, certificate, follower, .. } = opened;
+        let head = follower.head()?.clone();
+        Some(Self::new(genesis, turns.clone(), head, certificate.clone(), follower.state()))
     }
 
     /// What the identity is made of.
