@@ -147,6 +147,9 @@ struct Run {
     /// relay whose newest one is taken
     #[arg(long, value_name = "FILE|URL")]
     snapshot: Option<String>,
+    /// The home's signing key has signed no block above the snapshot: a validator that begins with it signs at once
+    #[arg(long, requires = "snapshot")]
+    never_signed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,7 +198,9 @@ impl Arguments {
                 println!("chain {} in {}", genesis.chain_id(), plan.out.display());
                 Ok(())
             }
-            Command::Run(Run { of, relay, snapshot }) => run(&of.home, relay, snapshot.as_deref()),
+            Command::Run(Run { of, relay, snapshot, never_signed }) => {
+                run(&of.home, relay, snapshot.as_deref(), never_signed)
+            }
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
             Command::Resume(channel) => channel.post("/v1/resume"),
             Command::Dispute(channel) => channel.post("/v1/dispute"),
@@ -227,7 +232,12 @@ impl OfChannel {
     }
 }
 
-fn run(path: &std::path::Path, relay: Option<String>, snapshot: Option<&str>) -> Result<(), NodeError> {
+fn run(
+    path: &std::path::Path,
+    relay: Option<String>,
+    snapshot: Option<&str>,
+    never_signed: bool,
+) -> Result<(), NodeError> {
     let (home, mut config) = Home::open(path)?;
     config.relay = relay.or(config.relay);
     log_to_stderr();
@@ -236,7 +246,7 @@ fn run(path: &std::path::Path, relay: Option<String>, snapshot: Option<&str>) ->
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     if let Some(from) = snapshot {
-        runtime.block_on(crate::snapshot::begin(&home, from))?;
+        runtime.block_on(crate::snapshot::begin(&home, from, never_signed))?;
     }
     match config.kind {
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),

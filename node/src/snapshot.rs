@@ -4,7 +4,7 @@ use crate::clock;
 use crate::error::NodeError;
 use crate::home::Home;
 use crate::store::onchain;
-use fair_core::chain::snapshot::Reader;
+use fair_core::chain::snapshot::{Opened, Reader, Snapshot};
 use fair_snapshots::{Folder, ReadError};
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,8 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 /// Fetches and verifies a snapshot and makes it the beginning of the home's database. A home that has blocks
-/// already goes on from there.
-pub(crate) async fn begin(home: &Home, from: &str) -> Result<(), NodeError> {
+/// already goes on from there. What the home's key signed before is not known, unless it is said to be nothing.
+pub(crate) async fn begin(home: &Home, from: &str, never_signed: bool) -> Result<(), NodeError> {
     let _lock = home.lock()?;
     let (genesis, _) = home.genesis()?;
     let database = home.database("onchain")?;
@@ -34,6 +34,12 @@ pub(crate) async fn begin(home: &Home, from: &str) -> Result<(), NodeError> {
     let fetched = beside(&database).join(FETCHED);
     let client = crate::bank::http_client()?;
     let result = take(&client, genesis.chain_id(), from, &fetched, &database).await;
+    let result = match result {
+        Ok(opened) => onchain::begin(&database, &opened, never_signed).await.map(|()| {
+            println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
+        }),
+        Err(error) => Err(error),
+    };
     // Also what was never finished; there may be nothing.
     let _ = std::fs::remove_file(&fetched);
     result
@@ -45,7 +51,7 @@ async fn take(
     from: &str,
     fetched: &Path,
     database: &Path,
-) -> Result<(), NodeError> {
+) -> Result<Opened, NodeError> {
     let failed = |reason: String| NodeError::Snapshot { reason };
     let fetching = fair_snapshots::fetch(client, from, fetched, |bytes, all| match all {
         Some(all) => println!("snapshot: {bytes} of {all} bytes"),
@@ -58,9 +64,12 @@ async fn take(
     });
     let opened = reading.await.map_err(|error| failed(error.to_string()))?;
     let opened = opened.map_err(|error: ReadError| failed(error.to_string()))?;
-    onchain::begin(database, &opened).await?;
-    println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
-    Ok(())
+    // Whoever follows a node that began here needs it too.
+    if let Some(snapshot) = Snapshot::of(&opened) {
+        let path = beside(database);
+        fair_snapshots::write(&path, snapshot).map_err(|error| NodeError::File { path, error })?;
+    }
+    Ok(opened)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! meta      "chain_id"                           32 bytes
 //! meta      "base"                               Header │ Certificate of the snapshot that this began with
 //! meta      "pace"                               Pace: when the next snapshot is due; validators only
+//! meta      "silent"                             u64 be: time of a block after which this may sign; here from a
+//!                                                snapshot until there is such a block
 //! blocks    height u64 big endian                CertifiedBlock
 //! state     encoded ledger key                   encoded ledger value, after the head
 //! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
@@ -19,6 +21,7 @@
 //! Undos are kept for K.proof_window_heights, so that a restarted process still answers for those heights.
 
 use super::{Pair, Reader, Store, StoreError, Table, Write};
+use crate::clock;
 use crate::error::NodeError;
 use crate::limits;
 use fair_core::chain::block::CertifiedBlock;
@@ -30,7 +33,7 @@ use fair_core::chain::snapshot::{Opened, Pace};
 use fair_core::chain::walk::{MAX_TURN_BYTES, Turn};
 use fair_core::codec;
 use fair_core::consensus::{LogEntry, Slot, Step};
-use fair_core::types::{Hash, Height};
+use fair_core::types::{Hash, Height, TimeMs};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -65,6 +68,7 @@ const TURNS: Table = Table("turns");
 const CHAIN_ID: &[u8] = b"chain_id";
 const BASE: &[u8] = b"base";
 const PACE: &[u8] = b"pace";
+const SILENT: &[u8] = b"silent";
 /// Longest header with its certificate.
 const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
 /// Longest log line: a block and what comes with it.
@@ -114,8 +118,12 @@ pub(crate) fn look(path: &Path, genesis: &Genesis) -> Result<Follower, NodeError
     Ok(read(&reader, path, genesis)?.follower)
 }
 
+/// Blocks whose time lies this much after a snapshot was begun with were proposed after it, whatever the clocks of
+/// those who voted for them, and ours, say: each may be off by the drift.
+const SILENCE_MS: u64 = 2 * fair_core::limits::CLOCK_DRIFT_MS;
+
 /// Makes a new database begin with a snapshot that was verified: state, head and what led to it are one commit.
-pub(crate) async fn begin(path: &Path, opened: &Opened) -> Result<(), NodeError> {
+pub(crate) async fn begin(path: &Path, opened: &Opened, never_signed: bool) -> Result<(), NodeError> {
     let follower = &opened.follower;
     let Some(head) = follower.head() else { return Ok(()) };
     let store = Store::open(path, MIGRATIONS)?;
@@ -125,8 +133,22 @@ pub(crate) async fn begin(path: &Path, opened: &Opened) -> Result<(), NodeError>
     writes.push(meta(CHAIN_ID, head.chain_id.0.to_vec()));
     writes.push(meta(BASE, codec::encode(&(head, &opened.certificate))));
     writes.push(meta(PACE, Pace::default().encoded()));
+    if !never_signed {
+        writes.push(meta(SILENT, clock::now_ms().saturating_add(SILENCE_MS).to_be_bytes().to_vec()));
+    }
     writes.extend(opened.turns.iter().map(turn_write));
     Ok(store.commit(writes).await?)
+}
+
+/// Time of the first block after which a home that began with a snapshot may sign again; `None`: it may.
+pub(crate) fn silent_until(store: &Store) -> Result<Option<TimeMs>, StoreError> {
+    let stored = store.reader()?.get(META, SILENT)?;
+    Ok(stored.map(|bytes| <[u8; 8]>::try_from(bytes).map_or(TimeMs::MAX, TimeMs::from_be_bytes)))
+}
+
+/// The end of that, in the commit of the block that brings it.
+pub(crate) fn silence_ends() -> Write {
+    Write::Delete { table: META, key: SILENT.to_vec() }
 }
 
 /// Whether a database has anything to continue from.

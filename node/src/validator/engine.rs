@@ -77,8 +77,10 @@ pub(crate) struct Vitals {
     pub(crate) highest_claimed: Height,
     /// Validators that were caught, with what.
     pub(crate) misbehaved: BTreeMap<PublicKey, String>,
-    /// Whether this node is one of the validators of that height; it follows the chain either way.
+    /// Whether this node is one of the validators of that height, and may sign; it follows the chain either way.
     pub(crate) votes: bool,
+    /// It began with a snapshot and does not know what it signed before: it signs after a block of this time or later.
+    pub(crate) silent_until: Option<TimeMs>,
 }
 
 /// What the loop works with.
@@ -158,11 +160,14 @@ impl Engine {
             .no_proxy()
             .build()
             .map_err(|error| NodeError::System { what: "an HTTP client", reason: error.to_string() })?;
-        let votes = consensus.is_member();
-        if !votes {
+        let silent_until = onchain::silent_until(&parts.store)?;
+        let votes = consensus.is_member() && silent_until.is_none();
+        if let Some(until_ms) = silent_until {
+            tracing::warn!(until_ms, "began with a snapshot: signing nothing before a block of that time");
+        } else if !votes {
             tracing::info!("this node's keys are not those of a validator: following");
         }
-        let vitals = Vitals { height: consensus.height(), votes, ..Vitals::default() };
+        let vitals = Vitals { height: consensus.height(), votes, silent_until, ..Vitals::default() };
         let mut engine = Self {
             parts,
             follower,
@@ -237,8 +242,14 @@ impl Engine {
         (previous.saturating_add(parameters.min_block_interval_ms), previous.saturating_add(parameters.max_idle_ms))
     }
 
+    /// A height that has not begun is not voted on. After a snapshot nothing begins before a block that was proposed
+    /// since: whatever this node had signed before it lost its data lies at or below that block.
+    fn votes(&self) -> bool {
+        self.consensus.is_member() && self.vitals.silent_until.is_none()
+    }
+
     async fn begin_if_due(&mut self) -> Result<(), NodeError> {
-        if self.consensus.has_begun() || !self.consensus.is_member() {
+        if self.consensus.has_begun() || !self.votes() {
             return Ok(());
         }
         let (earliest, latest) = self.pace();
@@ -255,7 +266,7 @@ impl Engine {
         if let Some(deadline) = self.timers.next() {
             wake = wake.min(deadline);
         }
-        if !self.consensus.has_begun() && self.consensus.is_member() {
+        if !self.consensus.has_begun() && self.votes() {
             let (earliest, latest) = self.pace();
             let now = clock::now_ms();
             let due = if self.mempool.is_empty() && !self.consensus.is_awaited() { latest } else { earliest };
@@ -366,7 +377,15 @@ impl Engine {
         let mut writes = onchain::block_writes(&certified, &step, &self.follower);
         let (more, is_due) = onchain::snapshot_writes(&certified, &self.follower, &mut self.parts.pace);
         writes.extend(more);
+        let may_sign = self.vitals.silent_until.is_some_and(|until_ms| header.time_ms >= until_ms);
+        if may_sign {
+            writes.push(onchain::silence_ends());
+        }
         self.parts.store.commit(writes).await?;
+        if may_sign {
+            self.vitals.silent_until = None;
+            tracing::info!(height = header.height, "a block from after the snapshot was begun with: signing again");
+        }
         self.follower.commit(step);
         if is_due {
             self.record(&certified)?;
@@ -502,7 +521,7 @@ impl Engine {
     fn publish_vitals(&mut self) {
         self.vitals.height = self.consensus.height();
         self.vitals.mempool = self.mempool.len();
-        let votes = self.consensus.is_member();
+        let votes = self.votes();
         if votes != self.vitals.votes {
             self.vitals.votes = votes;
             tracing::info!(height = self.vitals.height, votes, "the validators changed");
