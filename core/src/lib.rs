@@ -38,6 +38,7 @@ pub mod entropy;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod ordered;
 pub mod payment;
 pub mod peers;
 pub mod session;

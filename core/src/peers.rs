@@ -175,8 +175,11 @@ impl Peers {
 
     /// Partners whose channel asked to be woken at or before a time.
     pub(crate) fn due(&mut self, now_ms: TimeMs) -> BTreeSet<PublicKey> {
-        let later = self.timers.split_off(&(now_ms.saturating_add(1), PublicKey([0; 32])));
-        std::mem::replace(&mut self.timers, later).into_iter().map(|(_, partner)| partner).collect()
+        let mut due = BTreeSet::new();
+        while self.timers.first().is_some_and(|(at, _)| *at <= now_ms) {
+            due.extend(self.timers.pop_first().map(|(_, partner)| partner));
+        }
+        due
     }
 
     /// Gives one channel one input and collects what comes of it.

@@ -7,10 +7,10 @@ use crate::codec::{self, DecodeError};
 use crate::crypto;
 use crate::limits;
 use crate::message::tags;
+use crate::ordered;
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a chain starts with.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
@@ -131,7 +131,7 @@ impl Genesis {
     pub fn check(&self) -> Result<(), BadGenesis> {
         self.parameters.check()?;
         self.validators.check()?;
-        let keys: BTreeSet<_> = self.accounts.iter().map(|account| account.key).collect();
+        let keys = ordered::set(self.accounts.iter().map(|account| account.key));
         let rules = [
             (names::is_name(&self.network), "the network needs a short name"),
             (keys.len() == self.accounts.len(), "an account stands twice"),
@@ -141,8 +141,8 @@ impl Genesis {
             ),
             (self.banks.iter().all(|bank| keys.contains(&bank.key)), "a bank has no account"),
             (
-                self.banks.iter().map(|bank| &bank.handle).collect::<BTreeSet<_>>().len() == self.banks.len()
-                    && self.banks.iter().map(|bank| bank.key).collect::<BTreeSet<_>>().len() == self.banks.len(),
+                ordered::set(self.banks.iter().map(|bank| &bank.handle)).len() == self.banks.len()
+                    && ordered::set(self.banks.iter().map(|bank| bank.key)).len() == self.banks.len(),
                 "two banks share a handle or an account",
             ),
             (
@@ -157,7 +157,7 @@ impl Genesis {
             (self.assets.len() >= 2, "FRD and FRB must exist"),
             (self.assets.iter().all(Asset::is_presentable), "an asset's ticker, name or decimals are out of bounds"),
             (
-                self.assets.iter().map(|asset| &asset.ticker).collect::<BTreeSet<_>>().len() == self.assets.len(),
+                ordered::set(self.assets.iter().map(|asset| &asset.ticker)).len() == self.assets.len(),
                 "two assets share a ticker",
             ),
             (
@@ -175,7 +175,7 @@ impl Genesis {
     }
 
     fn balances_match_supply(&self) -> bool {
-        let mut sums: BTreeMap<AssetId, u128> = self.assets.iter().map(|asset| (asset.id, 0)).collect();
+        let mut sums = ordered::map(self.assets.iter().map(|asset| (asset.id, 0_u128)));
         for (asset, amount) in self.accounts.iter().flat_map(|account| &account.balances) {
             let Some(sum) = sums.get_mut(asset) else { return false };
             *sum = sum.saturating_add(u128::from(*amount));

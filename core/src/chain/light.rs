@@ -21,6 +21,7 @@ use super::verify::{self, BadBlock};
 use crate::ledger::state::{Key, Value};
 use crate::limits;
 use crate::message::Message as _;
+use crate::ordered;
 use crate::types::{Hash, Height, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
@@ -159,7 +160,7 @@ impl Light {
             basis: Basis::Checkpoint,
             has_arrived: true,
             newest: (header.height, header.time_ms),
-            trusted: BTreeMap::from([(header.height, Trusted { header, validators })]),
+            trusted: ordered::map([(header.height, Trusted { header, validators })]),
             next: next_validators,
         })
     }

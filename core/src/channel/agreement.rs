@@ -5,6 +5,7 @@ use super::shared::{AssetFacts, Facts, Hold, Shared, SharedAsset, Terms};
 use super::state::{ChannelState, LockId, StateOrder};
 use super::transition::Invalid;
 use crate::chain::params::Parameters;
+use crate::ordered;
 use crate::types::{Amount, AssetId, Epoch, Hash, Height, Parties, Side, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeSet;
@@ -107,14 +108,14 @@ impl Agreement {
     /// Every asset that facts, terms or state name.
     pub fn assets(&self) -> BTreeSet<AssetId> {
         let shared = self.shared.assets.iter().map(|entry| entry.asset);
-        shared.chain(self.state.subs.iter().map(|sub| sub.asset)).collect()
+        ordered::set(shared.chain(self.state.subs.iter().map(|sub| sub.asset)))
     }
 
     /// Whether facts of a height would change more than the height: only then is a frame worth it.
     pub fn needs(&self, facts: &Facts, parameters: &Parameters) -> bool {
         let margin = UsableHeight::from(parameters.margin_blocks);
         let past = |deadline: UsableHeight| facts.usable_height > deadline.saturating_add(margin);
-        let listed: BTreeSet<AssetId> = facts.assets.iter().map(|entry| entry.asset).collect();
+        let listed = ordered::set(facts.assets.iter().map(|entry| entry.asset));
         self.shared.insurance_prices != facts.insurance_prices
             || facts.assets.iter().any(|new| self.facts_of(new.asset) != *new)
             || self.shared.assets.iter().any(|entry| {
@@ -138,8 +139,8 @@ impl Agreement {
         reveals: Vec<(Hash, UsableHeight)>,
     ) -> Vec<FactChange> {
         let mut changes = Vec::new();
-        let named: BTreeSet<AssetId> =
-            facts.assets.iter().map(|entry| entry.asset).chain(self.shared.assets.iter().map(|e| e.asset)).collect();
+        let known = self.shared.assets.iter().map(|entry| entry.asset);
+        let named = ordered::set(facts.assets.iter().map(|entry| entry.asset).chain(known));
         self.shared.as_of_height = height;
         self.shared.usable_height = facts.usable_height;
         self.shared.insurance_prices = facts.insurance_prices;
@@ -297,7 +298,7 @@ impl Agreement {
 
     /// Locks of the agreement by name.
     pub(crate) fn lock_names(&self) -> BTreeSet<LockId> {
-        [Side::Left, Side::Right].iter().flat_map(|side| self.state.locks_of(*side)).map(|(id, _)| id).collect()
+        ordered::set([Side::Left, Side::Right].iter().flat_map(|side| self.state.locks_of(*side)).map(|(id, _)| id))
     }
 
     /// Terms to be changed.

@@ -8,8 +8,8 @@ use super::record::{Record, Restore, Wish};
 use super::state::{Lock, LockId, StateOrder, Sub};
 use super::transition::Transition;
 use crate::ledger::state::CourtState;
+use crate::ordered;
 use crate::types::{AssetId, Hash, Side, UsableHeight};
-use std::collections::BTreeSet;
 
 /// What is known of the state that resolved a dispute.
 struct Decided {
@@ -168,14 +168,10 @@ impl Decided {
 
 /// Locks of the partner that were reported as received.
 fn close_incoming(old: &Record, decided: &Decided, ctx: &Context<'_>, step: &mut Step) {
-    let unreported: BTreeSet<LockId> = old
-        .unreported
-        .iter()
-        .filter_map(|event| match event {
-            Event::LockReceived { id, .. } => Some(*id),
-            _ => None,
-        })
-        .collect();
+    let unreported = ordered::set(old.unreported.iter().filter_map(|event| match event {
+        Event::LockReceived { id, .. } => Some(*id),
+        _ => None,
+    }));
     let reported = old.base.state.locks_of(old.side.other()).filter(|(id, _)| !unreported.contains(id));
     for (id, lock) in reported {
         let paid = match decided.lock(&id) {

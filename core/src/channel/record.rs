@@ -9,6 +9,7 @@ use crate::codec::{self, DecodeError};
 use crate::crypto::Secret;
 use crate::ledger::state::CourtState;
 use crate::limits;
+use crate::ordered;
 use crate::types::{AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,12 +55,16 @@ pub(crate) struct Record {
     /// Next index of an own lock, also above those of frames that came to nothing.
     pub(crate) next_index: u64,
     /// Whose wish each own lock was.
+    #[borsh(deserialize_with = "ordered::read_map")]
     pub(crate) references: BTreeMap<LockId, Reference>,
     /// Incoming locks whose secret was sent: never failed. True once the reveal was asked for.
+    #[borsh(deserialize_with = "ordered::read_map")]
     pub(crate) secrets: BTreeMap<LockId, (Secret, bool)>,
     /// Incoming locks that may have been forwarded before data was lost.
+    #[borsh(deserialize_with = "ordered::read_set")]
     pub(crate) maybe_forwarded: BTreeSet<LockId>,
     /// Withdrawals of the partner under way (asset, number, expiry) whose consent was sent, or may have been.
+    #[borsh(deserialize_with = "ordered::read_set")]
     pub(crate) consented: BTreeSet<(AssetId, u64, UsableHeight)>,
     /// What is to be reported once the head is fresh and shows no dispute.
     pub(crate) unreported: Vec<Event>,

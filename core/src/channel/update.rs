@@ -13,6 +13,7 @@ use super::wire::{Frame, Message, RefusalReason, Reply, Update};
 use crate::crypto;
 use crate::limits;
 use crate::message::Message as _;
+use crate::ordered;
 use crate::types::{Hash, Height, Signature, UsableHeight};
 
 /// What a frame makes, if it is to be acknowledged.
@@ -417,7 +418,7 @@ fn take_facts(result: &mut Agreement, frame: &Frame, ctx: &Context<'_>) -> Resul
 /// Registry answers for the locks of an agreement, as of a height, sorted.
 pub(super) fn reveals(agreement: &Agreement, height: Height, ctx: &Context<'_>) -> Vec<(Hash, UsableHeight)> {
     let locks = agreement.state.subs.iter().flat_map(|sub| sub.left_locks.iter().chain(&sub.right_locks));
-    let hashes: std::collections::BTreeSet<Hash> = locks.map(|lock| lock.hash).collect();
+    let hashes = ordered::set(locks.map(|lock| lock.hash));
     hashes.into_iter().filter_map(|hash| Some((hash, ctx.chain.revealed(&hash, height)?))).collect()
 }
 

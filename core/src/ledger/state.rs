@@ -28,6 +28,7 @@ use crate::chain::genesis::{Asset, Bank, Genesis};
 use crate::chain::params::Parameters;
 use crate::codec::{self, DecodeError};
 use crate::limits;
+use crate::ordered;
 use crate::types::{AccountId, Amount, AssetId, Hash, Height, Parties, PublicKey, UsableHeight};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -430,7 +431,7 @@ impl State {
         assert_eq!(self.height.checked_add(1), Some(transition.height), "a transition of another height");
         let Transition { height, changes, before, tree, openings: _, outcomes: _ } = transition;
         self.tree.commit(tree.0, u64::from(self.facts.parameters.proof_window_heights));
-        self.past.insert(height, changes.iter().map(|(key, _)| *key).zip(before).collect());
+        self.past.insert(height, ordered::map(changes.iter().map(|(key, _)| *key).zip(before)));
         for (key, value) in changes {
             index_channel(&mut self.partners, &key);
             match value {
@@ -467,7 +468,7 @@ impl State {
                 };
                 redo.push((proof::place(key), now.as_ref().map(codec::encode)));
             }
-            past.insert(height, undo.into_iter().collect());
+            past.insert(height, ordered::map(undo));
             redos.push(redo);
             height = height.saturating_sub(1);
         }
@@ -587,7 +588,7 @@ fn index_channel(partners: &mut BTreeSet<(PublicKey, PublicKey)>, key: &Key) {
 }
 
 fn genesis_entries(genesis: &Genesis) -> BTreeMap<Key, Value> {
-    let mut entries = BTreeMap::from([
+    let mut entries = ordered::map([
         (Key::Clock, Value::Clock(0)),
         (Key::Parameters, Value::Parameters(Box::new(genesis.parameters.clone()))),
         (Key::Validators, Value::Validators(Box::new(genesis.validators.clone()))),

@@ -6,6 +6,7 @@
 
 use super::text::{self, BadText, Case};
 use crate::limits;
+use crate::ordered;
 use crate::types::{Hash, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -102,8 +103,7 @@ impl Address {
 
 /// At most [`limits::MAX_PAYEE_BANKS`] different banks; `Err` carries how many came.
 pub(super) fn check_banks(banks: &[PublicKey]) -> Result<(), usize> {
-    let different: std::collections::BTreeSet<_> = banks.iter().collect();
-    if banks.len() > limits::MAX_PAYEE_BANKS || different.len() != banks.len() {
+    if banks.len() > limits::MAX_PAYEE_BANKS || ordered::set(banks).len() != banks.len() {
         return Err(banks.len());
     }
     Ok(())

@@ -12,6 +12,7 @@ use super::onion::{Final, Layer};
 use crate::chain::genesis::Bank;
 use crate::chain::params::Parameters;
 use crate::limits;
+use crate::ordered;
 use crate::types::{Amount, AssetId, PublicKey, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::cmp::Reverse;
@@ -54,7 +55,7 @@ pub struct Map {
 impl Map {
     /// A map of registered banks, without links.
     pub fn new<'a>(banks: impl IntoIterator<Item = &'a Bank>) -> Self {
-        Self { banks: banks.into_iter().map(|bank| (bank.key, Fee::of(bank))).collect(), links: BTreeMap::new() }
+        Self { banks: ordered::map(banks.into_iter().map(|bank| (bank.key, Fee::of(bank)))), links: BTreeMap::new() }
     }
 
     /// Adds a channel between two banks, usable both ways. Keys that are no banks are ignored.
@@ -256,7 +257,7 @@ fn extend(
         Some(head) => map.links.get(head).into_iter().flatten().copied().collect(),
         None => {
             let own = map.links.get(&request.payee).into_iter().flatten();
-            request.payee_banks.iter().chain(own).copied().collect::<BTreeSet<_>>().into_iter().collect()
+            ordered::set(request.payee_banks.iter().chain(own).copied()).into_iter().collect()
         }
     };
     for bank in before {

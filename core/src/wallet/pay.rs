@@ -8,13 +8,13 @@ use crate::channel::transition::FailReason;
 use crate::crypto::{self, Secret};
 use crate::limits;
 use crate::message::Verified;
+use crate::ordered;
 use crate::payment::address::Address;
 use crate::payment::invoice::{Invoice, LatePolicy};
 use crate::payment::onion::{self, BadOnion, Claim, Final, FirstLayer};
 use crate::payment::route::{self, Map, NoRoute, Route};
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Hash, Parties, PublicKey, TimeMs, UsableHeight};
-use std::collections::BTreeMap;
 
 /// What can be paid through banks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,7 +325,7 @@ impl Wallet {
         let in_court = |key: &PublicKey| chain.channel(self.peers.own_key(), *key).dispute().is_some();
         let works = |peer: &crate::peers::Peer| peer.channel.suspended().is_none() && !peer.channel.is_frozen();
         let peers = self.peers.iter().filter(|(key, peer)| peer.connected && works(peer) && !in_court(key));
-        let available: BTreeMap<_, _> = peers.map(|(key, peer)| (*key, peer.channel.spendable(asset))).collect();
+        let available = ordered::map(peers.map(|(key, peer)| (*key, peer.channel.spendable(asset))));
         let payee_banks = payee_banks.to_vec();
         let request = route::Request { asset, amount, payee, payee_banks, available, max_fee };
         route::cheapest(&network(chain), &request, chain.parameters().max_hops, tried)

@@ -15,6 +15,7 @@ use crate::channel::state::StateOrder;
 use crate::codec;
 use crate::effect::Effect;
 use crate::limits;
+use crate::ordered;
 use crate::peers::{Chain, Past};
 use crate::types::{Parties, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -27,6 +28,7 @@ const RESTORED: u8 = b'r';
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct Restored {
     /// Whom the wallet asked; `None` until the head is fresh.
+    #[borsh(deserialize_with = "ordered::read_optional_map")]
     banks: Option<BTreeMap<PublicKey, Answer>>,
 }
 

@@ -13,6 +13,7 @@ use crate::ledger::receipt::{Opening, OpeningEvent};
 use crate::ledger::state::Key;
 use crate::limits;
 use crate::message::Signed;
+use crate::ordered;
 use crate::peers::{Chain, Outbox, Peers};
 use crate::types::{Hash, PublicKey, Side, Signature, TimeMs, UsableHeight};
 use std::collections::BTreeSet;
@@ -144,7 +145,7 @@ impl Watch {
         let (parties, side) = (peer.channel.parties(), peer.channel.side());
         let frozen = peer.channel.is_frozen();
         let locks = peer.channel.incoming_locks().chain(peer.channel.outgoing_locks());
-        let revealed: BTreeSet<Hash> = locks.map(|(_, lock)| lock.hash).filter(|hash| is_news(hash, chain)).collect();
+        let revealed = ordered::set(locks.map(|(_, lock)| lock.hash).filter(|hash| is_news(hash, chain)));
         let dispute = chain.state.dispute(&parties);
         match (self.seen.get(&partner).copied(), dispute) {
             (None, Some(dispute)) => {

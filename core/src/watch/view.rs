@@ -7,6 +7,7 @@ use crate::channel::delta::NumberLine;
 use crate::channel::state::{StateOrder, Sub};
 use crate::ledger::operation::Operation;
 use crate::ledger::state::{Dispute, State};
+use crate::ordered;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Epoch, Height, Parties, PublicKey, Side, UsableHeight};
 
@@ -185,7 +186,7 @@ fn stage(
 fn lines(state: &State, parties: &Parties, side: Side, subs: &[Sub]) -> Vec<CourtLine> {
     let channel = state.channel(parties);
     let on_chain = channel.assets.iter().map(|part| part.asset);
-    let assets: std::collections::BTreeSet<AssetId> = on_chain.chain(subs.iter().map(|sub| sub.asset)).collect();
+    let assets = ordered::set(on_chain.chain(subs.iter().map(|sub| sub.asset)));
     let line = |asset: AssetId| {
         let part = channel.asset_or_zero(asset);
         let sub = subs.iter().find(|sub| sub.asset == asset);

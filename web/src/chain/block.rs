@@ -11,6 +11,7 @@ use fair_core::ledger::batch::Batch;
 use fair_core::ledger::operation::{GovernanceAction, Operation};
 use fair_core::ledger::receipt::{BatchOutcome, Flow, Opening, OpeningEvent, Place};
 use fair_core::limits;
+use fair_core::ordered;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
 
@@ -94,7 +95,7 @@ fn reached(flows: &[Flow], accounts: &mut BTreeSet<PublicKey>) {
 
 /// Everybody whom a batch concerns.
 pub fn mentioned(batch: &Batch) -> BTreeSet<PublicKey> {
-    let mut accounts = BTreeSet::from([batch.signer]);
+    let mut accounts = ordered::set([batch.signer]);
     for entry in &batch.entries {
         match &entry.operation {
             Operation::Deposit(deposit) => {

@@ -8,8 +8,8 @@ use fair_core::ledger::receipt::{
     Flow as CoreFlow, Opening as CoreOpening, OpeningEvent as CoreEvent, Place, ResolvedAsset,
 };
 use fair_core::ledger::state::Dispute as CoreDispute;
+use fair_core::ordered;
 use fair_core::types::{Amount, AssetId, Parties, PublicKey, Side};
-use std::collections::BTreeSet;
 
 impl Explorer<'_> {
     /// Money that moved.
@@ -86,9 +86,8 @@ impl Explorer<'_> {
     /// How court would split a channel by these subs, with the secrets that are revealed by now.
     pub fn would_split(&self, parties: &Parties, subs: &[Sub]) -> Vec<CourtAsset> {
         let channel = self.state.channel(parties);
-        let assets: BTreeSet<AssetId> =
-            channel.assets.iter().map(|part| part.asset).chain(subs.iter().map(|sub| sub.asset)).collect();
-        assets
+        let on_chain = channel.assets.iter().map(|part| part.asset);
+        ordered::set(on_chain.chain(subs.iter().map(|sub| sub.asset)))
             .into_iter()
             .map(|asset| {
                 let part = channel.asset_or_zero(asset);

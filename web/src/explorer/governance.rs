@@ -12,8 +12,8 @@ use fair_core::chain::header::VERSION;
 use fair_core::chain::params::Parameters;
 use fair_core::ledger::operation::GovernanceAction as CoreAction;
 use fair_core::ledger::state::{Proposal as CoreProposal, ProposalState as CoreState};
-use fair_core::types::{Hash, PublicKey};
-use std::collections::BTreeSet;
+use fair_core::ordered;
+use fair_core::types::Hash;
 
 /// What a proposal is compared with.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ impl<'a> Explorer<'a> {
     }
 
     fn validator_changes(&self, from: &ValidatorSet, to: &ValidatorSet) -> Vec<ValidatorChange> {
-        let all: BTreeSet<PublicKey> = from.validators.iter().chain(&to.validators).map(|one| one.account).collect();
+        let all = ordered::set(from.validators.iter().chain(&to.validators).map(|one| one.account));
         all.into_iter()
             .map(|account| ValidatorChange {
                 account: self.reference(&account),
@@ -122,19 +122,19 @@ impl<'a> Explorer<'a> {
     /// What was in force before a proposal took effect: what the one before it set, or the genesis.
     fn base_before<'b>(&'b self, place: (u64, u64), genesis: &'b Genesis) -> Base<'b> {
         let mut base = Base { parameters: &genesis.parameters, validators: &genesis.validators };
-        let mut earlier: Vec<_> = self
-            .state
-            .proposals()
-            .filter_map(|(id, proposal)| match proposal.state {
-                CoreState::Executed { at } if (at, id) < place => Some(((at, id), &proposal.action)),
-                _ => None,
-            })
-            .collect();
-        earlier.sort_by_key(|(place, _)| *place);
-        for (_, action) in earlier {
+        let earlier = self.state.proposals().filter_map(|(id, proposal)| match proposal.state {
+            CoreState::Executed { at } if (at, id) < place => Some(((at, id), &proposal.action)),
+            _ => None,
+        });
+        let (mut parameters_at, mut validators_at) = ((0, 0), (0, 0));
+        for (at, action) in earlier {
             match action {
-                CoreAction::SetParameters { parameters } => base.parameters = parameters,
-                CoreAction::SetValidators { validators } => base.validators = validators,
+                CoreAction::SetParameters { parameters } if at >= parameters_at => {
+                    (parameters_at, base.parameters) = (at, parameters);
+                }
+                CoreAction::SetValidators { validators } if at >= validators_at => {
+                    (validators_at, base.validators) = (at, validators);
+                }
                 _ => {}
             }
         }

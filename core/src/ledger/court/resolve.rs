@@ -10,6 +10,7 @@ use crate::ledger::receipt::{Flow, Opening, OpeningEvent, Place, Purpose, Resolv
 use crate::ledger::state::{Channel, ChannelAsset, Debt, Dispute, Key, Value};
 use crate::ledger::view::{Overlay, View};
 use crate::limits;
+use crate::ordered;
 use crate::types::{Amount, AssetId, Parties, Side};
 use std::collections::BTreeSet;
 
@@ -85,7 +86,7 @@ fn resolve(
 /// What is locked and what the state says, in order of assets.
 fn all_assets(channel: &Channel, dispute: &Dispute) -> BTreeSet<AssetId> {
     let in_state = dispute.state.iter().flat_map(|state| &state.subs).map(|sub| sub.asset);
-    channel.assets.iter().map(|part| part.asset).chain(in_state).collect()
+    ordered::set(channel.assets.iter().map(|part| part.asset).chain(in_state))
 }
 
 /// A resolution under way.

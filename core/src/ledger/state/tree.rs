@@ -75,12 +75,10 @@ impl Tree {
         self.at(self.version.saturating_add(1), puts)
     }
 
-    #[allow(clippy::expect_used, reason = "the nodes are in memory and complete; only a bug of ours can fail here")]
     fn at(&self, version: Height, puts: impl Iterator<Item = Put>) -> TreeUpdate {
         let puts = puts.map(|(place, value)| (KeyHash(place.0), value));
-        let (root, batch) = JellyfishMerkleTree::<_, Hasher>::new(self)
-            .put_value_set(puts, version)
-            .expect("the tree in memory is complete");
+        let update = JellyfishMerkleTree::<_, Hasher>::new(self).put_value_set(puts, version);
+        let (root, batch) = complete(update);
         TreeUpdate { version, root: Hash(root.0), batch }
     }
 
@@ -103,14 +101,13 @@ impl Tree {
     }
 
     /// Proof for the key at `place` against the root of `version`; `None` outside the window.
-    #[allow(clippy::expect_used, reason = "the nodes are in memory and complete; only a bug of ours can fail here")]
+    #[allow(clippy::expect_used, reason = "a proof of the library is one of ours")]
     pub(super) fn proof(&self, place: &Hash, version: Height) -> Option<StateProof> {
         if version < self.oldest || version > self.version {
             return None;
         }
-        let (_, proof) = JellyfishMerkleTree::<_, Hasher>::new(self)
-            .get_with_proof(KeyHash(place.0), version)
-            .expect("the tree in memory is complete");
+        let (_, proof) =
+            complete(JellyfishMerkleTree::<_, Hasher>::new(self).get_with_proof(KeyHash(place.0), version));
         Some(proof::from_library(&codec::encode(&proof), place).expect("the library's own bytes"))
     }
 
@@ -118,6 +115,13 @@ impl Tree {
     pub(super) fn node_count(&self) -> usize {
         self.nodes.len()
     }
+}
+
+/// What the library answers about nodes that are all in memory. Its error is not shown: that would bring the
+/// printing of stack traces into the browser's download.
+#[allow(clippy::panic, reason = "the nodes are in memory and complete; only a bug of ours can fail here")]
+fn complete<T>(answer: anyhow::Result<T>) -> T {
+    answer.unwrap_or_else(|_| panic!("the tree in memory is complete"))
 }
 
 impl TreeReader for Tree {
