@@ -216,9 +216,13 @@ impl OnChain {
         self.draft.values()
     }
 
-    /// Batches by request.
+    /// Batches by request; of a court batch that was signed again and waits, the last.
     pub fn sent(&self) -> impl Iterator<Item = &SentBatch> {
-        self.sent.values()
+        self.sent.values().filter(|sent| {
+            let of_nonce = self.waiting.get(&sent.batch.body.nonce).filter(|_| sent.state == SentState::Waiting);
+            let is_last = of_nonce.is_none_or(|requests| requests.last() == Some(&sent.request));
+            is_last || !batch::is_court(&sent.batch.body)
+        })
     }
 
     /// The draft's batch that waits for a block, also while court batches go first.
@@ -378,7 +382,7 @@ impl OnChain {
     }
 
     /// Looks which batches were included in the newest block, or can no longer be. Returns those that are decided;
-    /// one that court displaced is signed again and goes on waiting.
+    /// one that court displaced is signed again and goes on waiting, and so does one of court that waits for long.
     pub fn on_block(
         &mut self,
         key: &SecretKey,
@@ -401,7 +405,7 @@ impl OnChain {
             // not of court counts as done, so that it is never done twice; what court needs shows in the state.
             let lost = || all.first().map(|sent| (sent.request, Vec::new()));
             let winner = outcome.or_else(|| if nonce < used { lost() } else { None });
-            for sent in all {
+            for sent in all.iter().cloned() {
                 let fate = match &winner {
                     Some((request, receipts)) if *request == sent.request => Some(SentState::Included {
                         height: state.height(),
@@ -424,6 +428,11 @@ impl OnChain {
                     displaced = Some(sent);
                     continue;
                 }
+                if court::is_repeated(&sent, &all, winner.as_ref().map(|(request, _)| request)) {
+                    self.sent.remove(&sent.request);
+                    write.delete(sent_key(&sent.request));
+                    continue;
+                }
                 let sent = SentBatch { state: fate, ..sent };
                 if is_ordinary && sent.state == SentState::Expired {
                     self.put_back(&sent, state, write);
@@ -435,6 +444,7 @@ impl OnChain {
         if let Some(sent) = displaced {
             decided.extend(self.sign_again(sent, key, state, write));
         }
+        self.raise_court(key, state, write);
         decided
     }
 

@@ -86,6 +86,10 @@ pub const MAX_BANKS_ASKED: usize = 64;
 pub const MAX_DRAFT_ACTIONS: usize = 256;
 /// Most court batches of one account that wait for a block at a time.
 pub const MAX_COURT_BATCHES: usize = 16;
+/// Heights for which a court batch waits before it is signed again at twice the rate.
+pub const COURT_PATIENCE_HEIGHTS: u64 = 4;
+/// Times K.min_fee_rate that a court batch offers at the most.
+pub const COURT_MOST_FEE_RATES: u64 = 100;
 /// Longest stored record of an account, bank or wallet in bytes.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Longest payload of a session in bytes.

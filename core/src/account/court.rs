@@ -1,6 +1,11 @@
-//! Court batches of an account: signed at once, several at a time.
+//! Court batches of an account: signed at once, several at a time. One that waits is signed again with a higher fee,
+//! so that a crowd in court's room cannot keep it out.
+//!
+//! The higher one has the same nonce, operations and last height: of all its signings one can be included, and none
+//! later than the first.
 
 use super::{CannotSend, OnChain, RequestId, SentBatch, SentState, alive};
+use crate::chain::params::Parameters;
 use crate::codec;
 use crate::crypto::SecretKey;
 use crate::effect::Write;
@@ -57,7 +62,7 @@ impl OnChain {
             return sent;
         }
         for entries in packed(operations, state) {
-            let courts = self.waiting().filter(|sent| batch::is_court(&sent.batch.body)).count();
+            let courts = self.to_submit().filter(|sent| batch::is_court(&sent.batch.body)).count();
             let last = self.waiting().last().map(|sent| sent.batch.body.valid_until);
             if let (true, Some(until)) = (courts >= limits::MAX_COURT_BATCHES, last) {
                 sent.problem = Some(CannotSend::Busy { until });
@@ -85,46 +90,63 @@ impl OnChain {
         now_ms: TimeMs,
     ) -> Result<SentBatch, CannotSend> {
         let parameters = state.parameters();
-        // Shorter than others: nothing is signed in a channel while a dispute of it could still be included.
-        let life = parameters.margin_blocks.min(parameters.max_batch_life_heights);
         let mut body = Batch {
             signer: self.key,
             nonce: self.free_nonce(state),
-            valid_until: state.height().saturating_add(Height::from(life)),
+            valid_until: state.height().saturating_add(life(parameters)),
             fee_rate: parameters.min_fee_rate,
             entries,
         };
         let bytes = batch::bytes_when_signed(&body);
         let cost = |rate| batch::fee(rate, bytes).unwrap_or(Amount::MAX);
-        // What waits is paid for first, but of one nonce only one batch.
-        let reserved = |displaced: Option<u64>| {
-            let others = self.to_submit().filter(|sent| Some(sent.batch.body.nonce) != displaced);
-            others.fold(0, |sum: Amount, sent| sum.saturating_add(sent.fee))
-        };
-        let balance = state.balance(&self.key, AssetId::FRD);
         let displaced = self.under_way().filter(|sent| {
             let of_nonce = self.waiting.get(&sent.batch.body.nonce);
-            of_nonce.and_then(|requests| requests.last()) == Some(&sent.request)
+            of_nonce.and_then(|requests| requests.last()) == Some(&sent.request) && !self.is_debtor(state)
         });
         if let Some(displaced) = displaced {
             let nonce = displaced.batch.body.nonce;
             let rate = batch::outbidding_rate(displaced.fee, bytes).max(body.fee_rate);
-            if cost(rate) <= balance.saturating_sub(reserved(Some(nonce))) {
+            if cost(rate) <= self.free(nonce, state) {
                 (body.nonce, body.fee_rate) = (nonce, rate);
             }
         }
-        let fee = cost(body.fee_rate);
-        let free = balance.saturating_sub(reserved(Some(body.nonce)));
+        let (fee, free) = (cost(body.fee_rate), self.free(body.nonce, state));
         if fee > free {
             return Err(CannotSend::Fee { fee, balance: free });
         }
-        let batch = Signed::new(body, &state.chain_id(), key);
-        let hash = batch::hash(&batch);
-        let mut request: RequestId = [0; 16];
-        for (to, from) in request.iter_mut().zip(hash.0) {
-            *to = from;
+        Ok(sealed(body, fee, key, state, now_ms))
+    }
+
+    /// What there is for the batch of a nonce. What waits is paid for first, but of one nonce only one batch.
+    fn free(&self, nonce: u64, state: &State) -> Amount {
+        let others = self.to_submit().filter(|sent| sent.batch.body.nonce != nonce);
+        let reserved = others.fold(0, |sum: Amount, sent| sum.saturating_add(sent.fee));
+        state.balance(&self.key, AssetId::FRD).saturating_sub(reserved)
+    }
+
+    /// Who owes FRD pays the least fee rate and not more.
+    fn is_debtor(&self, state: &State) -> bool {
+        state.debts_of(&self.key, AssetId::FRD).next().is_some()
+    }
+
+    /// Signs again what waits for too long: every [`limits::COURT_PATIENCE_HEIGHTS`] at twice the rate, up to
+    /// [`limits::COURT_MOST_FEE_RATES`] times K.min_fee_rate, as far as the balance goes.
+    pub(super) fn raise_court(&mut self, key: &SecretKey, state: &State, write: &mut Write) {
+        if self.is_debtor(state) {
+            return;
         }
-        Ok(SentBatch { request, batch, hash, fee, sent_ms: now_ms, state: SentState::Waiting })
+        let courts = self.to_submit().filter(|sent| batch::is_court(&sent.batch.body));
+        let overdue: Vec<SentBatch> =
+            courts.filter(|sent| sent.batch.body.fee_rate < due_rate(sent, state)).cloned().collect();
+        for sent in overdue {
+            let bytes = batch::signed_bytes(&sent.batch);
+            let fee_rate = due_rate(&sent, state).max(batch::outbidding_rate(sent.fee, bytes));
+            let fee = batch::fee(fee_rate, bytes).unwrap_or(Amount::MAX);
+            if fee <= self.free(sent.batch.body.nonce, state) {
+                let body = Batch { fee_rate, ..sent.batch.body };
+                self.keep(sealed(body, fee, key, state, sent.sent_ms), write);
+            }
+        }
     }
 
     /// A batch whose nonce court used: what of it can still apply is signed again under the same request. When that
@@ -156,6 +178,40 @@ impl OnChain {
         self.keep(SentBatch { batch, hash, fee, ..sent }, write);
         None
     }
+}
+
+/// Shorter than that of others: nothing is signed in a channel while a dispute of it could still be included.
+fn life(parameters: &Parameters) -> Height {
+    Height::from(parameters.margin_blocks.min(parameters.max_batch_life_heights))
+}
+
+/// The rate that a batch should offer by now.
+fn due_rate(sent: &SentBatch, state: &State) -> Amount {
+    let parameters = state.parameters();
+    let signed_at = sent.batch.body.valid_until.saturating_sub(life(parameters));
+    let waited = state.height().saturating_sub(signed_at);
+    let doublings = waited.checked_div(limits::COURT_PATIENCE_HEIGHTS).and_then(|count| u32::try_from(count).ok());
+    let times = 1_u64.checked_shl(doublings.unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
+    parameters.min_fee_rate.saturating_mul(times.min(limits::COURT_MOST_FEE_RATES))
+}
+
+/// A batch of court, signed: it is named after its hash.
+fn sealed(body: Batch, fee: Amount, key: &SecretKey, state: &State, sent_ms: TimeMs) -> SentBatch {
+    let batch = Signed::new(body, &state.chain_id(), key);
+    let hash = batch::hash(&batch);
+    let mut request: RequestId = [0; 16];
+    for (to, from) in request.iter_mut().zip(hash.0) {
+        *to = from;
+    }
+    SentBatch { request, batch, hash, fee, sent_ms, state: SentState::Waiting }
+}
+
+/// Whether a batch is an earlier signing of one at a higher rate, or lost to one: of several only the one that was
+/// included is told of, or else the last.
+pub(super) fn is_repeated(sent: &SentBatch, of_nonce: &[SentBatch], winner: Option<&RequestId>) -> bool {
+    let mut courts = of_nonce.iter().filter(|other| batch::is_court(&other.batch.body));
+    let told = courts.clone().find(|other| Some(&other.request) == winner).or_else(|| courts.next_back());
+    batch::is_court(&sent.batch.body) && told.is_some_and(|told| told.request != sent.request)
 }
 
 /// Operations in order, as many to a batch as fit.

@@ -4,6 +4,7 @@
 mod chain;
 mod consents;
 mod displaced;
+mod flood;
 mod load;
 mod money;
 mod states;
@@ -25,7 +26,8 @@ use fair_core::watch::{CourtEvent, CourtStage};
 fn users(setup: Setup, sides: (Side, Side)) -> (World, PublicKey, PublicKey) {
     let payer_key = key_on(sides.0, &setup.bank_key, 20);
     let payee_key = key_on(sides.1, &setup.bank_key, 60);
-    let accounts = vec![(payer_key.public(), 10_000 * DOLLAR), (payee_key.public(), 100 * DOLLAR)];
+    let mut accounts = setup.accounts.clone();
+    accounts.extend([(payer_key.public(), 10_000 * DOLLAR), (payee_key.public(), 100 * DOLLAR)]);
     let mut world = World::new(Setup { accounts, ..setup });
     let payer = world.user(&payer_key, 1_000 * DOLLAR, None);
     let payee = world.user(&payee_key, 500 * DOLLAR, None);

@@ -403,13 +403,15 @@ impl World {
     /// The ledger alone moves on, by one block; nobody hears of it.
     pub(crate) fn block_unheard(&mut self) {
         self.now_ms += self.follower.state().parameters().min_block_interval_ms;
-        let batches = std::mem::take(&mut self.mempool);
+        let batches = by_rate(std::mem::take(&mut self.mempool));
         self.history.push((batches.clone(), self.now_ms));
         let built = self.follower.build(&batches, self.proposer, self.now_ms);
         let full = built.left_out.iter().all(|(_, why)| *why == LeftOut::NoRoom);
         assert!(full, "every batch could be included: {:?}", built.left_out);
-        // What found no room waits for the next block.
-        self.mempool = built.left_out.iter().map(|(place, _)| batches[*place].clone()).collect();
+        // What found no room waits for the next block, as long as it is valid.
+        let height = built.block.header.height;
+        let left_out = built.left_out.iter().map(|(place, _)| batches[*place].clone());
+        self.mempool = left_out.filter(|batch| batch.body.valid_until > height).collect();
         self.now_ms = self.now_ms.max(built.block.header.time_ms);
         self.outcomes = built.step.outcomes().to_vec();
         self.openings = built.step.openings().to_vec();
@@ -605,6 +607,24 @@ impl World {
     pub(crate) fn on_chain(&self, key: PublicKey) -> Amount {
         self.follower.state().balance(&key, FRD)
     }
+}
+
+/// In the order in which validators offer them: the higher rate first, then the older, each account's by nonce.
+fn by_rate(mut waiting: Vec<Signed<Batch>>) -> Vec<Signed<Batch>> {
+    let mut ordered: Vec<Signed<Batch>> = vec![];
+    while !waiting.is_empty() {
+        let is_next = |batch: &&(usize, &Signed<Batch>)| {
+            let earlier = |other: &Signed<Batch>| {
+                other.body.signer == batch.1.body.signer && other.body.nonce < batch.1.body.nonce
+            };
+            !waiting.iter().any(earlier)
+        };
+        let places: Vec<_> = waiting.iter().enumerate().collect();
+        let next = places.iter().filter(is_next).max_by_key(|(place, batch)| (batch.body.fee_rate, usize::MAX - place));
+        let place = next.expect("one of each account is first").0;
+        ordered.push(waiting.remove(place));
+    }
+    ordered
 }
 
 pub(crate) fn store(disk: &mut Rows, write: Write) {
