@@ -13,8 +13,9 @@ use fair_core::chain::snapshot::{Pace, Snapshot};
 use fair_core::chain::verify::BadBlock;
 use fair_core::chain::walk::Turn;
 use fair_core::codec;
+use fair_core::ledger::batch::Batch;
 use fair_core::ledger::state::{Key, OutsideWindow};
-use fair_core::types::{Hash, Height, PublicKey, TimeMs};
+use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use fair_snapshots::Folder;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::broadcast;
@@ -185,6 +186,16 @@ impl Chain {
         let follower = self.follower();
         let now = follower.state().validators().validators.iter().map(|validator| &validator.url);
         now.filter(|url| first.iter().all(|validator| validator.url != **url)).cloned().collect()
+    }
+
+    /// Whether a batch could still be in a block, as far as its account, nonce, last height and fee say.
+    pub fn may_include(&self, batch: &Batch, fee: Amount) -> bool {
+        let follower = self.follower();
+        let state = follower.state();
+        let account = state.account(&batch.signer);
+        account.is_some_and(|account| account.nonce <= batch.nonce)
+            && state.height() < batch.valid_until
+            && fee <= state.balance(&batch.signer, AssetId::FRD)
     }
 
     /// URLs of the validators, whoever proposes the next block first, then the others by turn.

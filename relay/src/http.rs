@@ -8,7 +8,7 @@
 //! GET  /v1/snapshots               snapshots of verified states; /v1/snapshots/{file} an archive, ranges included
 //! GET  /v1/heads                   WebSocket: new heads
 //! GET  /v1/peers/{key}             WebSocket: a pipe to the bank with this key
-//! POST /v1/batches                 to the next validator
+//! POST /v1/batches                 to the next validator; one of court to all, again with each block
 //! POST /v1/faucet                  to the bank of a test network
 //! GET  /healthz, /readyz, /metrics for its operator
 //! GET  /…                          the pages
@@ -18,7 +18,7 @@
 //! head may take.
 
 mod address;
-mod batches;
+pub(crate) mod batches;
 mod blocks;
 mod faucet;
 mod heads;
@@ -30,6 +30,7 @@ mod snapshots;
 
 use crate::chain::Chain;
 use crate::config::Checked;
+use crate::court::Kept;
 use crate::crash;
 use crate::error::ApiError;
 use crate::limit::Limits;
@@ -60,6 +61,7 @@ pub(crate) use address::Caller;
 pub(crate) struct App {
     pub(crate) chain: Arc<Chain>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) kept: Kept,
     limits: Limits,
     client: reqwest::Client,
     pages: Option<PathBuf>,
@@ -82,6 +84,7 @@ impl App {
         Ok(Self {
             chain,
             metrics: Arc::new(Metrics::default()),
+            kept: Kept::default(),
             limits: Limits::new(&config.rates),
             client,
             pages: config.pages,

@@ -13,6 +13,7 @@
 
 pub mod chain;
 pub mod config;
+mod court;
 mod crash;
 mod error;
 pub mod http;
@@ -75,15 +76,18 @@ impl Relay {
     /// The data could not be written.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let follow = sync::run(self.app.chain.clone(), self.sources, self.app.metrics.clone(), shutdown.clone());
+        let repeating = tokio::spawn(court::repeat(self.app.clone(), shutdown.clone()));
         let serve = http::serve(self.listener, self.app.clone(), shutdown.clone());
         tokio::pin!(serve);
-        tokio::select! {
+        let result = tokio::select! {
             () = &mut serve => Ok(()),
             result = follow => {
                 shutdown.stop();
                 serve.await;
                 result
             }
-        }
+        };
+        repeating.abort();
+        result
     }
 }

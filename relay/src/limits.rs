@@ -10,6 +10,8 @@ pub const MAX_BLOCKS: u64 = 128;
 pub const BLOCKS_ANSWER_BYTES: usize = 4 << 20;
 /// Longest answer taken from a validator when it is asked for blocks.
 pub const MAX_BLOCKS_ANSWER_BYTES: usize = BLOCKS_ANSWER_BYTES + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES + 4;
+/// Court batches that are repeated with each block have at most this many bytes together.
+pub const MAX_KEPT_COURT_BYTES: usize = 4 << 20;
 /// Longest JSON answer taken from a validator or bank.
 pub const MAX_JSON_ANSWER_BYTES: usize = 64 << 10;
 /// Longest JSON request.

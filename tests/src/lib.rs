@@ -1,6 +1,8 @@
 //! End-to-end tests and the simulator.
 //!
+//! - [`censor`]: fronts before validators that take batches and drop them.
 //! - [`chain`]: blocks followed and batches written by a test.
+//! - [`http`]: requests as servers that stand before others read them.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
 //! - [`story`]: the protocol's worked example, told by real processes.
@@ -10,7 +12,9 @@
 
 #[cfg(feature = "browser")]
 pub mod browser;
+pub mod censor;
 pub mod chain;
+pub mod http;
 pub mod network;
 pub mod ports;
 pub mod process;

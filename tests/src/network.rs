@@ -24,6 +24,7 @@ use fair_core::types::{Parties, PublicKey, Side};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::censor::Censors;
 use crate::ports::PortBlock;
 use crate::process::{Process, Spec};
 
@@ -100,6 +101,8 @@ pub struct Plan {
     pub bank_key: BankKey,
     /// The bank's `bank.toml`, if it has one.
     pub bank_settings: Option<String>,
+    /// Whether fronts that drop batches stand before the validators.
+    pub censors: Option<Censors>,
     /// The folder with the programs `node` and `relay`.
     pub programs: PathBuf,
 }
@@ -123,8 +126,13 @@ impl Plan {
             pages: None,
             bank_key: BankKey::Any,
             bank_settings: None,
+            censors: None,
             programs,
         })
+    }
+
+    fn validator_names(&self) -> Vec<String> {
+        (1..=self.validators).map(|index| format!("v{index}")).collect()
     }
 
     /// [`Plan::new`] with the pages that `cargo xtask bundle` wrote.
@@ -186,6 +194,11 @@ impl Network {
             make_genesis(plan, &folder, ports).await?;
             if let Some(settings) = &plan.bank_settings {
                 std::fs::write(folder.join(BANK).join("bank.toml"), settings)?;
+            }
+            if let Some(censors) = &plan.censors {
+                for name in plan.validator_names() {
+                    censors.stand_before(&name, &folder.join(&name)).await?;
+                }
             }
         }
         std::fs::create_dir_all(folder.join("logs"))?;
@@ -308,8 +321,7 @@ impl Network {
 
     /// Starts all, then waits for all: none is ready before the others answer.
     async fn start_nodes(&mut self, plan: &Plan) -> Result<Vec<String>> {
-        let validators: Vec<String> = (1..=plan.validators).map(|index| format!("v{index}")).collect();
-        let mut names = validators.clone();
+        let mut names = plan.validator_names();
         if plan.members != Members::Validators {
             names.push(BANK.to_owned());
         }
@@ -320,7 +332,8 @@ impl Network {
         for name in &names {
             self.wait_until_ready(name).await?;
         }
-        validators.iter().map(|name| Ok(self.url_of(name)?.to_owned())).collect()
+        // As the chain names them.
+        Ok(self.genesis()?.validators.validators.into_iter().map(|validator| validator.url).collect())
     }
 
     async fn start_relay(&mut self, plan: &Plan, port: u16, validators: &[String], shop: Option<&str>) -> Result<()> {
@@ -546,6 +559,6 @@ async fn run_to_end(mut command: Command) -> Result<String> {
 
 /// A port that nobody uses at this moment. Known beforehand, so that the relay keeps it over a
 /// restart.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

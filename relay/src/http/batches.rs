@@ -1,4 +1,6 @@
 //! `POST /v1/batches`: looks at a batch and passes it to the validator that builds next, or to another.
+//!
+//! One of court goes to all, and is repeated ([`crate::court`]): no validator can keep it back alone.
 
 use super::{App, Caller};
 use crate::error::{ApiError, Problem};
@@ -12,13 +14,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use fair_core::codec::{self, DecodeError};
-use fair_core::ledger::batch::Batch;
+use fair_core::ledger::batch::{Batch, is_court};
 use fair_core::message::Signed;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// What one validator answered.
-enum Answer {
+pub(crate) enum Answer {
     Accepted(Value),
     /// Another validator would say the same.
     Refused(ApiError),
@@ -37,51 +40,87 @@ pub(super) async fn submit(
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("batch.too_large", limit),
         _ => ApiError::bad_request("batch.unreadable", rejection.body_text()),
     })?;
-    if let Err(error) = check(&app, &body, limit) {
-        app.metrics.batches_refused.add_one();
-        return Err(error);
-    }
-    pass_on(&app, body).await
+    let batch = check(&app, &body, limit).inspect_err(|_| app.metrics.batches_refused.add_one())?;
+    let result =
+        if is_court(&batch.body) { pass_on_to_all(&app, batch, body).await } else { pass_on(&app, body).await };
+    let counted = match &result {
+        Ok(_) => &app.metrics.batches_accepted,
+        Err(Some(_)) => &app.metrics.batches_refused,
+        Err(None) => &app.metrics.batches_failed,
+    };
+    counted.add_one();
+    let nobody = || ApiError::bad_gateway("relay.no_validator", "No validator answers at the moment.");
+    let answer = result.map_err(|refused| refused.unwrap_or_else(nobody))?;
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
 /// Nothing is passed on that its signer has not signed for this network.
-fn check(app: &App, body: &[u8], limit: usize) -> Result<(), ApiError> {
+fn check(app: &App, body: &[u8], limit: usize) -> Result<Signed<Batch>, ApiError> {
     let batch: Signed<Batch> = codec::decode(body, limit).map_err(|error| match error {
         DecodeError::TooLong { limit, .. } => ApiError::too_large("batch.too_large", limit),
         DecodeError::Malformed(_) => ApiError::bad_request("batch.malformed", error.to_string()),
     })?;
     let signer = batch.body.signer;
     batch
+        .clone()
         .verify(&app.chain.chain_id(), &signer)
         .map_err(|error| ApiError::bad_request("batch.bad_signature", error.to_string()))?;
-    Ok(())
+    Ok(batch)
 }
 
-async fn pass_on(app: &App, body: Bytes) -> Result<Response, ApiError> {
+/// URLs of all validators, whoever builds next first.
+pub(crate) fn validators(app: &App) -> Vec<String> {
     let mut urls = app.chain.validators_by_turn();
     for url in &app.validators {
         if !urls.contains(url) {
             urls.push(url.clone());
         }
     }
-    for url in urls {
+    urls
+}
+
+/// What a validator answered; its refusal, or none when nobody answers.
+type Passed = Result<Value, Option<ApiError>>;
+
+async fn pass_on(app: &App, body: Bytes) -> Passed {
+    for url in validators(app) {
         match ask(app, &url, body.clone()).await {
-            Answer::Accepted(answer) => {
-                app.metrics.batches_accepted.add_one();
-                return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
-            }
-            Answer::Refused(error) => {
-                app.metrics.batches_refused.add_one();
-                return Err(error);
-            }
+            Answer::Accepted(answer) => return Ok(answer),
+            Answer::Refused(error) => return Err(Some(error)),
             Answer::Failed => {}
         }
     }
-    app.metrics.batches_failed.add_one();
-    Err(ApiError::bad_gateway("relay.no_validator", "No validator answers at the moment."))
+    Err(None)
 }
 
-async fn ask(app: &App, url: &str, body: Bytes) -> Answer {
+/// Returns when the first has taken it; the others are asked all the same.
+async fn pass_on_to_all(app: &Arc<App>, batch: Signed<Batch>, body: Bytes) -> Passed {
+    let urls = validators(app);
+    let (answers, mut answered) = mpsc::channel(urls.len().max(1));
+    for url in urls {
+        let (app, body, answers) = (app.clone(), body.clone(), answers.clone());
+        tokio::spawn(async move {
+            let answer = ask(&app, &url, body).await;
+            // Nobody listens any more when another has taken it.
+            drop(answers.send(answer).await);
+        });
+    }
+    drop(answers);
+    let mut refused = None;
+    while let Some(answer) = answered.recv().await {
+        match answer {
+            Answer::Accepted(answer) => {
+                app.kept.keep(batch, body);
+                return Ok(answer);
+            }
+            Answer::Refused(error) => refused = Some(error),
+            Answer::Failed => {}
+        }
+    }
+    Err(refused)
+}
+
+pub(crate) async fn ask(app: &App, url: &str, body: Bytes) -> Answer {
     let request = app.client.post(format!("{url}/v1/batches")).header("content-type", "application/octet-stream");
     let response = match request.body(body).send().await {
         Ok(response) => response,

@@ -14,9 +14,9 @@ use fair_core::chain::genesis::{Asset, Bank, Genesis, GenesisAccount, Purpose};
 use fair_core::chain::header::Header;
 use fair_core::chain::params::Parameters;
 use fair_core::codec;
-use fair_core::crypto::SecretKey;
+use fair_core::crypto::{Secret, SecretKey};
 use fair_core::ledger::batch::{Batch, Entry};
-use fair_core::ledger::operation::{Deposit, Operation};
+use fair_core::ledger::operation::{Deposit, Operation, Reveal};
 use fair_core::message::{Message as _, Signed};
 use fair_core::types::{AssetId, Height, PublicKey};
 use fair_relay::config::{Checked, Rates};
@@ -142,10 +142,19 @@ impl Network {
             epoch: None,
             invoice: None,
         });
+        self.signed(1, nonce, operation)
+    }
+
+    /// A court batch of an account: it reveals a secret.
+    pub(crate) fn court_batch(&self, number: u8, nonce: u64) -> Signed<Batch> {
+        self.signed(number, nonce, Operation::Reveal(Reveal { secrets: vec![Secret([number; 32])] }))
+    }
+
+    fn signed(&self, number: u8, nonce: u64, operation: Operation) -> Signed<Batch> {
         let entries = vec![Entry { group: None, operation }];
         let valid_until = self.follower.height() + 50;
-        let batch = Batch { signer: account(1).public(), nonce, valid_until, fee_rate: 10, entries };
-        Signed::new(batch, &self.genesis.chain_id(), &account(1))
+        let batch = Batch { signer: account(number).public(), nonce, valid_until, fee_rate: 10, entries };
+        Signed::new(batch, &self.genesis.chain_id(), &account(number))
     }
 }
 
@@ -198,6 +207,22 @@ impl FakeValidator {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, batches, task }
+    }
+
+    /// How often it was handed a batch.
+    pub(crate) fn had(&self, batch: &Signed<Batch>) -> usize {
+        let bytes = codec::encode(batch);
+        self.batches.lock().unwrap().iter().filter(|had| **had == bytes).count()
+    }
+
+    /// Waits until it was handed a batch so often.
+    pub(crate) async fn has(&self, batch: &Signed<Batch>, times: usize) {
+        let handed = async {
+            while self.had(batch) < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, handed).await.expect("the batch in time");
     }
 }
 

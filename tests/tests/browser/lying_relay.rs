@@ -1,7 +1,7 @@
 //! The page before a relay that lies: one bit flipped in any part of a block is refused, each part under a code of
 //! its own that the page shows.
 
-pub(crate) mod proxy;
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fair_core::crypto::SecretKey;
 use fair_core::payment::invoice;
 use fair_core::types::{Amount, AssetId, Hash, Parties, PublicKey, Side};
+use fair_tests::censor::Censors;
 use fair_tests::network::{BANK, BankKey, Network, NewWallet, Plan};
 use fair_tests::wait;
 use serde_json::{Value, json};
@@ -35,9 +36,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start() -> Result<Self> {
+        Self::with(None).await
+    }
+
+    /// Whose validators may drop batches.
+    pub(super) async fn with(censors: Option<Censors>) -> Result<Self> {
         let plan = Plan {
             preset: "swift",
             bank_key: BankKey::Middle,
+            censors,
             // Nothing happens by itself.
             bank_settings: Some("rebalance_every_blocks = 0\n".to_owned()),
             ..Plan::new()?

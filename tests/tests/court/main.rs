@@ -3,6 +3,7 @@
 
 mod bad_bank;
 mod cast;
+mod censors;
 mod chain;
 mod locks;
 mod stale;

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::cast::{Actor, World, frd};
 
 /// Copies the files of a folder that no process uses.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         std::fs::remove_dir_all(to)?;
     }

@@ -21,6 +21,7 @@ use fair_core::ledger::receipt::{OperationOutcome, Receipt};
 use fair_core::message::Signed;
 use fair_core::types::{AssetId, Height, TimeMs};
 use fair_core::wallet::Input;
+use futures_util::future::join_all;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -36,6 +37,11 @@ pub(super) struct Delivery {
 impl Delivery {
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The next delivery does not wait.
+    pub(super) const fn hurry(&mut self) {
+        self.sent_at_ms = 0;
     }
 }
 
@@ -149,20 +155,27 @@ impl Core {
         }
     }
 
-    /// Gives a batch to the first relay that takes it; one of court to all, so that none can keep it back.
+    /// Gives a batch to the first relay that takes it; one of court to all at once, so that none can keep it back.
     async fn post_batch(&self, bytes: &[u8], to_all: bool) -> Result<(), Error> {
         let relays = self.sync.borrow().usable();
+        let post = async |relay: &String| {
+            let url = format!("{relay}/v1/batches");
+            net::post(&url, "batch", "application/octet-stream", bytes).await.map(drop)
+        };
         let mut last =
             Error::passing("relay.unreachable", "No relay can be reached; the batch is kept and sent again.");
-        let mut taken = false;
-        for relay in relays {
-            match net::post(&format!("{relay}/v1/batches"), "batch", "application/octet-stream", bytes).await {
-                Ok(_) if to_all => taken = true,
-                Ok(_) => return Ok(()),
+        if to_all {
+            let results = join_all(relays.iter().map(post)).await;
+            let taken = results.iter().any(Result::is_ok);
+            return if taken { Ok(()) } else { results.into_iter().next_back().unwrap_or(Err(last)) };
+        }
+        for relay in &relays {
+            match post(relay).await {
+                Ok(()) => return Ok(()),
                 Err(error) => last = error,
             }
         }
-        if taken { Ok(()) } else { Err(last) }
+        Err(last)
     }
 
     pub(super) fn emit_batch(&self, request: RequestId) {

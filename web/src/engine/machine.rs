@@ -14,6 +14,7 @@ use fair_core::chain::genesis::Purpose;
 use fair_core::channel::event::Debug;
 use fair_core::effect::{Effect, Write};
 use fair_core::entropy::Entropy;
+use fair_core::ledger::batch;
 use fair_core::ledger::receipt::{BatchOutcome, Opening};
 use fair_core::peers::Chain as ChainView;
 use fair_core::types::{Hash, Height, PublicKey, TimeMs};
@@ -112,8 +113,12 @@ impl Core {
             Effect::Send { to, bytes } => self.send(&to, &bytes),
             Effect::Disconnect { peer } => self.disconnect(&peer),
             Effect::Timer { at_ms } => self.set_timer(at_ms),
-            Effect::Submit { .. } => {
-                // The machine keeps the batch under way; delivery takes it from there, at once and again.
+            Effect::Submit { batch } => {
+                // The machine keeps the batch under way; delivery takes it from there, at once and again, that of
+                // court with each block.
+                if batch::is_court(&batch.body) {
+                    self.delivery.borrow_mut().hurry();
+                }
                 self.deliver_soon();
             }
             Effect::Notify(event) => self.notify(event),

@@ -3,16 +3,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::types::Height;
 use fair_core::{codec, limits};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use fair_tests::http::{last_of_its_connection, read_head};
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Longest head of a request.
-const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Longest answer with blocks.
 const MAX_BLOCKS_BYTES: usize = 32 << 20;
 
@@ -93,28 +92,4 @@ async fn answer_with_blocks(mut stream: TcpStream, script: &Script, path: &str) 
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&body).await?;
     Ok(stream.shutdown().await?)
-}
-
-/// The head of a request, and what came with it.
-pub(crate) async fn read_head(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            let rest = bytes.split_off(end + 4);
-            return Ok((String::from_utf8(bytes)?, rest));
-        }
-        if bytes.len() > MAX_HEAD_BYTES || stream.read_buf(&mut bytes).await? == 0 {
-            bail!("no request");
-        }
-    }
-}
-
-/// Asks the honest relay to close after its answer, so that each request is looked at; an upgrade stays.
-pub(crate) fn last_of_its_connection(head: &str) -> String {
-    let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
-    if head.to_ascii_lowercase().contains("\r\nupgrade:") {
-        return head.to_owned();
-    }
-    let lines: Vec<&str> = head.trim_end().lines().filter(|line| !is_connection(line)).collect();
-    format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"))
 }

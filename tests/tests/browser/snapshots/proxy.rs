@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result};
+use fair_tests::http::{last_of_its_connection, read_head};
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-
-use crate::lying_relay::proxy::{last_of_its_connection, read_head};
 
 /// What it offers.
 #[derive(Clone, Default)]

@@ -1,0 +1,71 @@
+//! Court batches: no validator keeps one back alone. One that only takes them and one that is out of order stand
+//! beside an honest one.
+
+use crate::network::*;
+use axum::http::StatusCode;
+use fair_core::chain::genesis::Purpose;
+use fair_core::codec;
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn a_court_batch_goes_to_all_and_again_until_a_block_has_it() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("court", &bank.url, Purpose::Test, 1);
+    // None of them builds blocks by what it is handed: each is one that drops it.
+    let broken = FakeValidator::start(&network, Manner::Refuses(StatusCode::SERVICE_UNAVAILABLE)).await;
+    let first = FakeValidator::start(&network, Manner::Honest).await;
+    let second = FakeValidator::start(&network, Manner::Honest).await;
+    let all = [&broken, &first, &second];
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &all, data.path()).await;
+    relay.reached(1).await;
+
+    let ordinary = network.batch(0);
+    assert_eq!(relay.post("/v1/batches", codec::encode(&ordinary)).await.0, 202);
+    let (answer, later) = (network.court_batch(2, 0), network.court_batch(3, 0));
+    for batch in [&answer, &later] {
+        assert_eq!(relay.post("/v1/batches", codec::encode(batch)).await.0, 202);
+    }
+    for validator in all {
+        validator.has(&answer, 1).await;
+        validator.has(&later, 1).await;
+    }
+    assert_eq!(first.had(&ordinary) + second.had(&ordinary), 1, "others go to the next validator alone");
+
+    network.add_block(&[]);
+    for validator in all {
+        validator.has(&answer, 2).await;
+        validator.has(&later, 2).await;
+    }
+    // A block has the answer: the other one is repeated alone.
+    network.add_block(std::slice::from_ref(&answer));
+    relay.reached(3).await;
+    for validator in all {
+        validator.has(&later, 3).await;
+    }
+    let had = second.had(&answer);
+    network.add_block(&[]);
+    second.has(&later, 4).await;
+    assert_eq!(second.had(&answer), had, "nobody is asked for what a block has");
+    relay.stop().await;
+}
+
+/// What every validator refuses is not repeated, and is said.
+#[tokio::test]
+async fn a_refused_court_batch_is_said_and_forgotten() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("refused", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Refuses(StatusCode::CONFLICT)).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&validator], data.path()).await;
+    relay.reached(1).await;
+    let batch = network.court_batch(2, 0);
+    let (status, problem) = relay.post("/v1/batches", codec::encode(&batch)).await;
+    assert_eq!((status, problem["code"].as_str().unwrap()), (409, "wrong_nonce"));
+    network.add_block(&[]);
+    relay.reached(2).await;
+    let other = network.court_batch(3, 0);
+    assert_eq!(relay.post("/v1/batches", codec::encode(&other)).await.0, 409);
+    assert_eq!(validator.had(&batch), 1);
+    relay.stop().await;
+}
