@@ -9,7 +9,7 @@
 //! Records: those of [`crate::peers`] and [`crate::account`], and
 //! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal,
 //! `o ‖ request 16` → [`DirectPayment`], `y ‖ partner 32` → nothing, for each partner that the bank paid directly,
-//! `x ‖ partner 32 ‖ asset u32 big-endian` → the U since when a consent is wanted. Court is followed by
+//! `x ‖ partner 32 ‖ asset u32 big-endian` → the U since when a consent is wanted, `n ‖ request 16` → [`Order`]. Court is followed by
 //! [`crate::watch`].
 //!
 //! Deliberately absent: insurance out of debts.
@@ -20,13 +20,15 @@ mod exposure;
 mod forward;
 mod mandate;
 pub mod mediation;
+mod order;
 pub mod rebalance;
 
 pub use direct::{DirectPayment, DirectState};
 pub use exposure::{Exposure, PartnerExposure};
 pub use forward::{Forward, Origin, Outgoing};
+pub use order::Order;
 
-use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch};
+use crate::account::{BadRecord, CannotDraft, CannotSend, OnChain, RequestId, SentBatch, SentState};
 use crate::channel::event::{Command, Debug, Event as ChannelEvent, Misbehaviour, Suspension};
 use crate::channel::{self, Channel};
 use crate::crypto::SecretKey;
@@ -41,6 +43,7 @@ use absent::Absent;
 use direct::Directs;
 use forward::Forwards;
 use mandate::Mandates;
+use order::Orders;
 use std::collections::BTreeSet;
 
 /// What an operator decides.
@@ -113,6 +116,8 @@ pub enum Input<'a> {
     },
     /// The operator proposes, votes, or registers something; it joins the next batch.
     Order {
+        /// Names the order; the same again does nothing.
+        request: RequestId,
         /// What.
         operation: Box<Operation>,
     },
@@ -239,8 +244,8 @@ pub enum Refusal {
     /// The draft does not take it.
     #[error(transparent)]
     Draft(#[from] CannotDraft),
-    /// The name is in use by another payment.
-    #[error("another payment has this name")]
+    /// The name is in use by another payment or order.
+    #[error("another payment or order has this name")]
     RequestUsed,
     /// No batch with the dispute can be signed.
     #[error(transparent)]
@@ -260,6 +265,7 @@ pub struct Bank {
     /// Partners that the bank paid directly: their channels are never forgotten.
     paid: BTreeSet<PublicKey>,
     direct: Directs,
+    orders: Orders,
 }
 
 type Out = Outbox<Event>;
@@ -301,6 +307,7 @@ impl Bank {
             entropy,
             paid: BTreeSet::new(),
             direct: Directs::default(),
+            orders: Orders::default(),
         };
         for (key, value) in records {
             let known = bank.peers.restore(key, value)?
@@ -310,6 +317,7 @@ impl Bank {
                 || bank.mandates.restore(key, value)?
                 || bank.absent.restore(key, value)?
                 || bank.direct.restore(key, value)?
+                || bank.orders.restore(key, value)?
                 || bank.restore_paid(key);
             if !known {
                 return Err(BadRecord::unknown(key));
@@ -349,7 +357,9 @@ impl Bank {
             }
             Input::Rebalance => self.start_rebalance(chain, now_ms, &mut out),
             Input::Deposit { deposit } => self.put(Operation::Deposit(*deposit), chain, now_ms, &mut out)?,
-            Input::Order { operation } => self.put(*operation, chain, now_ms, &mut out)?,
+            Input::Order { request, operation } => {
+                self.take_order(request, *operation, chain, now_ms, &mut out)?;
+            }
             Input::Pay { request, peer, asset, amount, note } => {
                 self.pay_directly(request, peer, asset, amount, note, chain, now_ms, &mut out)?;
             }
@@ -481,6 +491,9 @@ impl Bank {
     ) {
         let (key, time_ms) = (self.peers.secret_key(), chain.head.time_ms);
         for sent in self.on_chain.on_block(key, chain.state, time_ms, outcomes, &mut out.write) {
+            if sent.state == SentState::Expired {
+                self.orders.lapsed(sent.request, &mut out.write);
+            }
             out.notify(Event::Batch(Box::new(sent)));
         }
         self.learn_from_registry(chain, now_ms, out);
@@ -515,7 +528,11 @@ impl Bank {
         let request = self.entropy.bytes();
         let sent = self.on_chain.send(request, self.peers.secret_key(), chain.state, now_ms, &mut out.write);
         match sent {
-            Ok(sent) => out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) }),
+            Ok(sent) => {
+                let batch = Box::new(sent.batch.clone());
+                self.orders.signed(request, &mut out.write);
+                out.push(Effect::Submit { batch });
+            }
             // It waits in the draft: `Estimate::problem` says why.
             Err(CannotSend::Empty | CannotSend::Unregistered { .. } | CannotSend::Busy { .. }) => {}
             Err(CannotSend::Fee { .. } | CannotSend::TooLarge { .. }) => {}

@@ -205,6 +205,8 @@ impl<M: Machine> Host<M> {
     /// Runs until nobody is left who could tell anything, the disk fails, or the chain follows new rules.
     pub(crate) async fn run(mut self) -> Result<(), NodeError> {
         self.parts.follower.check_rules().map_err(NodeError::Rules)?;
+        self.tell_missed()?;
+        self.flush().await?;
         loop {
             let first = tokio::select! {
                 told = self.told.recv() => match told {
@@ -259,6 +261,27 @@ impl<M: Machine> Host<M> {
         Ok(())
     }
 
+    /// Tells the machine what became of blocks that were stored just before the process died.
+    fn tell_missed(&mut self) -> Result<(), NodeError> {
+        let told = records::told(&self.parts.offchain)?;
+        let (outcomes, openings) = onchain::outcomes_above(&self.parts.onchain, told)?;
+        if !outcomes.is_empty() || !openings.is_empty() {
+            self.tell_block(&outcomes, &openings);
+        }
+        Ok(())
+    }
+
+    /// Tells the machine of the newest block.
+    fn tell_block(&mut self, outcomes: &[BatchOutcome], openings: &[Opening]) {
+        self.handle(Input::Block { outcomes, openings }, |_| {});
+        if !outcomes.is_empty() || !openings.is_empty() {
+            self.writes.push(records::told_write(self.parts.follower.height()));
+        }
+        let chain = Chain::of(&self.parts.follower);
+        let effects = self.parts.machine.after_block(&chain, clock::now_ms());
+        self.queue(effects);
+    }
+
     /// Verifies, executes and stores blocks one after another, and tells the machine.
     async fn take_blocks(&mut self, blocks: &[CertifiedBlock]) -> Result<Result<(), BadBlock>, NodeError> {
         for certified in blocks {
@@ -270,17 +293,17 @@ impl<M: Machine> Host<M> {
                 Err(rules @ BadBlock::NewRules { .. }) => return Err(NodeError::Rules(rules)),
                 Err(bad) => return Ok(Err(bad)),
             };
-            let writes = onchain::block_writes(certified, &step, &self.parts.follower);
+            let mut writes = onchain::block_writes(certified, &step, &self.parts.follower);
+            if !step.outcomes().is_empty() || !step.openings().is_empty() {
+                writes.extend(onchain::outcome_writes(certified.block.header.height, &step));
+            }
             self.crash_point().await;
             self.parts.onchain.commit(writes).await?;
             self.crash_point().await;
             let (outcomes, openings) = (step.outcomes().to_vec(), step.openings().to_vec());
             self.parts.follower.commit(step);
             self.heights.send_replace(self.parts.follower.height());
-            self.handle(Input::Block { outcomes: &outcomes, openings: &openings }, |_| {});
-            let chain = Chain::of(&self.parts.follower);
-            let effects = self.parts.machine.after_block(&chain, clock::now_ms());
-            self.queue(effects);
+            self.tell_block(&outcomes, &openings);
         }
         Ok(Ok(()))
     }

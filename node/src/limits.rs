@@ -54,6 +54,8 @@ pub(crate) const FETCH_TIMEOUT_MS: u64 = 20_000;
 pub(crate) const FETCH_BYTES: usize = 2 * BYTES_PER_ANSWER + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES;
 /// Heights for which it stays on record what was signed.
 pub(crate) const SIGNED_HEIGHTS: u64 = 10_000;
+/// Heights whose outcomes a host keeps: more than it takes between two of its machine's writes.
+pub(crate) const OUTCOME_HEIGHTS: u64 = 1_024;
 /// Things that wait for a host's loop; who brings more waits.
 pub(crate) const HOST_QUEUE: usize = 1024;
 /// Inputs whose writes share one commit at most.

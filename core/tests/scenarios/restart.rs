@@ -3,7 +3,9 @@
 
 use crate::mediation::pair;
 use crate::world::*;
+use fair_core::account::SentState;
 use fair_core::bank::{self, DirectState};
+use fair_core::ledger::operation::{CreateAsset, Operation};
 use fair_core::types::PublicKey;
 use fair_core::wallet::{self, PaymentState, Target};
 
@@ -133,4 +135,51 @@ fn a_direct_payment_of_the_bank_is_made_once() {
         points += 1;
     }
     assert!(points >= 2, "{points} points");
+}
+
+fn asset(ticker: &str) -> Box<Operation> {
+    let (ticker, name) = (ticker.to_owned(), ticker.to_owned());
+    Box::new(Operation::CreateAsset(CreateAsset { ticker, name, decimals: 2, supply: 1_000 }))
+}
+
+/// An order is found again under its name: after a restart, when court took the place of its batch, and when its
+/// batch never found a block.
+#[test]
+fn an_order_is_done_once_under_its_name() {
+    let (mut world, payer, _) = pair(Setup::new());
+    let bank = world.bank;
+    world.withholding.insert(bank);
+    let order = |place, ticker| bank::Input::Order { request: request(place), operation: asset(ticker) };
+    world.tell_bank(order(1, "ONE")).unwrap();
+    world.tell_bank(order(1, "ONE")).unwrap();
+    assert!(matches!(world.tell_bank(order(1, "TWO")).unwrap_err(), bank::Refusal::RequestUsed));
+    // One batch is under way: the second order waits for it in the draft.
+    world.tell_bank(order(2, "TWO")).unwrap();
+    let first = world.bank().order(&request(1)).unwrap().batch.unwrap();
+    assert_eq!(world.bank().order(&request(2)).unwrap().batch, None);
+    world.restart(bank);
+    let valid_until = world.bank().on_chain().sent_for(&first).unwrap().batch.body.valid_until;
+    while world.follower.height() < valid_until {
+        world.block();
+    }
+    // It never found a block: both are in the next batch.
+    let next = world.bank().order(&request(1)).unwrap().batch.unwrap();
+    assert!(next != first && world.bank().order(&request(2)).unwrap().batch == Some(next));
+    world.withholding.clear();
+    world.tell_bank(bank::Input::Dispute { peer: payer }).unwrap();
+    world.restart(bank);
+    world.block();
+    world.block();
+    world.assert_applied();
+    world.tell_bank(order(1, "ONE")).unwrap();
+    world.tell_bank(order(2, "TWO")).unwrap();
+    for place in [1, 2] {
+        let batch = world.bank().order(&request(place)).unwrap().batch.unwrap();
+        let sent = world.bank().on_chain().sent_for(&batch).unwrap();
+        let SentState::Included { receipts, .. } = &sent.state else { panic!("{:?}", sent.state) };
+        assert_eq!((batch, receipts.len()), (next, 2));
+    }
+    world.blocks(3);
+    let made = world.follower.state().assets().filter(|asset| asset.supply == 1_000).count();
+    assert_eq!((made, world.bank().on_chain().draft().count()), (2, 0));
 }

@@ -6,16 +6,16 @@
 //! GET  /v1/status     JSON, to this machine alone
 //! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
 //! POST /v1/pay        JSON {request, peer, amount, asset?, note?} → {request, state, failure}; as rebalance
-//! POST /v1/order      JSON {operation} → batch, as a wallet's; as rebalance: a proposal, a vote, an entry of a
-//!                     register; what waits already is not ordered twice
+//! POST /v1/order      JSON {request, operation} → batch, as a wallet's; as rebalance: a proposal, a vote, an entry
+//!                     of a register
 //! POST /v1/resume     JSON {peer}, likewise: proposes again on a suspended channel
 //! POST /v1/dispute    JSON {peer}, likewise: takes the channel to court → [`crate::court`]
 //! POST /v1/court      JSON {peer}, likewise: where the channel stands in court → [`crate::court`]
 //! GET  /              the operator's page, to this machine alone
 //! ```
 //!
-//! `request` names a payment: the same again pays nothing twice and says how it stands (`waiting`, `paid`,
-//! `failed`); another payment under a name that was used is refused.
+//! `request` names a payment or an order: the same again does nothing twice and says how it stands (a payment
+//! `waiting`, `paid` or `failed`); another one under a name that was used is refused.
 
 use super::config::Settings;
 use super::faucet::{self, NoGift, Wish};
@@ -35,10 +35,9 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use fair_core::account::SentBatch;
+use fair_core::account::{RequestId, SentBatch, SentState};
 use fair_core::bank::{self, Bank, DirectState, Input};
 use fair_core::chain::genesis::Genesis;
-use fair_core::ledger::operation::Operation;
 use fair_core::types::{Amount, AssetId, PublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -197,14 +196,8 @@ async fn rebalance(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     local::operator(from, &headers, &served.token)?;
-    let started = served.host.ask(|hosted, chain, now_ms| match hosted.bank.handle(Input::Rebalance, chain, now_ms) {
-        Ok(effects) => (effects, Ok(())),
-        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
-    });
-    match started.await? {
-        Ok(()) => Ok(Json(json!({ "started": true }))),
-        Err(reason) => Err(Refusal::new(StatusCode::CONFLICT, "bank.refused", reason)),
-    }
+    order(&served, Input::Rebalance).await?;
+    Ok(Json(json!({ "started": true })))
 }
 
 #[derive(Deserialize)]
@@ -223,13 +216,16 @@ fn channel(served: &Served, from: SocketAddr, headers: &HeaderMap, asked: AskedC
     Ok(peer)
 }
 
-/// Hands the bank an order about one channel.
+/// Hands the bank an order.
 async fn order(served: &Served, input: Input<'static>) -> Result<(), Refusal> {
     let taken = served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(input, chain, now_ms) {
         Ok(effects) => (effects, Ok(())),
-        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+        Err(refusal) => (Vec::new(), Err(refusal)),
     });
-    taken.await?.map_err(|reason| Refusal::new(StatusCode::CONFLICT, "bank.refused", reason))
+    taken.await?.map_err(|refusal| {
+        let code = if refusal == bank::Refusal::RequestUsed { "order.request_used" } else { "bank.refused" };
+        Refusal::new(StatusCode::CONFLICT, code, refusal.to_string())
+    })
 }
 
 async fn resume(
@@ -302,14 +298,7 @@ async fn pay(
     let Json(asked) = asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
     let Pay { request: Named(request), peer, amount, asset, note } = asked;
     let input = Input::Pay { request, peer, asset, amount, note: note.into_bytes() };
-    let started = served.host.ask(move |hosted, chain, now_ms| match hosted.bank.handle(input, chain, now_ms) {
-        Ok(effects) => (effects, Ok(())),
-        Err(refusal) => (Vec::new(), Err(refusal)),
-    });
-    started.await?.map_err(|refusal| {
-        let code = if refusal == bank::Refusal::RequestUsed { "order.request_used" } else { "bank.refused" };
-        Refusal::new(StatusCode::CONFLICT, code, refusal.to_string())
-    })?;
+    order(&served, input).await?;
     let answer = |state: &str, failure: Option<String>| {
         Json(json!({ "request": hex::encode(request), "state": state, "failure": failure }))
     };
@@ -333,6 +322,7 @@ async fn pay(
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
+    request: Named,
     operation: String,
 }
 
@@ -343,50 +333,33 @@ async fn take_order(
     asked: Result<Json<Order>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
     local::operator(from, &headers, &served.token)?;
-    let Json(Order { operation }) =
-        asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
-    let operation = local::read_operation(&operation)?;
+    let Json(asked) = asked.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "input.json", error.body_text()))?;
+    let Order { request: Named(request), operation } = asked;
+    let operation = Box::new(local::read_operation(&operation)?);
+    order(&served, Input::Order { request, operation }).await?;
     let mut patience = Patience::new(&served.changed);
-    let mut is_ordered = false;
     loop {
-        let operation = operation.clone();
-        let looked = served.host.ask(move |hosted, chain, now_ms| {
-            let stands = ordered(&hosted.bank, &operation);
-            match stands {
-                Stands::Waiting => (Vec::new(), Ok(Progress::Waiting(Json(json!({ "state": "waiting" }))))),
-                Stands::Sent(sent) if is_ordered => (Vec::new(), Ok(batch(&sent))),
-                Stands::Sent(_) | Stands::Unknown => {
-                    let operation = Box::new(operation);
-                    match hosted.bank.handle(Input::Order { operation }, chain, now_ms) {
-                        Ok(effects) => (effects, Ok(Progress::Waiting(Json(json!({ "state": "waiting" }))))),
-                        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
-                    }
-                }
-            }
-        });
-        let progress = looked.await?.map_err(|reason| Refusal::new(StatusCode::CONFLICT, "bank.refused", reason))?;
-        is_ordered = true;
-        if let Some(answer) = patience.settle(progress).await {
+        let looked = served.host.ask(move |hosted, _, _| (Vec::new(), ordered(&hosted.bank, request)));
+        if let Some(answer) = patience.settle(looked.await?).await {
             return Ok(answer);
         }
     }
 }
 
-/// How an operation of the operator's stands.
-enum Stands {
-    /// In the draft, or in the batch under way.
-    Waiting,
-    /// In this batch, the newest that has it.
-    Sent(Box<SentBatch>),
-    Unknown,
-}
-
-fn ordered(bank: &Bank, operation: &Operation) -> Stands {
-    let has = |sent: &&SentBatch| sent.batch.body.entries.iter().any(|entry| entry.operation == *operation);
-    let on_chain = bank.on_chain();
-    if on_chain.draft().any(|action| action.operation == *operation) || on_chain.under_way().filter(has).is_some() {
-        return Stands::Waiting;
+/// How an order stands: as its batch, with what became of it alone.
+fn ordered(bank: &Bank, request: RequestId) -> Progress<Json<Value>> {
+    let order = bank.order(&request);
+    let sent = order.and_then(|order| Some((order, bank.on_chain().sent_for(&order.batch?)?)));
+    let Some((order, sent)) = sent else {
+        return Progress::Waiting(Json(json!({ "request": hex::encode(request), "state": "waiting" })));
+    };
+    let mut alone = SentBatch { request, ..sent.clone() };
+    let entries = &mut alone.batch.body.entries;
+    if let Some(place) = entries.iter().position(|entry| entry.operation == order.operation) {
+        *entries = entries.drain(place..).take(1).collect();
+        if let SentState::Included { receipts, .. } = &mut alone.state {
+            *receipts = receipts.drain(..).skip(place).take(1).collect();
+        }
     }
-    let newest = on_chain.sent().filter(has).max_by_key(|sent| sent.sent_ms);
-    newest.map_or(Stands::Unknown, |sent| Stands::Sent(Box::new(sent.clone())))
+    batch(&alone)
 }

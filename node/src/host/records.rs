@@ -3,13 +3,14 @@
 //! ```text
 //! table    key                  value
 //! meta     "chain_id", "key"    32 bytes each: whose records of which network these are
+//! meta     "told"               height u64 be: the newest block with outcomes that the machine was told of
 //! records  as the machine says  as the machine says
 //! ```
 
 use crate::error::NodeError;
 use crate::store::{Store, Table, Write};
 use fair_core::effect;
-use fair_core::types::{Hash, PublicKey};
+use fair_core::types::{Hash, Height, PublicKey};
 use std::path::Path;
 
 /// Layouts of the file, oldest first.
@@ -19,6 +20,7 @@ const MIGRATIONS: &[&str] = &["
 "];
 
 const META: Table = Table("meta");
+const TOLD: &[u8] = b"told";
 const RECORDS: Table = Table("records");
 /// Longer than any record's key.
 const BEYOND: [u8; 128] = [0xFF; 128];
@@ -52,6 +54,18 @@ pub(crate) async fn open(path: &Path, chain_id: Hash, key: PublicKey) -> Result<
     }
     let records = reader.range(RECORDS, &[], &BEYOND)?;
     Ok((store, records))
+}
+
+/// The newest block with outcomes that the machine was told of; 0: none.
+pub(super) fn told(store: &Store) -> Result<Height, NodeError> {
+    let damaged = || NodeError::Damaged { path: store.path().to_owned(), reason: "a height".to_owned() };
+    let stored = store.reader()?.get(META, TOLD)?;
+    stored.map_or(Ok(0), |bytes| bytes.try_into().map(Height::from_be_bytes).map_err(|_| damaged()))
+}
+
+/// The machine was told of a block: of one commit with what that came to.
+pub(super) fn told_write(height: Height) -> Write {
+    Write::Put { table: META, key: TOLD.to_vec(), value: height.to_be_bytes().to_vec() }
 }
 
 /// A machine's write as the store takes it.

@@ -14,6 +14,7 @@
 //! evidence  height u64 be │ block hash           a CertifiedBlock that contradicts ours
 //! undo      height u64 be                        what leads back to the state before that block
 //! turns     height u64 be                        Turn: a header that changes the validators; validators only
+//! outcomes  height u64 be                        BatchOutcomes │ Openings of that block; not validators
 //! ```
 //!
 //! The head is the last block, or the base when there is none after it: then only blocks above the base are
@@ -33,6 +34,7 @@ use fair_core::chain::snapshot::{Opened, Pace};
 use fair_core::chain::walk::{MAX_TURN_BYTES, Turn};
 use fair_core::codec;
 use fair_core::consensus::{LogEntry, Slot, Step};
+use fair_core::ledger::receipt::{BatchOutcome, Opening};
 use fair_core::types::{Hash, Height, TimeMs};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -55,6 +57,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE turns (key BLOB PRIMARY KEY, value BLOB NOT NULL);
 ",
+    "
+    CREATE TABLE outcomes (key BLOB PRIMARY KEY, value BLOB NOT NULL);
+",
 ];
 
 const META: Table = Table("meta");
@@ -65,14 +70,20 @@ const SIGNED: Table = Table("signed");
 const EVIDENCE: Table = Table("evidence");
 const UNDO: Table = Table("undo");
 const TURNS: Table = Table("turns");
+const OUTCOMES: Table = Table("outcomes");
 const CHAIN_ID: &[u8] = b"chain_id";
 const BASE: &[u8] = b"base";
 const PACE: &[u8] = b"pace";
 const SILENT: &[u8] = b"silent";
 /// Longest header with its certificate.
 const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
+/// Longest outcomes of one block: each of its operations says little more than what it is told with.
+const MAX_OUTCOMES_BYTES: usize = 8 * fair_core::limits::MAX_BLOCK_BYTES;
 /// Longest log line: a block and what comes with it.
 const MAX_LOG_BYTES: usize = fair_core::limits::MAX_CONSENSUS_MESSAGE_BYTES;
+
+/// What became of batches, and what fell due.
+pub(crate) type Outcomes = (Vec<BatchOutcome>, Vec<Opening>);
 
 /// A header and why it may be believed.
 pub(crate) type Head = (Header, Certificate);
@@ -300,6 +311,29 @@ pub(crate) fn block_writes(certified: &CertifiedBlock, worked_out: &WorkedOut, f
     let forgotten = height_key(height.saturating_sub(proof_window(follower))).to_vec();
     writes.push(Write::DeleteRange { table: UNDO, from: Vec::new(), until: forgotten });
     writes
+}
+
+/// What became of a block, for a machine that does not hear of it before the process dies.
+pub(crate) fn outcome_writes(height: Height, worked_out: &WorkedOut) -> Vec<Write> {
+    let key = height_key(height).to_vec();
+    let forgotten = height_key(height.saturating_sub(limits::OUTCOME_HEIGHTS)).to_vec();
+    vec![
+        Write::Keep { table: OUTCOMES, key, value: codec::encode(&(worked_out.outcomes(), worked_out.openings())) },
+        Write::DeleteRange { table: OUTCOMES, from: Vec::new(), until: forgotten },
+    ]
+}
+
+/// What became of the blocks above a height, as far back as it is kept.
+pub(crate) fn outcomes_above(store: &Store, height: Height) -> Result<Outcomes, NodeError> {
+    let damaged = |reason: String| NodeError::Damaged { path: store.path().to_owned(), reason };
+    let mut all = Outcomes::default();
+    for (_, bytes) in store.reader()?.range(OUTCOMES, &height_key(height.saturating_add(1)), &[0xFF; 9])? {
+        let (outcomes, openings): Outcomes =
+            codec::decode(&bytes, MAX_OUTCOMES_BYTES).map_err(|error| damaged(error.to_string()))?;
+        all.0.extend(outcomes);
+        all.1.extend(openings);
+    }
+    Ok(all)
 }
 
 /// A line of the consensus log.

@@ -1,6 +1,8 @@
 //! Operators' orders: from the own machine alone, checked before anything is signed, each done once.
 
 use anyhow::{Context, Result, ensure};
+use fair_core::codec;
+use fair_core::ledger::operation::{CreateAsset, Operation, Vote};
 use fair_core::types::PublicKey;
 use fair_tests::network::{BANK, Members, Network, NewWallet, Plan};
 use fair_tests::wait;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const WALLET: &str = "customer";
+/// More points than the bank passes between an order and the outcome of its batch.
+const BANK_POINTS: u64 = 10;
 
 struct World {
     network: Network,
@@ -214,4 +218,40 @@ async fn splices(world: &World) -> Result<()> {
     let fee = answer["fee"].as_u64().context("a fee")?;
     ensure!(world.frd("on_chain").await? == on_chain - fee, "the money only passed through, once");
     world.reaches("insured", 399_600).await
+}
+
+/// The bank dies at one point after the other while an order of its operator's is under way, between its block and
+/// the outcome among them. Asked again under its name, it says what became of that one batch.
+#[tokio::test]
+async fn an_order_of_the_banks_is_done_once_wherever_it_dies() -> Result<()> {
+    let mut world = World::start().await?;
+    for point in 1..=BANK_POINTS {
+        let (ticker, decimals) = (format!("T{point}"), 2);
+        let create = CreateAsset { name: ticker.clone(), ticker, decimals, supply: 1_000 + point };
+        let operation = hex::encode(codec::encode(&Operation::CreateAsset(create)));
+        let body = json!({ "request": format!("{point:032x}"), "operation": operation });
+        world.done(BANK, "/v1/crash-points", &json!({ "left": point })).await?;
+        // It may die before it answers.
+        let _ = world.order(BANK, "/v1/order", &body).await;
+        wait::until("the bank to die", PATIENCE, async || Ok((!world.network.ended()?.is_empty()).then_some(())))
+            .await?;
+        world.network.restart(BANK).await?;
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let answer = wait::until(format!("the order of point {point}"), PATIENCE, async || {
+                let answer = world.done(BANK, "/v1/order", &body).await?;
+                Ok((answer["state"] != "waiting").then_some(answer))
+            });
+            answers.push(answer.await?);
+        }
+        let [first, again] = answers.as_slice() else { unreachable!("two were asked for") };
+        ensure!(first["state"] == "applied" && first == again, "point {point}: {first} {again}");
+        let other = json!({ "request": format!("{point:032x}"), "operation": hex::encode(codec::encode(&vote())) });
+        world.refused(BANK, "/v1/order", &other, "order.request_used").await?;
+    }
+    world.network.shut_down().await
+}
+
+fn vote() -> Operation {
+    Operation::Vote(Vote { proposal: 1, approve: true, rationale: String::new() })
 }
