@@ -5,5 +5,6 @@ mod bad_bank;
 mod cast;
 mod censors;
 mod chain;
+mod falls;
 mod locks;
 mod stale;

@@ -1,0 +1,402 @@
+//! A bank that dies between learning a secret and settling with the payer, who stays away. The payee is paid; the
+//! bank reveals the secret on-chain in time, disputes the payer's channel before the registry forgets, and is paid
+//! out of it. The payer comes back to a payment that is paid, with its secret as the proof.
+
+use anyhow::{Context, Result, bail, ensure};
+use fair_core::bank::{self, Bank};
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::follow::Follower;
+use fair_core::channel::Channel;
+use fair_core::channel::event::Debug;
+use fair_core::codec;
+use fair_core::crypto::Secret;
+use fair_core::entropy::Entropy;
+use fair_core::ledger::operation::Operation;
+use fair_core::ledger::receipt::{OpeningEvent, ResolvedAsset};
+use fair_core::types::{Amount, AssetId, Hash, Height, Parties, PublicKey, Side, UsableHeight};
+use fair_core::wallet::{self, PaymentState, Wallet};
+use fair_tests::network::BANK;
+use fair_tests::wait;
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cast::{Actor, World, frd};
+use crate::chain::{PATIENCE, Seen, account_key};
+
+const AMOUNT: Amount = frd(100);
+/// What a payer has in its channel.
+const FUNDS: Amount = frd(2_000);
+/// More points than a bank passes between a settlement and its acknowledgement.
+const MOST_POINTS: u64 = 12;
+/// Blocks that are awaited at a time.
+const STRETCH: Height = 40;
+const MAX_BLOCKS_BYTES: usize = 64 << 20;
+
+/// When the bank dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    /// The payee's settlement is on its way; nothing of it is durable at the bank.
+    BeforeLearning,
+    /// The bank has the secret durably, and has not acknowledged it.
+    BeforeAcknowledging,
+    /// The payee is paid.
+    AfterAcknowledging,
+}
+
+/// A payment during which the bank died, and what the chain makes of it.
+struct Fall {
+    payer: Actor,
+    payee: Actor,
+    parties: Parties,
+    point: Point,
+    hash: Hash,
+    /// As the payer names the payment.
+    payment: String,
+    /// When the payer's lock expires.
+    expiry: UsableHeight,
+    /// Paid by this payer to this payee, this payment included.
+    paid: Amount,
+    revealed_at: Option<UsableHeight>,
+    /// Who began the dispute, and when.
+    disputed: Option<(Side, UsableHeight)>,
+    resolved: Option<Vec<ResolvedAsset>>,
+}
+
+impl Fall {
+    /// Takes note of one block.
+    fn see(&mut self, seen: &Seen<'_>) -> Result<()> {
+        let entry = seen.state.hashlock(&self.hash);
+        if let (None, Some(entry)) = (self.revealed_at, entry) {
+            self.revealed_at = Some(entry.revealed_at);
+        }
+        if let (None, Some(dispute)) = (self.disputed, seen.state.dispute(&self.parties)) {
+            self.disputed = Some((dispute.starter, dispute.start));
+        }
+        for opening in seen.openings {
+            let OpeningEvent::Resolved { parties, assets, .. } = &opening.event else { continue };
+            if *parties == self.parties {
+                ensure!(entry.is_some(), "the registry forgot before court looked");
+                self.resolved = Some(assets.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A process's machine as its database has it.
+fn records(world: &World, name: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let path = world.network.folder().join(name).join("offchain/db.sqlite");
+    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut rows = database.prepare("SELECT key, value FROM records")?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn bank_on_disk(world: &World) -> Result<Bank> {
+    let (rows, key) = (records(world, BANK)?, account_key(&world.network, BANK)?);
+    let config = bank::Config {
+        assets: Vec::new(),
+        max_forwards: 0,
+        max_strangers: 0,
+        rebalance_every_blocks: 0,
+        consent_wait_blocks: 0,
+        dispute_after_blocks: 0,
+        debug: Debug::States,
+    };
+    let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    let chain_id = world.network.genesis()?.chain_id();
+    Ok(Bank::restore(config, key, chain_id, Entropy::from_seed([1; 32]), rows)?)
+}
+
+fn wallet_on_disk(world: &World, of: &Actor) -> Result<Wallet> {
+    let (rows, key) = (records(world, &of.name)?, account_key(&world.network, &of.name)?);
+    let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    let (config, chain_id) = (wallet::Config { debug: Debug::States }, world.network.genesis()?.chain_id());
+    Ok(Wallet::restore(&config, key, chain_id, Entropy::from_seed([1; 32]), rows)?)
+}
+
+/// What the bank's database says of a payment under way: the secret, if it knows it, and the payer's expiry.
+fn known(world: &World, hash: &Hash) -> Result<(Option<Secret>, UsableHeight)> {
+    let bank = bank_on_disk(world)?;
+    let forward = bank.forwards().find(|forward| forward.hash == *hash && !forward.origin.closed);
+    let forward = forward.context("the bank has no such payment under way")?;
+    Ok((forward.secret, forward.origin.expiry))
+}
+
+fn signal(world: &mut World, of: &Actor, signal: Signal) -> Result<()> {
+    let id = world.network.process(&of.name)?.id().context("it runs")?;
+    let id = Pid::from_raw(i32::try_from(id)?).context("a process")?;
+    Ok(kill_process(id, signal)?)
+}
+
+async fn state_of(world: &World, of: &Actor, path: &str) -> Result<String> {
+    Ok(world.get(of, path).await?["state"].as_str().context("a state")?.to_owned())
+}
+
+async fn bank_died(world: &mut World) -> Result<()> {
+    wait::until("the bank to die", PATIENCE, async || {
+        Ok(world.network.ended()?.iter().any(|(name, _)| name == BANK).then_some(()))
+    })
+    .await
+}
+
+/// A number of the bank's status.
+async fn bank_says(world: &World, place: &str) -> Result<u64> {
+    let bank = Actor { name: BANK.to_owned(), key: world.bank };
+    world.status(&bank).await?.pointer(place).and_then(Value::as_u64).context("a number")
+}
+
+/// Waits until a wallet has found the bank again and nothing is under way between them.
+async fn at_rest(world: &World, of: &Actor) -> Result<()> {
+    wait::until(format!("{} to be at rest", of.name), PATIENCE, async || {
+        let channel = &world.status(of).await?["channel"];
+        Ok((channel["connected"] == true && channel["idle"] == true).then_some(()))
+    })
+    .await
+}
+
+/// A payer with money in its channel and a payee, both known to the chain.
+async fn pair(world: &mut World, point: Point, side: Side) -> Result<[Actor; 2]> {
+    let payer = world.wallet(&format!("payer-{point:?}-{side:?}"), side).await?;
+    let payee = world.wallet(&format!("payee-{point:?}-{side:?}"), side.other()).await?;
+    world.give(payer.key, FUNDS + frd(100)).await?;
+    world.give(payee.key, frd(10)).await?;
+    world.deposit(&payer, "2000").await?;
+    world.owns(&payer, i64::try_from(FUNDS)?).await?;
+    world.connected(&payee).await?;
+    Ok([payer, payee])
+}
+
+/// Pays until the bank is dead at the point; so is the payer then, which died when its lock was irrevocable.
+async fn fall(world: &mut World, [payer, payee]: [Actor; 2], point: Point) -> Result<Fall> {
+    let parties = world.parties(&payer)?;
+    for count in 1..=MOST_POINTS {
+        at_rest(world, &payer).await?;
+        at_rest(world, &payee).await?;
+        let (id, text) = world.invoice(&payee, AMOUNT).await?;
+        let hash = world.lock_hash(&text)?;
+        let payment: String = hash.to_string().chars().take(32).collect();
+        // The payee stands still, so that the bank can forward and learn nothing.
+        signal(world, &payee, Signal::STOP)?;
+        let order = world.begin(&payer, json!({ "invoice": text }))?;
+        wait::until("the bank to forward", PATIENCE, async || {
+            Ok(bank_on_disk(world)?.forwards().any(|forward| forward.hash == hash).then_some(()))
+        })
+        .await?;
+        world.network.kill(&payer.name).await?;
+        order.await?;
+        match point {
+            Point::BeforeLearning => world.arm(BANK, count).await?,
+            Point::BeforeAcknowledging => world.arm(BANK, count + 1).await?,
+            Point::AfterAcknowledging => {}
+        }
+        signal(world, &payee, Signal::CONT)?;
+        let path = format!("/v1/invoices/{id}");
+        if point == Point::AfterAcknowledging {
+            wait::until("the payee to be paid", PATIENCE, async || {
+                Ok((state_of(world, &payee, &path).await? == "paid").then_some(()))
+            })
+            .await?;
+            world.arm(BANK, 1).await?;
+        }
+        bank_died(world).await?;
+        let (secret, expiry) = known(world, &hash)?;
+        let settled = wait::until("the payee to have settled", PATIENCE, async || {
+            Ok(Some(state_of(world, &payee, &path).await?).filter(|state| state == "pending" || state == "paid"))
+        })
+        .await?;
+        let is_wished = match point {
+            Point::BeforeLearning => secret.is_none() && settled == "pending",
+            Point::BeforeAcknowledging => secret.is_some() && settled == "pending",
+            Point::AfterAcknowledging => secret.is_some() && settled == "paid",
+        };
+        world.network.restart(BANK).await?;
+        // The payee, at least, is there.
+        wait::until("the payee to be paid", PATIENCE, async || {
+            Ok((state_of(world, &payee, &path).await? == "paid").then_some(()))
+        })
+        .await?;
+        if is_wished {
+            let (paid, none) = (AMOUNT * count, None);
+            let (revealed_at, disputed, resolved) = (None, None, none);
+            return Ok(Fall {
+                payer,
+                payee,
+                parties,
+                point,
+                hash,
+                payment,
+                expiry,
+                paid,
+                revealed_at,
+                disputed,
+                resolved,
+            });
+        }
+        world.network.restart(&payer.name).await?;
+        let left = i64::try_from(FUNDS - AMOUNT * count)?;
+        world.owns(&payer, left).await?;
+    }
+    bail!("no point of the bank is {point:?}")
+}
+
+/// Fees that an account paid for its batches, and that it was paid as a proposer, above a height; and who revealed
+/// which secret.
+struct Books {
+    paid: Amount,
+    earned: Amount,
+    revealed_by: BTreeMap<Secret, PublicKey>,
+}
+
+impl Books {
+    async fn of(world: &World, key: PublicKey, above: Height) -> Result<Self> {
+        let mut follower = Follower::new(&world.network.genesis()?);
+        let mut books = Self { paid: 0, earned: 0, revealed_by: BTreeMap::new() };
+        let until = world.watcher.state().height();
+        while follower.height() < until {
+            let url = format!("{}/v1/blocks?from={}&count=100", world.network.url()?, follower.height() + 1);
+            let bytes = reqwest::get(url).await?.error_for_status()?.bytes().await?;
+            let blocks: Vec<CertifiedBlock> = codec::decode(&bytes, MAX_BLOCKS_BYTES)?;
+            let now_ms = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+            for block in blocks.iter().take_while(|block| block.block.header.height <= until) {
+                let step = follower.check(block, now_ms)?;
+                let header = &block.block.header;
+                for outcome in step.outcomes().iter().filter(|_| header.height > above) {
+                    books.paid += if outcome.signer == key { outcome.fee } else { 0 };
+                    books.earned += if header.proposer == key { outcome.fee } else { 0 };
+                }
+                for batch in &block.block.batches {
+                    for entry in &batch.body.entries {
+                        if let Operation::Reveal(reveal) = &entry.operation {
+                            let secrets = reveal.secrets.iter().map(|secret| (*secret, batch.body.signer));
+                            books.revealed_by.extend(secrets);
+                        }
+                    }
+                }
+                follower.commit(step);
+            }
+        }
+        Ok(books)
+    }
+}
+
+/// All that the bank has: on-chain, and in its channels as its database has them.
+fn worth(world: &World) -> Result<i128> {
+    let bank = bank_on_disk(world)?;
+    let own = |(_, channel): (&PublicKey, &Channel)| channel.agreement().line(AssetId::FRD).balance(channel.side());
+    Ok(i128::from(world.balance(&world.bank)) + bank.partners().map(own).sum::<i128>())
+}
+
+/// Looks at blocks until each fall is resolved.
+async fn decided(world: &mut World, falls: &mut [Fall]) -> Result<()> {
+    let parameters = world.watcher.state().parameters().clone();
+    let latest = falls.iter().map(|fall| fall.expiry).max().context("a fall")?;
+    let end = latest + u64::from(parameters.hashlock_keepalive_blocks);
+    loop {
+        let stretch = world.watcher.state().height() + STRETCH;
+        // The bank may be asked as often as one likes, the relay not.
+        wait::until("the bank to see more blocks", PATIENCE, async || {
+            Ok((bank_says(world, "/head").await? >= stretch).then_some(()))
+        })
+        .await?;
+        let all = world.watcher.until("those blocks", |seen| {
+            for fall in falls.iter_mut() {
+                fall.see(seen)?;
+            }
+            let all = falls.iter().all(|fall| fall.resolved.is_some());
+            Ok((all || seen.state.height() >= stretch).then_some(all))
+        });
+        if all.await? {
+            return Ok(());
+        }
+        let now = world.watcher.state().usable_height();
+        let late = falls.iter().find(|fall| fall.revealed_at.is_none() && now > fall.expiry);
+        ensure!(late.is_none(), "a lock expired before its secret was revealed");
+        ensure!(now < end, "the bank did not dispute in time");
+    }
+}
+
+/// Who was paid how much, and why, by the chain.
+fn check_chain(world: &World, fall: &Fall, books: &Books, secret: &Secret) -> Result<()> {
+    let parameters = world.watcher.state().parameters();
+    let margin = u64::from(parameters.margin_blocks);
+    let revealed_at = fall.revealed_at.context("the secret is in the registry")?;
+    ensure!(revealed_at + margin / 2 <= fall.expiry, "revealed at {revealed_at}, the lock expires at {}", fall.expiry);
+    ensure!(books.revealed_by.get(secret) == Some(&world.bank), "the bank revealed it");
+    let (starter, start) = fall.disputed.context("a dispute")?;
+    ensure!(fall.parties.side_of(&world.bank) == Some(starter), "the bank disputed");
+    let forgotten = revealed_at + u64::from(parameters.hashlock_keepalive_blocks);
+    ensure!(start + parameters.longest_dispute_blocks() <= forgotten, "disputed at {start}, forgotten at {forgotten}");
+    let Some([asset]) = fall.resolved.as_deref() else { bail!("{:?}", fall.resolved) };
+    ensure!((asset.insurance, asset.owed, asset.debt) == (FUNDS, 0, 0), "{asset:?}");
+    let payer_is_left = fall.parties.left() == fall.payer.key;
+    let (payer, bank) = if payer_is_left { (asset.left, asset.right) } else { (asset.right, asset.left) };
+    ensure!((payer, bank) == (FUNDS - fall.paid, fall.paid), "{asset:?}");
+    Ok(())
+}
+
+/// What both ends and the bank have on their disks once the payer is back. Returns the secret.
+async fn check_parties(world: &mut World, fall: &Fall) -> Result<Secret> {
+    world.network.restart(&fall.payer.name).await?;
+    let path = format!("/v1/pay-me/{}", fall.payment);
+    wait::until("the payer to see that it has paid", PATIENCE, async || {
+        // It is paid from the block on that revealed the secret; the end of the dispute comes later.
+        let is_paid = state_of(world, &fall.payer, &path).await? == "paid";
+        let wallet = wallet_on_disk(world, &fall.payer)?;
+        let epoch = wallet.channel(&world.bank).context("a channel")?.epoch();
+        Ok((is_paid && epoch == 1).then_some(()))
+    })
+    .await?;
+    let (bank, payer, payee) =
+        (bank_on_disk(world)?, wallet_on_disk(world, &fall.payer)?, wallet_on_disk(world, &fall.payee)?);
+    let find = |wallet: &Wallet| wallet.payments().find(|payment| payment.hash == Some(fall.hash)).cloned();
+    let (out, received) = (find(&payer).context("a payment out")?, find(&payee).context("a payment in")?);
+    ensure!((out.state, received.state) == (PaymentState::Paid, PaymentState::Paid), "{out:?} {received:?}");
+    ensure!((out.amount, received.amount, out.fee) == (AMOUNT, AMOUNT, 0));
+    let proof = payer.proof(&out.id).context("a proof of the payment")?;
+    let secret = proof.preimage;
+    proof.verify(&world.network.genesis()?.chain_id())?;
+    ensure!(bank.forwards().all(|forward| forward.hash != fall.hash), "the bank has nothing left to settle");
+    let with = |partner: &PublicKey| bank.channel(partner).context("a channel");
+    let (ours, theirs) = (with(&fall.payee.key)?, payee.channel(&world.bank).context("a channel")?);
+    ensure!(ours.agreement() == theirs.agreement(), "both hold the same state");
+    ensure!(ours.agreement().line(AssetId::FRD).uninsured(theirs.side()) == fall.paid);
+    let (ours, theirs) = (with(&fall.payer.key)?, payer.channel(&world.bank).context("a channel")?);
+    ensure!((ours.epoch(), theirs.epoch()) == (1, 1), "the channel is in its next epoch");
+    ensure!(ours.agreement().line(AssetId::FRD).balance(ours.side()) == 0, "and begins at nothing");
+    Ok(secret)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_dies_between_learning_and_settling_loses_nothing() -> Result<()> {
+    let mut world = World::start().await?;
+    let mut pairs = Vec::new();
+    for point in [Point::BeforeLearning, Point::BeforeAcknowledging, Point::AfterAcknowledging] {
+        for side in [Side::Left, Side::Right] {
+            pairs.push((point, pair(&mut world, point, side).await?));
+        }
+    }
+    world.watcher.until("the newest block", |_| Ok(Some(()))).await?;
+    let (before, since) = (worth(&world)?, world.watcher.state().height());
+    let mut falls = Vec::new();
+    for (point, pair) in pairs {
+        let what = format!("{point:?}, {}", pair[0].name);
+        falls.push(fall(&mut world, pair, point).await.context(what)?);
+    }
+    decided(&mut world, &mut falls).await?;
+    let mut secrets = Vec::new();
+    for fall in &falls {
+        let named = || format!("{:?}, {}", fall.point, fall.payer.name);
+        secrets.push(check_parties(&mut world, fall).await.with_context(named)?);
+    }
+    let books = Books::of(&world, world.bank, since).await?;
+    for (fall, secret) in falls.iter().zip(&secrets) {
+        check_chain(&world, fall, &books, secret).with_context(|| format!("{:?}, {}", fall.point, fall.payer.name))?;
+    }
+    let expected = before - i128::from(books.paid) + i128::from(books.earned);
+    ensure!(worth(&world)? == expected, "the bank has {}, and had {before}: {expected} is right", worth(&world)?);
+    world.end().await
+}
