@@ -1,11 +1,12 @@
 //! Somebody fills court's room block after block, to keep an answer out until it is too late.
 
-use super::{SIDES, roll_back, users};
+use super::{SIDES, chain, roll_back, users};
 use crate::world::*;
-use fair_core::account::SentState;
+use fair_core::account::{OnChain, SentState};
 use fair_core::bank;
 use fair_core::chain::params::Parameters;
 use fair_core::crypto::SecretKey;
+use fair_core::effect::Write;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{Operation, Reveal};
 use fair_core::limits;
@@ -136,4 +137,27 @@ fn a_flood_above_the_ceiling_only_postpones() {
     world.assert_applied();
     let fee = world.outcomes[0].fee;
     flooded.end(fee);
+}
+
+/// Who owes FRD may pay the least rate and no more: at a higher one its batch could never be included.
+#[test]
+fn a_debtor_offers_what_it_may() {
+    let mut chain = chain::Chain::new();
+    chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, chain::sub(-3_000_000))))).unwrap();
+    chain.end(0, 1);
+    for (who, times) in [(0, 1), (2, 4)] {
+        let key = chain.people[who].clone();
+        let mut on_chain = OnChain::new(key.public());
+        let mut write = Write::default();
+        let sent = on_chain.send_court(vec![chain::reveal()], &key, chain.state(), 0, &mut write);
+        assert_eq!(sent.problem, None);
+        for _ in 0..2 * limits::COURT_PATIENCE_HEIGHTS {
+            chain.block(&[]);
+            assert_eq!(on_chain.on_block(&key, chain.state(), 0, &[], &mut write), []);
+        }
+        let offered: Vec<_> = on_chain.to_submit().map(|sent| sent.batch.clone()).collect();
+        let least = chain.state().parameters().min_fee_rate;
+        assert_eq!(offered.iter().map(|batch| batch.body.fee_rate).collect::<Vec<_>>(), [least * times]);
+        assert_eq!(chain.offer(&offered).0, 0, "it may be included");
+    }
 }
