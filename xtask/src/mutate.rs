@@ -7,11 +7,14 @@
 //!
 //! ```text
 //! rule: 13 no lock beyond the horizon                       its name
-//! test: fair-tests channel attacks::attack_13_endless…      package, test program, test; one or more
+//! test: fair-tests channel attacks::attack_13_endless…      package, test program (lib, bin: beside the code),
+//!                                                           test; one or more
 //! file: core/src/channel/transition.rs                      where the next text stands, once
 //! -     if lock.expiry > latest {
 //! +     if lock.expiry > latest && !OUT(13 no lock beyond the horizon) {
 //! ```
+//!
+//! Where two rules stop the same thing, a third entry names both and is out in the edits of both.
 
 use crate::process::{self, cargo};
 use crate::steps::Steps;
@@ -24,6 +27,8 @@ use std::process::Command;
 
 const LIST: &str = "tests/rules.txt";
 const VARIABLE: &str = "FAIR_RULE_OUT";
+/// Longest fault that is shown.
+const MAX_FAULT_CHARS: usize = 200;
 
 #[derive(Default)]
 struct List {
@@ -54,15 +59,28 @@ pub(crate) fn run(steps: &mut Steps, only: &str) -> Result<()> {
             Ok(())
         })
     })?;
-    for (rule, tests) in list.rules.iter().filter(|(rule, _)| rule.contains(only)) {
+    let mut missed = Vec::new();
+    let chosen: Vec<_> = list.rules.iter().filter(|(rule, _)| rule.contains(only)).collect();
+    for (rule, tests) in &chosen {
         steps.run(rule, || {
-            tests.iter().try_for_each(|test| {
-                fails(&copy, test, rule)?.with_context(|| format!("{test} passes without {rule:?}"))?;
-                Ok(())
-            })
+            for test in tests {
+                match fails(&copy, test, rule)? {
+                    Some(said) => println!("    {test} fails: {}", first_fault(&said)),
+                    None => {
+                        println!("    {test} PASSES");
+                        missed.push(format!("{test} passes without {rule:?}"));
+                    }
+                }
+            }
+            Ok(())
         })?;
     }
-    Ok(())
+    steps.run("every test fails without its rule", || {
+        ensure!(missed.is_empty(), "{}", missed.join("\n"));
+        let tests: BTreeSet<&String> = chosen.iter().flat_map(|(_, tests)| tests).collect();
+        println!("    {} rules, {} tests", chosen.len(), tests.len());
+        Ok(())
+    })
 }
 
 fn parse(text: &str) -> Result<List> {
@@ -83,6 +101,12 @@ fn parse(text: &str) -> Result<List> {
             let file = edit.file.clone();
             list.edits.push(Edit { file, before, after: Vec::new() });
         }
+    }
+    for (rule, tests) in &list.rules {
+        ensure!(!tests.is_empty(), "{LIST}: {rule} has no test");
+        let is_taken_out = |line: &String| line.contains(&format!("OUT({rule})"));
+        let edited = list.edits.iter().any(|edit| edit.after.iter().any(is_taken_out));
+        ensure!(edited, "{LIST}: nothing takes {rule} out");
     }
     Ok(list)
 }
@@ -132,8 +156,19 @@ fn split(test: &str) -> Result<((&str, &str), &str)> {
 fn test_command(copy: &Path, (package, program): (&str, &str)) -> Command {
     let mut command = cargo();
     command.current_dir(copy).env("CARGO_TARGET_DIR", copy.join("target"));
-    command.args(["test", "--quiet", "--package", package, "--test", program]);
+    command.args(["test", "--quiet", "--package", package]);
+    match program {
+        "lib" => command.arg("--lib"),
+        "bin" => command.arg("--bins"),
+        _ => command.args(["--test", program]),
+    };
     command
+}
+
+/// Where and why a test failed, in one line.
+fn first_fault(said: &str) -> String {
+    let fault = said.lines().skip_while(|line| !line.contains("panicked at") && !line.starts_with("Error:")).take(2);
+    fault.map(str::trim).collect::<Vec<_>>().join(" ").chars().take(MAX_FAULT_CHARS).collect()
 }
 
 /// What a test says when it fails with a rule out; `None` when it passes.
