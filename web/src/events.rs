@@ -1,10 +1,11 @@
 //! Events for the page, and values across the boundary.
 
 use crate::error::Error;
-use js_sys::{Function, Object, Reflect};
+use js_sys::{BigInt, Function, JSON, Object, Reflect};
 use serde::Serialize;
 use std::cell::RefCell;
 use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
 
 /// A value as the page gets it: integers of 64 bits and more as bigint, absent as null, maps as objects.
 ///
@@ -19,6 +20,18 @@ pub fn to_js<T: Serialize + ?Sized>(value: &T) -> JsValue {
         Ok(value) => value,
         Err(error) => wasm_bindgen::throw_str(&format!("a value could not be handed to the page: {error}")),
     }
+}
+
+/// A value that [`to_js`] made, as text. Bigints that are exact as numbers become numbers, others text.
+pub fn json(value: &JsValue) -> String {
+    let plain = |_: JsValue, value: JsValue| match i64::try_from(value.clone()) {
+        Ok(exact) if exact.unsigned_abs() < 1 << f64::MANTISSA_DIGITS => JsValue::from_f64(exact as f64),
+        _ if value.is_bigint() => BigInt::from(value).to_string(10).map_or(JsValue::NULL, JsValue::from),
+        _ => value,
+    };
+    let plain = Closure::<dyn Fn(JsValue, JsValue) -> JsValue>::new(plain);
+    let text = JSON::stringify_with_replacer_and_space(value, plain.as_ref(), &JsValue::from_f64(2.0));
+    text.map(String::from).unwrap_or_default()
 }
 
 /// Where events go.

@@ -10,6 +10,7 @@ use crate::error::{Datum, Error};
 use bip39::{Language, Mnemonic};
 use fair_core::crypto::SecretKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use pbkdf2::pbkdf2_hmac;
 use sha2::Sha512;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -17,6 +18,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub const ACCOUNT_PATH: &[u32] = &[44, u32::from_be_bytes(*b"FAIR"), 0];
 
 const HARDENED: u32 = 1 << 31;
+
+/// BIP-39's salt without a passphrase, and its rounds.
+const SEED_SALT: &[u8] = b"mnemonic";
+const SEED_ROUNDS: u32 = 2048;
 
 /// The entropy behind a list of words: 16 bytes for 12 words, 32 for 24. Wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,10 +99,10 @@ impl Words {
 
     /// The account's key.
     pub fn account_key(&self) -> SecretKey {
-        let mut seed = self.mnemonic().map(|mnemonic| mnemonic.to_seed_normalized("")).unwrap_or([0; 64]);
-        let key = SecretKey::from_seed(&derive(&seed, ACCOUNT_PATH));
-        seed.zeroize();
-        key
+        let words = Zeroizing::new(self.list().join(" "));
+        let mut seed = Zeroizing::new([0; 64]);
+        pbkdf2_hmac::<Sha512>(words.as_bytes(), SEED_SALT, SEED_ROUNDS, &mut *seed);
+        SecretKey::from_seed(&derive(&*seed, ACCOUNT_PATH))
     }
 
     fn mnemonic(&self) -> Option<Mnemonic> {

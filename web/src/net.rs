@@ -5,11 +5,12 @@ pub mod socket;
 
 use crate::error::{Datum, Error};
 use crate::limits;
+use fair_core::ordered;
 use gloo_net::http::{Request, RequestBuilder, Response};
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStreamDefaultReader};
@@ -21,8 +22,8 @@ struct Refusal {
     message: String,
     #[serde(default)]
     retryable: bool,
-    #[serde(default)]
-    data: Option<BTreeMap<String, serde_json::Value>>,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    data: JsValue,
 }
 
 /// Fetches at most `limit` bytes.
@@ -60,8 +61,8 @@ async fn answer(url: &str, room: &str, response: Response, limit: usize) -> Resu
     let status = response.status();
     let retry_after = response.headers().get("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
     let body = body(url, &response, limits::MAX_JSON_BYTES).await?;
-    let error = match serde_json::from_slice::<Refusal>(&body) {
-        Ok(refusal) => Error {
+    let error = match parse::<Refusal>(&body) {
+        Some(refusal) => Error {
             code: if refusal.code.contains('.') {
                 Cow::Owned(refusal.code)
             } else {
@@ -69,9 +70,15 @@ async fn answer(url: &str, room: &str, response: Response, limit: usize) -> Resu
             },
             message: refusal.message,
             retryable: refusal.retryable,
-            data: refusal.data.map(|data| data.into_iter().map(|(name, value)| (name, Datum::from(value))).collect()),
+            data: refusal.data.dyn_ref().map(|data| {
+                let entries = Object::entries(data);
+                ordered::map(entries.iter().map(|entry| {
+                    let entry: Array = entry.unchecked_into();
+                    (entry.get(0).as_string().unwrap_or_default(), datum(&entry.get(1)))
+                }))
+            }),
         },
-        Err(_) => Error {
+        None => Error {
             retryable: status >= 500 || status == 429,
             ..Error::new("relay.refused", format!("{url} answered with status {status}."))
         },
@@ -81,6 +88,36 @@ async fn answer(url: &str, room: &str, response: Response, limit: usize) -> Resu
         Some(seconds) => error.with("retryAfter", seconds),
         None => error,
     })
+}
+
+/// What a JSON text says; `None` when it is none or says something else.
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    let value = JSON::parse(std::str::from_utf8(text).ok()?).ok()?;
+    serde_wasm_bindgen::from_value(value).ok()
+}
+
+/// A value of a relay's error. Lists hold no lists, so that nesting cannot exhaust the stack.
+fn datum(value: &JsValue) -> Datum {
+    match value.dyn_ref::<Array>() {
+        Some(list) => Datum::List(list.iter().map(|value| single(&value)).collect()),
+        None => single(value),
+    }
+}
+
+fn single(value: &JsValue) -> Datum {
+    if value.is_null() {
+        return Datum::Null;
+    }
+    if let Some(flag) = value.as_bool() {
+        return Datum::Flag(flag);
+    }
+    if let Some(text) = value.as_string() {
+        return Datum::Text(text);
+    }
+    match u64::deserialize(serde_wasm_bindgen::Deserializer::from(value.clone())) {
+        Ok(number) => Datum::Number(number),
+        Err(_) => Datum::Text(JSON::stringify(value).map(String::from).unwrap_or_default()),
+    }
 }
 
 /// Reads a body piece by piece, and no further than allowed.

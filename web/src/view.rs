@@ -82,6 +82,8 @@ shapes! {
     }
     WordList { words: Vec<String> }
     RawState { json: String }
+    ChannelChange { bank: PublicKey }
+    TowerChange { tower: PublicKey }
     RelayState { url: String, state: RelayPhase, head: Option<Num>, error: Option<Error> }
     VerificationFailure { error: Error, relay: String, height: Option<Num>, at: Num }
     Base { height: Num, hash: Hash }

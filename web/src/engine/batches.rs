@@ -6,7 +6,7 @@
 use super::Core;
 use crate::chain::Chain;
 use crate::error::{Datum, Error};
-use crate::events::now_ms;
+use crate::events::{json, now_ms, to_js};
 use crate::explorer::Explorer;
 use crate::limits;
 use crate::net;
@@ -19,10 +19,10 @@ use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{self, Batch, Entry};
 use fair_core::ledger::receipt::{OperationOutcome, Receipt};
 use fair_core::message::Signed;
-use fair_core::types::{AssetId, Height, TimeMs};
+use fair_core::types::{AssetId, Height, PublicKey, TimeMs};
 use fair_core::wallet::Input;
 use futures_util::future::join_all;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -197,7 +197,7 @@ impl Core {
     /// Own batches, newest first.
     pub(super) async fn sent_batches(&self, limit: u64) -> Result<Vec<SentBatch>, Error> {
         let mut sent: Vec<Sent> = self.machine()?.on_chain().sent().cloned().collect();
-        sent.sort_by_key(|sent| std::cmp::Reverse(sent.batch.body.nonce));
+        sent.sort_by_cached_key(|sent| std::cmp::Reverse(sent.batch.body.nonce));
         sent.truncate(usize::try_from(limit.min(limits::MAX_SENT_LISTED)).unwrap_or(usize::MAX));
         let mut views = Vec::with_capacity(sent.len());
         for sent in &sent {
@@ -251,6 +251,11 @@ impl Core {
 
     /// Asks the network's faucet for play money.
     pub(super) async fn faucet(&self, asset: AssetId) -> Result<AssetAmount, Error> {
+        #[derive(Serialize)]
+        struct Ask {
+            account: PublicKey,
+            asset: AssetId,
+        }
         #[derive(Deserialize)]
         struct Given {
             asset: AssetId,
@@ -261,14 +266,14 @@ impl Core {
             return Err(Error::new("faucet.none", "Only networks for play have a faucet."));
         }
         let account = self.you().ok_or_else(|| Error::new("wallet.none", "There is no wallet here yet."))?;
-        let body = serde_json::json!({ "account": account, "asset": asset }).to_string();
+        let body = json(&to_js(&Ask { account, asset }));
         let mut last = Error::passing("faucet.unreachable", "No relay can be reached.");
         let relays = self.sync.borrow().usable();
         for relay in relays {
             match net::post(&format!("{relay}/v1/faucet"), "faucet", "application/json", body.as_bytes()).await {
                 Ok(answer) => {
-                    let given: Given = serde_json::from_slice(&answer)
-                        .map_err(|_| Error::new("relay.malformed", "The faucet's answer cannot be read."))?;
+                    let given: Given = net::parse(&answer)
+                        .ok_or_else(|| Error::new("relay.malformed", "The faucet's answer cannot be read."))?;
                     return Ok(AssetAmount { asset: given.asset, amount: given.amount });
                 }
                 Err(error) if error.code == "relay.unreachable" => last = error,

@@ -5,13 +5,14 @@ use super::method::{BlockId, Method};
 use super::pay::Order;
 use crate::chain::block::OPENING;
 use crate::error::Error;
-use crate::events::{now_ms, to_js};
+use crate::events::{json, now_ms, to_js};
 use crate::explorer::parameters;
 use crate::limits;
 use crate::record;
 use crate::view::{Account, Block, BlockSummary, Mention, RawState};
 use fair_core::types::{Hash, Height, Parties};
 use fair_core::wallet::Credit;
+use js_sys::{Array, Object};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -106,7 +107,7 @@ impl Core {
             Method::Towers => Ok(to_js(&self.towers()?)),
             Method::AddTower(p) => Ok(to_js(&self.add_tower(&p.address).await?)),
             Method::RemoveTower(p) => Ok(to_js(&self.remove_tower(&p.tower).await?)),
-            other => Err(Error::new("engine.unknown_method", format!("{other:?} is not about channels."))),
+            _ => Err(Error::new("engine.unknown_method", "This call is not about channels.")),
         }
     }
 
@@ -146,7 +147,7 @@ impl Core {
                 Ok(to_js(&self.explore(|explorer| explorer.governance(chain.genesis()))?))
             }
             Method::Snapshots => Ok(to_js(&self.snapshots().await?)),
-            other => Err(Error::new("engine.unknown_method", format!("{other:?} is not a read of the chain."))),
+            _ => Err(Error::new("engine.unknown_method", "This call is not a read of the chain.")),
         }
     }
 
@@ -217,18 +218,18 @@ impl Core {
 
     /// Everything stored but the words, as text.
     async fn raw_state(&self) -> Result<RawState, Error> {
-        let state = serde_json::json!({
-            "status": self.status(),
-            "sync": self.sync_state(),
-            "draft": self.draft().ok(),
-            "batches": self.sent_batches(limits::MAX_SENT_LISTED).await.unwrap_or_default(),
-            "channels": self.channels().unwrap_or_default(),
-            "invoices": self.invoices().unwrap_or_default(),
-            "payments": self.activity(None, limits::MAX_ACTIVITY_PAGE).ok(),
-        });
-        let json = serde_json::to_string_pretty(&state).map_err(|error| {
-            Error::new("engine.raw_state", format!("The state cannot be written as text: {error}."))
-        })?;
-        Ok(RawState { json })
+        let batches = self.sent_batches(limits::MAX_SENT_LISTED).await.unwrap_or_default();
+        let parts = [
+            ("status", to_js(&self.status())),
+            ("sync", to_js(&self.sync_state())),
+            ("draft", to_js(&self.draft().ok())),
+            ("batches", to_js(&batches)),
+            ("channels", to_js(&self.channels().unwrap_or_default())),
+            ("invoices", to_js(&self.invoices().unwrap_or_default())),
+            ("payments", to_js(&self.activity(None, limits::MAX_ACTIVITY_PAGE).ok())),
+        ];
+        let state: Array = parts.iter().map(|(name, part)| Array::of2(&(*name).into(), part)).collect();
+        let state = Object::from_entries(&state).unwrap_or_default();
+        Ok(RawState { json: json(&state) })
     }
 }

@@ -10,6 +10,7 @@ use crate::changes::Changes;
 use crate::error::Error;
 use crate::events::now_ms;
 use crate::record;
+use crate::view::ChannelChange;
 use fair_core::chain::genesis::Purpose;
 use fair_core::channel::event::Debug;
 use fair_core::effect::{Effect, Write};
@@ -171,7 +172,7 @@ impl Core {
     }
 
     pub(super) fn emit_channel(&self, bank: &PublicKey) {
-        self.events.emit("channel", &serde_json::json!({ "bank": bank }));
+        self.events.emit("channel", &ChannelChange { bank: *bank });
     }
 
     fn set_timer(self: &Rc<Self>, at_ms: TimeMs) {

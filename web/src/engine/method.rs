@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-/// A call with its parameters.
-#[derive(Debug)]
+/// A call with its parameters. Some are secret, so that it cannot be printed.
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum Method {
     Status,
@@ -70,7 +69,7 @@ pub enum Method {
 macro_rules! parameters {
     ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
         #[doc = concat!("Parameters of `", stringify!($name), "`.")]
-        #[derive(Debug, Deserialize)]
+        #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
         pub struct $name { $(pub $field: $type),* }
@@ -145,7 +144,7 @@ impl From<BankCredit> for Credit {
 }
 
 /// A block by height or hash.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum BlockId {
@@ -154,7 +153,7 @@ pub enum BlockId {
 }
 
 /// An action for the draft.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum DraftOperation {
@@ -167,7 +166,7 @@ pub enum DraftOperation {
 }
 
 /// What a page may propose.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum DraftAction {

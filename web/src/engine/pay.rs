@@ -78,7 +78,7 @@ impl Core {
         self.ask(|machine, chain| {
             let explorer = Explorer { state: chain.state, you: Some(machine.key()) };
             let mut own: Vec<&CoreOwnInvoice> = machine.invoices().collect();
-            own.sort_by_key(|own| std::cmp::Reverse(own.invoice.body.created_ms));
+            own.sort_by_cached_key(|own| std::cmp::Reverse(own.invoice.body.created_ms));
             own.into_iter().take(limits::MAX_INVOICES_LISTED).map(|own| self.view_own(&explorer, own)).collect()
         })
     }

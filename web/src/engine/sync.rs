@@ -122,9 +122,9 @@ impl Sync {
                 && relay.announced.as_ref().is_some_and(|(header, _)| header.height > height)
                 && relay.first.is_none_or(|first| first <= height.saturating_add(1))
         };
-        let mut relays: Vec<_> = self.relays.iter().filter(ahead).collect();
-        relays.sort_by_key(|relay| (relay.withholding_since.is_some(), relay.snapshot_refused));
-        relays.first().map(|relay| relay.url.clone())
+        let relays = self.relays.iter().filter(ahead);
+        let order = |relay: &&Relay| (relay.withholding_since.is_some(), relay.snapshot_refused);
+        relays.min_by_key(order).map(|relay| relay.url.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::error::Error;
-use crate::view::{Tower, TowerChannel};
+use crate::view::{Tower, TowerChange, TowerChannel};
 use fair_core::types::PublicKey;
 use fair_core::wallet::Input;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ impl Core {
         } else {
             self.end_session(&tower);
         }
-        self.events.emit("tower", &serde_json::json!({ "tower": tower }));
+        self.events.emit("tower", &TowerChange { tower });
     }
 
     /// Where a peer is reached that is no bank behind a relay.
