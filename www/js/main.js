@@ -5,7 +5,7 @@ import { App } from './app.js';
 import { connect } from './client.js';
 import { asFairError } from './errors.js';
 import { patch } from './dom.js';
-import { everySecond } from './clock.js';
+import { watchIdle } from './idle.js';
 import { parseHash } from './router.js';
 import { askToKeepOnce } from './parts/storage.js';
 import { shell, unsupported } from './shell.js';
@@ -29,7 +29,7 @@ function start() {
   }
   const app = new App(client, () => draw(app));
   window.addEventListener('hashchange', () => visit(app));
-  watchIdle(app);
+  watchIdle(app, name);
   lookForShop(app);
   visit(app);
 }
@@ -54,37 +54,4 @@ function draw(app) {
   root.classList.toggle('has-batch', root.querySelector('.batchbar') !== null);
   askToKeepOnce(app);
   document.title = `${app.page?.title ?? 'Wallet'} · Fair`;
-}
-
-/**
- * Locks the wallet after the chosen time without any input in any tab.
- * @param {App} app
- */
-function watchIdle(app) {
-  const key = `fair-active-${name}`;
-  let noted = 0;
-  const active = () => {
-    const now = Date.now();
-    if (now - noted < 5_000) return;
-    noted = now;
-    try {
-      localStorage.setItem(key, String(now));
-    } catch {
-      // Without storage each tab counts for itself.
-    }
-  };
-  for (const kind of ['pointerdown', 'keydown']) window.addEventListener(kind, active, { passive: true, capture: true });
-  active();
-  const check = () => {
-    const limit = app.settings.idleMinutes * 60_000;
-    if (limit === 0 || app.use('status').value?.wallet !== 'unlocked') return;
-    let shared = 0;
-    try {
-      shared = Number(localStorage.getItem(key));
-    } catch {
-      shared = 0;
-    }
-    if (Date.now() - Math.max(shared, noted) > limit) app.act('idle-lock', async () => app.put('status', await app.client.lock()));
-  };
-  everySecond(check);
 }

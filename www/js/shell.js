@@ -47,6 +47,18 @@ export function shell(app) {
   ]);
 }
 
+/** The frame of a page that stands alone: no places, no batch bar. @param {App} app */
+export function plainShell(app) {
+  const status = app.use('status').value;
+  const sync = app.use('syncState').value;
+  return flat([
+    header(app, status, sync),
+    h('main', { class: 'main', id: 'main', tabindex: '-1' },
+      h('div', { class: 'page' }, notices(app, status, sync), h('div', { class: 'page', key: app.route.path.join('/') }, app.page?.view()))),
+    h('div', { role: 'status', 'aria-live': 'polite', key: 'said' }, app.said !== '' && h('p', { class: 'toast' }, app.said)),
+  ]);
+}
+
 /**
  * @param {App} app
  * @param {import('./api').Status | undefined} status
@@ -69,7 +81,7 @@ function trustLine(app, sync) {
   if (!sync) return line('', 'clock', app.engineError ? 'not running' : 'starting');
   const at = sync.verified ? `#${countText(sync.verified.height, app.locale)}` : '';
   switch (sync.phase) {
-    case 'live': return line('good', 'shield', `verified ${at} · `, ago(app, sync.verifiedAt ?? 0));
+    case 'live': return line('good', 'shield', `verified ${at}`, sync.verifiedAt ? [' · ', ago(app, sync.verifiedAt)] : null);
     case 'syncing': return line('', 'clock', `verifying ${at}`);
     case 'connecting': return line('', 'clock', 'connecting');
     case 'stale': return line('warn', 'clock', at ? `old: ${at} · ` : 'old', sync.verified && ago(app, sync.verified.time));

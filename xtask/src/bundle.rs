@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! www/**                    → target/www/**
+//! www/embed/fair-pay.js     → the same with what it imports
 //! fair-web for wasm32       → target/www/pkg/fair_web.js, fair_web.d.ts, fair_web_bg.HASH.wasm
 //! every text file and .wasm → the same name with .br, for relays to send as it is
 //! ```
@@ -17,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::embed;
 use crate::process;
 use crate::setup::WasmToolchain;
 use crate::steps::Steps;
@@ -88,6 +90,7 @@ fn pack(compiled: &Path, profile: Profile) -> Result<()> {
     if pages.exists() {
         copy_folder(&pages, &fresh)?;
     }
+    embed::join(&fresh)?;
     bind(compiled, &fresh.join("pkg"), profile)?;
     let mut files = list_files(&fresh)?;
     name_client_by_hash(&mut files)?;
@@ -147,6 +150,7 @@ struct Sizes {
     raw: usize,
     sent: usize,
     client_sent: usize,
+    embed_sent: usize,
 }
 
 impl Sizes {
@@ -172,10 +176,14 @@ impl Sizes {
         }
         self.raw += content.len();
         self.sent += sent;
+        let name = file.strip_prefix(top).unwrap_or(file);
         if ending == "wasm" {
             self.client_sent += sent;
-            let name = file.strip_prefix(top).unwrap_or(file).display();
-            println!("    {name}: {} bytes, {sent} as sent", content.len());
+            println!("    {}: {} bytes, {sent} as sent", name.display(), content.len());
+        }
+        if name == Path::new(embed::FILE) {
+            self.embed_sent = sent;
+            println!("    {}: {} bytes, {sent} as sent, {}", embed::FILE, content.len(), embed::integrity(&content));
         }
         Ok(())
     }
@@ -187,6 +195,9 @@ impl Sizes {
     fn check(&self, profile: Profile) -> Result<()> {
         if profile == Profile::Small && self.client_sent > WASM_LIMIT_BYTES {
             bail!("the client is {} bytes as sent; the limit is {WASM_LIMIT_BYTES}", self.client_sent);
+        }
+        if profile == Profile::Small && self.embed_sent > embed::LIMIT_BYTES {
+            bail!("{} is {} bytes as sent; the limit is {}", embed::FILE, self.embed_sent, embed::LIMIT_BYTES);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod bench;
 mod bundle;
 mod check;
 mod demo;
+mod embed;
 mod mutate;
 mod process;
 mod receipts;

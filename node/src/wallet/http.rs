@@ -3,7 +3,7 @@
 //! ```text
 //! GET  /                   a page: its address, buy something, ask for a payment
 //! POST /buy, POST /pay-me  the page's forms
-//! POST /v1/invoices        JSON {amount, asset?, description?} → {id, invoice}
+//! POST /v1/invoices        JSON {amount, asset?, description?, origin?} → {id, invoice}
 //! GET  /v1/invoices/{id}   JSON {id, state, received, with_tower}
 //! POST /v1/pay-me          JSON {invoice} → {id, state, asset, amount, fee, failure}; test networks only, capped
 //! GET  /v1/pay-me/{id}     the same of a payment begun before; the id is the first half of the lock hash
@@ -101,6 +101,8 @@ struct Wanted {
     asset: AssetId,
     #[serde(default)]
     description: String,
+    /// Of the web page that sells, which lists this wallet's account in its `/.well-known/fair-pay.json`.
+    origin: Option<String>,
 }
 
 pub(super) const fn frd() -> AssetId {
@@ -134,7 +136,7 @@ async fn make_invoice(served: &Served, wanted: Wanted) -> Result<Made, Refusal> 
         amount: Some(wanted.amount),
         description: Description::Text(wanted.description),
         lifetime_ms: INVOICE_LIFETIME_MS,
-        origin: None,
+        origin: wanted.origin,
     };
     let made = served.host.ask(move |hosted, chain, now_ms| {
         match hosted.wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
@@ -395,7 +397,7 @@ async fn make_bill(served: &Served, form: Result<Form<BuyForm>, FormRejection>) 
     let Form(form) = form.map_err(|error| bad("input.form", error.body_text()))?;
     let amount = parse_decimal(&form.amount, 2)
         .ok_or_else(|| bad("input.amount", format!("{:?} is no amount such as 5.00.", form.amount)))?;
-    let wanted = Wanted { amount, asset: AssetId::FRD, description: form.description };
+    let wanted = Wanted { amount, asset: AssetId::FRD, description: form.description, origin: None };
     let made = make_invoice(served, wanted).await?;
     let mut html = start("Your invoice", 0);
     let _ = write!(

@@ -34,6 +34,29 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
+/// The checkout, which tells the shop that opened its window how the payment goes: it keeps its opener.
+const CHECKOUT: &str = "/pay/";
+
+/// What shops put into their own pages.
+const EMBED: &str = "/embed/";
+
+/// Headers by which a place differs from the others.
+fn headers_of(path: &str) -> &'static [(HeaderName, &'static str)] {
+    static CHECKOUTS: [(HeaderName, &str); 1] =
+        [(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none")];
+    static EMBEDDED: [(HeaderName, &str); 2] = [
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    if path.starts_with(CHECKOUT) {
+        &CHECKOUTS
+    } else if path.starts_with(EMBED) {
+        &EMBEDDED
+    } else {
+        &[]
+    }
+}
+
 /// Serves a folder.
 pub(super) fn service(folder: &Path, purpose: Purpose) -> Router {
     let policy = match purpose {
@@ -50,12 +73,13 @@ pub(super) fn service(folder: &Path, purpose: Purpose) -> Router {
 }
 
 async fn dress(request: Request, next: Next, policy: &'static str) -> Response {
+    let own = headers_of(request.uri().path());
     let cache = if has_hash(request.uri().path()) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = next.run(request).await;
     let status = response.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    for (name, value) in HEADERS {
+    for (name, value) in HEADERS.iter().chain(own) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if status.is_success() || status == StatusCode::NOT_MODIFIED {

@@ -1,6 +1,7 @@
 //! Tests in a real browser; `cargo xtask test` runs them. One module per subject.
 
 mod court;
+mod embed;
 mod governance;
 mod harness;
 mod journey;

@@ -194,3 +194,20 @@ async fn an_engine_that_always_crashes_is_given_up() -> Result<()> {
     assert_eq!(last, "engine.crashed");
     browser.close().await
 }
+
+#[tokio::test]
+async fn a_checkout_in_a_frame_does_nothing_but_say_so() -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    browser.go(&format!("{}/test/blank.html", server.url)).await?;
+    // This server sends no headers that refuse frames.
+    eval(
+        &browser,
+        "const frame = document.createElement('iframe');
+        frame.src = '/pay/index.html';
+        await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame); });",
+    )
+    .await?;
+    browser.driver().enter_frame(0).await?;
+    browser.see("A wallet does not run inside another page").await?;
+    browser.close().await
+}

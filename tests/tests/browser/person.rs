@@ -27,10 +27,17 @@ impl Pictures {
     }
 }
 
-/// Makes a wallet as the pages ask for it: password, words, confirmation of some of them.
+/// Makes a wallet as the pages ask for it, from the first page on.
 pub(crate) async fn create_wallet(browser: &Browser, pictures: Pictures) -> Result<()> {
     browser.see_within("Money you can check yourself", BLOCKS).await?;
     pictures.take(browser, "welcome").await?;
+    make_keys(browser, pictures).await?;
+    browser.see("Next steps").await?;
+    pictures.take(browser, "home-empty").await
+}
+
+/// From "Create wallet" on: password, words, confirmation of some of them.
+pub(crate) async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<()> {
     browser.click("Create wallet").await?;
     browser.fill("Password", PASSWORD).await?;
     browser.fill("Password again", PASSWORD).await?;
@@ -50,9 +57,7 @@ pub(crate) async fn create_wallet(browser: &Browser, pictures: Pictures) -> Resu
         browser.fill(label, word).await?;
     }
     pictures.take(browser, "create-confirm").await?;
-    browser.click("Confirm words").await?;
-    browser.see("Next steps").await?;
-    pictures.take(browser, "home-empty").await
+    browser.click("Confirm words").await
 }
 
 /// Asks the faucet, from the home page.

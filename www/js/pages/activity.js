@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { accountOf, ago, amount, answered, bones, button, copyable, empty, errorNote, facts, heading, linkButton, tag, who } from '../parts/basic.js';
-import { accountName, amountPlain, csvCell, dayName, exactTime, namedAccount } from '../format.js';
+import { accountName, amountPlain, csvCell, dayName, exactTime, namedAccount, strangersText } from '../format.js';
 import { meaning } from '../explain.js';
 import { saveText } from '../parts/save.js';
 import { statusLine } from './pay.js';
@@ -61,7 +61,7 @@ function title(payment) {
   switch (payment.kind) {
     case 'fee': return name ? `Insurance price to ${name}` : 'Insurance price';
     default: {
-      if (payment.description) return payment.description;
+      if (payment.description) return strangersText(payment.description);
       if (payment.direction === 'in') return name ? `From ${name}` : 'Received';
       return name ? `To ${name}` : 'Sent';
     }
@@ -124,7 +124,7 @@ function paymentView(app, payment) {
       payment.error && errorNote(payment.error),
       facts(
         payment.counterparty && [incoming ? 'From' : 'To', accountOf(payment.counterparty)],
-        payment.description !== null && ['For', payment.description],
+        payment.description !== null && ['For', h('span', { class: 'stranger' }, strangersText(payment.description))],
         !incoming && ['Fee', payment.fee === 0n ? 'none' : amount(app, payment.asset, payment.fee)],
         ['Started', exactTime(payment.createdAt, app.locale)],
         payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
@@ -148,20 +148,38 @@ function paymentView(app, payment) {
 
 /** @param {App} app */
 async function saveCsv(app) {
+  saveCsvOf(app, 'fair-activity.csv', await paymentsSince(app, 0));
+}
+
+/**
+ * All payments that began at this time or later, newest first.
+ * @param {App} app
+ * @param {number} since
+ */
+export async function paymentsSince(app, since) {
   /** @type {Payment[]} */
   const all = [];
   let before = null;
   do {
     const page = /** @type {import('../api').ActivityPage} */ (await app.client.activity({ before, limit: EXPORT_ROWS }));
     all.push(...page.payments);
-    before = page.next;
+    before = (all.at(-1)?.createdAt ?? 0) < since ? null : page.next;
   } while (before !== null);
+  return all.filter(({ createdAt }) => createdAt >= since);
+}
+
+/**
+ * @param {App} app
+ * @param {string} name of the file
+ * @param {Payment[]} payments
+ */
+export function saveCsvOf(app, name, payments) {
   const head = ['id', 'time', 'direction', 'kind', 'state', 'asset', 'amount', 'fee', 'counterparty', 'description', 'error'];
-  const lines = all.map((payment) => {
+  const lines = payments.map((payment) => {
     const { ticker, decimals } = app.asset(payment.asset);
     const signed = payment.direction === 'in' ? payment.amount : -payment.amount;
     return [payment.id, new Date(payment.createdAt).toISOString(), payment.direction, payment.kind, payment.state, ticker, amountPlain(signed, decimals),
       amountPlain(payment.fee, decimals), payment.counterparty?.key ?? '', payment.description ?? '', payment.error?.code ?? ''].map(csvCell).join(',');
   });
-  saveText('fair-activity.csv', 'text/csv', [head.join(','), ...lines, ''].join('\r\n'));
+  saveText(name, 'text/csv', [head.join(','), ...lines, ''].join('\r\n'));
 }

@@ -8,7 +8,7 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { ago, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
-import { amountInput, amountLine, exactTime, keyWords, namedAccount } from '../format.js';
+import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersText } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
 import { canScan, scanner } from '../parts/scanner.js';
@@ -76,7 +76,7 @@ class PaySheet {
     this.#decoded = null;
     this.#decodeError = null;
     this.#dropQuote();
-    const cleaned = text.trim().replace(/^web\+fair:(\/\/)?/i, '').replace(/^https?:\/\/[^#]*#(\/pay\/)?/i, '');
+    const cleaned = text.trim().replace(/^web\+fair:(\/\/)?/i, '').replace(/^https?:\/\/[^#]*#(\/pay\/)?/i, '').replace(/\?.*$/s, '');
     if (cleaned !== '') this.#later(() => this.#decode(cleaned));
     this.#app.refresh();
   }
@@ -196,9 +196,9 @@ class PaySheet {
       onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#typed.touched = true; this.#pay(); },
     },
     h('div', { class: 'payee' }, keyPicture(payee.key, 48), h('div', { class: 'stack tight' },
-      h('p', null, h('strong', null, invoice?.origin ?? (payee.handle || payee.id !== null ? namedAccount(payee) : 'Unregistered account')), invoice?.origin && h('span', { class: 'muted small' }, ' as they claim')),
+      h('p', null, h('strong', null, invoice?.origin ? h('bdi', null, strangersText(invoice.origin)) : payee.handle || payee.id !== null ? namedAccount(payee) : 'Unregistered account'), invoice?.origin && h('span', { class: 'muted small' }, ' as they claim')),
       h('p', { class: 'small muted' }, keyWords(payee.key)))),
-    invoice?.description && h('p', null, invoice.description),
+    invoice?.description && h('p', { class: 'stranger' }, strangersText(invoice.description)),
     open
       ? amountField(app, this.#typed, {
         id: 'amount', label: 'Amount', big: true, fixedAsset: invoice !== null, assets: invoice ? [] : app.use('assets').value ?? [],

@@ -21,3 +21,20 @@ fn only_test_networks_reach_the_own_machine() {
         assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"));
     }
 }
+
+#[test]
+fn only_the_checkout_keeps_its_opener_and_only_the_element_is_for_other_sites() {
+    let value = |path: &str, name: &str| {
+        let own = headers_of(path).iter().find(|(own, _)| own.as_str() == name);
+        own.or_else(|| HEADERS.iter().find(|(general, _)| general.as_str() == name)).map(|(_, value)| *value)
+    };
+    for path in ["/", "/index.html", "/payment", "/js/checkout/main.js", "/embedded"] {
+        assert_eq!(value(path, "cross-origin-opener-policy"), Some("same-origin"), "{path}");
+        assert_eq!(value(path, "cross-origin-resource-policy"), Some("same-origin"), "{path}");
+        assert_eq!(value(path, "access-control-allow-origin"), None, "{path}");
+    }
+    assert_eq!(value("/pay/", "cross-origin-opener-policy"), Some("unsafe-none"));
+    assert_eq!(value("/pay/", "x-frame-options"), Some("DENY"));
+    assert_eq!(value("/embed/fair-pay.js", "cross-origin-resource-policy"), Some("cross-origin"));
+    assert_eq!(value("/embed/fair-pay.js", "access-control-allow-origin"), Some("*"));
+}

@@ -1,0 +1,46 @@
+/** Who asks, how sure that is, and why somebody is not paid. */
+
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { keyWords, strangersText } from '../format.js';
+import { keyPicture, note, tag } from '../parts/basic.js';
+
+/** @typedef {{invoice: import('../api').Invoice, origin: string | null, standing: import('./merchant.js').Standing}} Who */
+
+/** @param {Who} who */
+export function merchantView({ invoice, origin, standing }) {
+  return h('div', { class: 'payee' }, keyPicture(invoice.payee.key, 48), h('div', { class: 'stack tight' },
+    h('p', { class: 'row' }, h('strong', { class: 'stranger' }, origin === null ? 'Somebody without a website' : shownOrigin(origin)), standingTag(standing)),
+    h('p', { class: 'small muted' }, keyWords(invoice.payee.key))));
+}
+
+/** The plain name over https; where it is not, the whole. @param {string} origin */
+function shownOrigin(origin) {
+  return origin.replace(/^https:\/\//, '');
+}
+
+/** @param {import('./merchant.js').Standing} standing */
+function standingTag(standing) {
+  switch (standing) {
+    case 'confirmed': return tag('good', icon('check', { size: 14 }), 'confirmed by the site');
+    case 'asking': return tag('move', icon('clock', { size: 14 }), 'asking the site');
+    case 'unknown': return tag('warn', icon('alert', { size: 14 }), 'as they claim');
+    case 'denied': return tag('bad', icon('alert', { size: 14 }), 'not theirs');
+    default: return null;
+  }
+}
+
+/**
+ * @param {'other' | 'denied' | 'odd'} why
+ * @param {Who} who
+ * @param {string | null} opener
+ */
+export function refusedMerchant(why, { invoice, origin }, opener) {
+  const [title, says] = {
+    other: ['This page is not the shop', `The invoice was made by ${origin}, but the page that sent you here is ${opener}. It may want you to pay for somebody else.`],
+    denied: ['The shop does not know this payee', `${origin} lists the keys that it is paid with, and this one is not among them. Somebody may be using its name.`],
+    odd: ['The shop’s address is not one', `The invoice claims to be from “${strangersText(invoice.origin ?? '').slice(0, 80)}”, which is not the address of a website.`],
+  }[why];
+  return h('div', { key: 'refused' }, note('bad', h('strong', null, title), h('p', { class: 'stranger' }, says),
+    h('p', null, 'Nothing was paid. Type the shop’s address yourself and order there.')));
+}
