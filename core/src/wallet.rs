@@ -4,7 +4,7 @@
 //! go out. `Err` means that nothing changed. Queries read what is stored; [`Event`]s say what to read again.
 //!
 //! Records: those of [`crate::peers`] and [`crate::account`], and `i ‖ invoice id` → [`OwnInvoice`],
-//! `p ‖ payment id` → [`Payment`], `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way,
+//! `p ‖ payment id` → [`Payment`], `f ‖ payment id` → [`RefundAddress`] that came with an incoming one, `t ‖ bank 32 ‖ asset u32 big-endian` → [`Target`] of a withdrawal under way,
 //! `r` → that the wallet was made from its words ([`Wallet::first_record_from_words`]), `w ‖ …` → towers and what
 //! they have ([`towers`]).
 //!
@@ -21,7 +21,7 @@ mod towers;
 
 pub use pay::{CannotPay, Payable, Quote};
 pub use payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState};
-pub use receive::{InvoiceState, NewInvoice, OwnInvoice};
+pub use receive::{CannotCancel, InvoiceState, NewInvoice, OwnInvoice};
 pub use restored::{Restoration, RestoreStage};
 pub use terms::{Credit, Parts, Target};
 pub use towers::{HandedOver, Tower, TowerChannel, TowerFault, TowerView};
@@ -36,6 +36,7 @@ use crate::ledger::operation::Operation;
 use crate::ledger::receipt::{BatchOutcome, Opening, SkipReason};
 use crate::payment::address::Address;
 use crate::payment::invoice::{BadInvoice, InvoiceId};
+use crate::payment::onion::RefundAddress;
 use crate::peers::{Chain, Outbox, Peers};
 use crate::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
 use crate::watch::{CourtEvent, CourtView, Hands, Patience, Watch};
@@ -111,6 +112,8 @@ pub enum Input<'a> {
     },
     /// Make an invoice.
     CreateInvoice(Box<NewInvoice>),
+    /// Take no payment of an own invoice any more. Of one that is cancelled or void already: does nothing.
+    CancelInvoice(InvoiceId),
     /// Pay an invoice or address through banks.
     Pay {
         /// Names the payment; the same again does nothing.
@@ -186,6 +189,8 @@ pub enum Event {
     Payment(RequestId),
     /// An own invoice.
     Invoice(InvoiceId),
+    /// Somebody who has read an own invoice pays it although it is paid, or is being paid: the money goes back.
+    InvoicePaidAgain(InvoiceId),
     /// A channel in any way.
     Channel(PublicKey),
     /// The draft.
@@ -302,6 +307,9 @@ pub enum Refusal {
     /// The invoice cannot be made.
     #[error(transparent)]
     Invoice(#[from] BadInvoice),
+    /// The invoice cannot be cancelled.
+    #[error(transparent)]
+    Cancel(#[from] CannotCancel),
     /// The payment cannot be made.
     #[error(transparent)]
     Payment(#[from] CannotPay),
@@ -323,6 +331,8 @@ pub struct Wallet {
     watch: Watch,
     invoices: BTreeMap<InvoiceId, OwnInvoice>,
     payments: BTreeMap<RequestId, Payment>,
+    /// Of incoming payments.
+    refunds: BTreeMap<RequestId, RefundAddress>,
     /// Payments whose wish is in a channel.
     references: BTreeMap<Reference, RequestId>,
     /// Payments of ours by their lock hash.
@@ -359,6 +369,7 @@ impl Wallet {
             watch: Watch::new(Patience::Short),
             invoices: BTreeMap::new(),
             payments: BTreeMap::new(),
+            refunds: BTreeMap::new(),
             references: BTreeMap::new(),
             hashes: BTreeSet::new(),
             targets: BTreeMap::new(),
@@ -372,6 +383,7 @@ impl Wallet {
                 || wallet.watch.restore(key, value)?
                 || wallet.restore_invoice(key, value)?
                 || wallet.restore_payment(key, value)?
+                || wallet.restore_refund(key, value)?
                 || wallet.restore_target(key, value)?
                 || wallet.restore_restored(key, value)?
                 || wallet.restore_tower(key, value)?;
@@ -459,6 +471,7 @@ impl Wallet {
                 self.request_withdrawal(bank, asset, amount, target, chain, now_ms, out)
             }
             Input::CreateInvoice(new) => self.create_invoice(*new, now_ms, out),
+            Input::CancelInvoice(id) => Ok(self.cancel_invoice(id, out)?),
             Input::Pay { request, to, asset, amount, max_fee, description } => {
                 let order = pay::Order { request, to: *to, asset, amount, max_fee, description };
                 self.pay(order, chain, now_ms, out)

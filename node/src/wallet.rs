@@ -68,6 +68,7 @@ impl Machine for Hosted {
             Event::Tower(_) => self.towers.send_modify(|count| *count = count.wrapping_add(1)),
             Event::Payment(_)
             | Event::Invoice(_)
+            | Event::InvoicePaidAgain(_)
             | Event::Channel(_)
             | Event::Draft
             | Event::SessionWanted(_)

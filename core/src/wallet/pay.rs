@@ -7,11 +7,11 @@ use crate::channel::event::{Command, CommandFailure, OutgoingFailure, Reference}
 use crate::channel::transition::FailReason;
 use crate::crypto::{self, Secret};
 use crate::limits;
-use crate::message::Verified;
+use crate::message::{Signed, Verified};
 use crate::ordered;
 use crate::payment::address::Address;
-use crate::payment::invoice::{Invoice, LatePolicy};
-use crate::payment::onion::{self, BadOnion, Claim, Final, FirstLayer};
+use crate::payment::invoice::{Invoice, LatePolicy, RefundPolicy};
+use crate::payment::onion::{self, BadOnion, Claim, Final, FirstLayer, RefundAddress};
 use crate::payment::route::{self, Map, NoRoute, Route};
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Hash, Parties, PublicKey, TimeMs, UsableHeight};
@@ -298,13 +298,17 @@ impl Wallet {
             (Some(invoice), _) => Claim::Invoice { id: invoice.body.id, payment_secret: invoice.body.payment_secret },
             (None, preimage) => Claim::Spontaneous { preimage: preimage.unwrap_or(Secret([0; 32])) },
         };
+        // Only a payee that promised refunds learns who pays.
+        let wants_refunds = |invoice: &Signed<Invoice>| invoice.body.refunds == RefundPolicy::OnRequest;
+        let is_promised = payment.invoice.as_ref().is_some_and(wants_refunds);
+        let refund = is_promised.then(|| RefundAddress { key: self.key(), bank: route.first_hop() });
         let last = |amount, least_expiry| Final {
             asset: payment.asset,
             amount,
             total: amount,
             least_expiry,
             claim,
-            refund: None,
+            refund: refund.clone(),
         };
         let layers = route.layers(chain.head.usable_height, chain.parameters(), last);
         let (chain_id, max_hops) = (self.peers.chain_id(), chain.parameters().max_hops);

@@ -14,13 +14,15 @@ use crate::codec;
 use crate::crypto::{self, Secret};
 use crate::message::Signed;
 use crate::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
-use crate::payment::onion::{self, Claim, Final, Layer};
+use crate::payment::onion::{self, Claim, Final, Layer, RefundAddress};
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Epoch, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// First byte of an invoice's key.
 const INVOICE: u8 = b'i';
+/// First byte of the key of a refund address.
+const REFUND: u8 = b'f';
 
 /// An invoice that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub struct NewInvoice {
     pub lifetime_ms: u64,
     /// Web origin of a merchant.
     pub origin: Option<String>,
+    /// About refunds.
+    pub refunds: RefundPolicy,
+    /// About late payments.
+    pub late: LatePolicy,
 }
 
 /// An invoice made here.
@@ -66,6 +72,19 @@ pub enum InvoiceState {
     /// The secret was given away for a lock that came to nothing: whoever knows it could keep the next
     /// payment, so none is taken.
     Void,
+    /// The payee takes no payment any more. No secret was given away.
+    Cancelled,
+}
+
+/// Why an invoice cannot be cancelled. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotCancel {
+    /// None of ours.
+    #[error("there is no invoice {0}")]
+    Unknown(InvoiceId),
+    /// Its secret is out.
+    #[error("invoice {0} is paid, or is being paid")]
+    Taken(InvoiceId),
 }
 
 /// What a payee knows while it looks at a lock.
@@ -99,6 +118,19 @@ fn check_invoice(own: &OwnInvoice, payment_secret: &Secret, situation: &Situatio
         && invoice.amount.is_none_or(|amount| amount == situation.lock.amount)
         && in_time;
     fits.then_some(own.preimage)
+}
+
+fn promises_refunds(own: &OwnInvoice) -> bool {
+    own.invoice.body.refunds == RefundPolicy::OnRequest
+}
+
+/// What is wanted of a lock.
+struct Wanted {
+    /// To settle with.
+    secret: Secret,
+    /// What it pays.
+    invoice: Option<InvoiceId>,
+    refund: Option<RefundAddress>,
 }
 
 impl Wallet {
@@ -140,13 +172,42 @@ impl Wallet {
             description: new.description,
             banks: self.address().banks,
             origin: new.origin,
-            refunds: RefundPolicy::None,
-            late: LatePolicy::Fail,
+            refunds: new.refunds,
+            late: new.late,
         };
         let invoice = invoice.sign_by(self.peers.secret_key())?.into_signed();
         let own = OwnInvoice { invoice, preimage, state: InvoiceState::Open, received: 0, payment: None };
         self.keep_invoice(own, out);
         Ok(())
+    }
+
+    /// Takes no payment of an invoice any more. One that is cancelled, expired or void stays as it is.
+    pub(super) fn cancel_invoice(&mut self, id: InvoiceId, out: &mut Out) -> Result<(), CannotCancel> {
+        let own = self.invoices.get(&id).cloned().ok_or(CannotCancel::Unknown(id))?;
+        match own.state {
+            InvoiceState::Open => self.keep_invoice(OwnInvoice { state: InvoiceState::Cancelled, ..own }, out),
+            InvoiceState::Cancelled | InvoiceState::Void => {}
+            InvoiceState::Pending | InvoiceState::Paid => return Err(CannotCancel::Taken(id)),
+        }
+        Ok(())
+    }
+
+    /// Where the payer of an incoming payment wants a refund, if it said so.
+    pub fn refund_address(&self, payment: &RequestId) -> Option<&RefundAddress> {
+        self.refunds.get(payment)
+    }
+
+    pub(super) fn restore_refund(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRecord> {
+        let [REFUND, payment @ ..] = key else { return Ok(false) };
+        self.refunds.insert(read(REFUND, payment)?, read(REFUND, value)?);
+        Ok(true)
+    }
+
+    fn keep_refund(&mut self, payment: RequestId, address: RefundAddress, out: &mut Out) {
+        let mut key = vec![REFUND];
+        key.extend_from_slice(&payment);
+        out.write.put(key, codec::encode(&address));
+        self.refunds.insert(payment, address);
     }
 
     /// An incoming lock is irrevocable: take it or give it back.
@@ -161,12 +222,12 @@ impl Wallet {
         now_ms: TimeMs,
         out: &mut Out,
     ) {
-        let taken = self.wanted(&id, lock, packet, chain, now_ms).and_then(|(secret, invoice)| {
-            let command = Command::Settle { lock: id, secret };
+        let taken = self.wanted(&id, lock, packet, chain, now_ms, out).and_then(|wanted| {
+            let command = Command::Settle { lock: id, secret: wanted.secret };
             self.peers.command(&bank, command, chain, now_ms, out).ok()?;
-            Some((secret, invoice))
+            Some(wanted)
         });
-        let Some((secret, invoice)) = taken else {
+        let Some(Wanted { secret, invoice, refund }) = taken else {
             let command = Command::Fail { lock: id, reason: FailReason::Rejected };
             // Refused only when it is being closed already.
             let _ = self.peers.command(&bank, command, chain, now_ms, out);
@@ -191,13 +252,16 @@ impl Wallet {
             ..Payment::bare(payment_id, Direction::In, kind, id.asset, lock.amount, bank, now_ms)
         };
         self.keep(payment, out);
+        if let Some(address) = refund {
+            self.keep_refund(payment_id, address, out);
+        }
         if let Some(own) = own {
             let payment = Some(payment_id);
             self.keep_invoice(OwnInvoice { state: InvoiceState::Pending, payment, ..own }, out);
         }
     }
 
-    /// The secret to settle with, and the invoice that is paid, if the lock is wanted.
+    /// What is wanted of the lock, if it is.
     fn wanted(
         &self,
         id: &LockId,
@@ -205,7 +269,8 @@ impl Wallet {
         packet: &[u8],
         chain: &Chain<'_>,
         now_ms: TimeMs,
-    ) -> Option<(Secret, Option<InvoiceId>)> {
+        out: &mut Out,
+    ) -> Option<Wanted> {
         let parameters = chain.parameters();
         let key = self.peers.secret_key();
         let layer = onion::open(&self.peers.chain_id(), &lock.hash, packet, parameters.max_hops, key).ok()?;
@@ -217,9 +282,19 @@ impl Wallet {
         match &last.claim {
             Claim::Invoice { id, payment_secret } => {
                 let own = self.invoices.get(id)?;
-                Some((check_invoice(own, payment_secret, &situation)?, Some(*id)))
+                if own.invoice.body.payment_secret == *payment_secret
+                    && matches!(own.state, InvoiceState::Pending | InvoiceState::Paid)
+                {
+                    out.notify(Event::InvoicePaidAgain(*id));
+                }
+                let secret = check_invoice(own, payment_secret, &situation)?;
+                Some(Wanted { secret, invoice: Some(*id), refund: last.refund.filter(|_| promises_refunds(own)) })
             }
-            Claim::Spontaneous { preimage } => (crypto::lock_hash(preimage) == lock.hash).then_some((*preimage, None)),
+            Claim::Spontaneous { preimage } => (crypto::lock_hash(preimage) == lock.hash).then_some(Wanted {
+                secret: *preimage,
+                invoice: None,
+                refund: None,
+            }),
         }
     }
 

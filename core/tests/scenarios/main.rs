@@ -7,6 +7,7 @@ mod bad_bank;
 mod court;
 mod forgotten;
 mod mediation;
+mod merchant;
 mod puppet;
 mod rebalance;
 mod restart;

@@ -17,7 +17,7 @@ use fair_core::ledger::batch::{self, Batch};
 use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::ledger::receipt::{BatchOutcome, Opening, Receipt};
 use fair_core::message::Signed;
-use fair_core::payment::invoice::Description;
+use fair_core::payment::invoice::{Description, LatePolicy, RefundPolicy};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Parties, PublicKey, Side};
 use fair_core::wallet::{self, Credit, NewInvoice, Payable, Payment, PaymentState, Wallet};
@@ -537,6 +537,8 @@ impl World {
             description: Description::Text("tea".into()),
             lifetime_ms: 3_600_000,
             origin: None,
+            refunds: RefundPolicy::None,
+            late: LatePolicy::Fail,
         };
         self.wish(payee, wallet::Input::CreateInvoice(Box::new(new))).unwrap();
         let own = self.wallet(payee).invoice(&fair_core::payment::invoice::InvoiceId(request)).unwrap();

@@ -29,7 +29,7 @@ use axum::{Form, Router};
 use fair_core::account::RequestId;
 use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::message::Verified;
-use fair_core::payment::invoice::{self, Description, Invoice, InvoiceId};
+use fair_core::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::payment::text::Case;
 use fair_core::types::{Amount, AssetId, PublicKey};
 use fair_core::wallet::{Input, InvoiceState, NewInvoice, Payable, PaymentState, Wallet};
@@ -137,6 +137,8 @@ async fn make_invoice(served: &Served, wanted: Wanted) -> Result<Made, Refusal> 
         description: Description::Text(wanted.description),
         lifetime_ms: INVOICE_LIFETIME_MS,
         origin: wanted.origin,
+        refunds: RefundPolicy::None,
+        late: LatePolicy::Fail,
     };
     let made = served.host.ask(move |hosted, chain, now_ms| {
         match hosted.wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
@@ -160,6 +162,7 @@ async fn look_at_invoice(State(served): State<Served>, Path(id): Path<String>) -
                 InvoiceState::Pending => "pending",
                 InvoiceState::Paid => "paid",
                 InvoiceState::Void => "void",
+                InvoiceState::Cancelled => "cancelled",
             };
             let payment = own.payment.and_then(|payment| hosted.wallet.payment(&payment));
             (state, own.received, payment.and_then(|payment| hosted.wallet.is_with_tower(payment)))

@@ -6,7 +6,7 @@ use fair_core::channel::transition::Transition;
 use fair_core::channel::wire::{Message, Update};
 use fair_core::crypto::{Secret, lock_hash};
 use fair_core::entropy::Entropy;
-use fair_core::payment::invoice::{Description, InvoiceId};
+use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::payment::onion::{self, Claim, Final, FirstLayer, Layer};
 use fair_core::types::{Amount, AssetId, Hash};
 use fair_core::wallet::{Credit, Input, NewInvoice};
@@ -84,6 +84,8 @@ fn takes_invoice(attempt: Try, secret: Option<Secret>) -> bool {
         description: Description::Text("tea".into()),
         lifetime_ms: 3_600_000,
         origin: None,
+        refunds: RefundPolicy::None,
+        late: LatePolicy::Fail,
     };
     hub.wish(PAYEE, Input::CreateInvoice(Box::new(new))).expect("an invoice");
     let id = InvoiceId(request);

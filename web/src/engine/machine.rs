@@ -138,6 +138,7 @@ impl Core {
                     self.events.emit("invoice", &invoice);
                 }
             }
+            Event::InvoicePaidAgain(_) => {}
             Event::Channel(bank) => self.emit_channel(&bank),
             Event::Draft => self.emit_draft(),
             Event::Batch(sent) => {
@@ -304,6 +305,7 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         }
         Refusal::Target(reason) => Error::of("batch", reason),
         Refusal::Invoice(error) => super::pay::bad_invoice(error),
+        Refusal::Cancel(_) => Error::new("payment.cannot_cancel", "This invoice cannot be cancelled."),
         Refusal::Payment(error) => super::pay::cannot_pay(error),
         Refusal::Channel(error) => Error::of("channel", error),
         Refusal::Draft(error) => super::batches::cannot_draft(error),

@@ -14,7 +14,9 @@ use fair_core::channel::event::OutgoingFailure;
 use fair_core::channel::transition::FailReason;
 use fair_core::message::Verified;
 use fair_core::payment::address::{self, Address as CoreAddress};
-use fair_core::payment::invoice::{self, BadInvoice, Description, Invoice as CoreInvoice, InvoiceId};
+use fair_core::payment::invoice::{
+    self, BadInvoice, Description, Invoice as CoreInvoice, InvoiceId, LatePolicy, RefundPolicy,
+};
 use fair_core::payment::route::NoRoute;
 use fair_core::payment::text::{self, Case};
 use fair_core::peers::Chain as ChainView;
@@ -54,6 +56,8 @@ impl Core {
             description: Description::Text(description.unwrap_or_default()),
             lifetime_ms: seconds.min(limits::MAX_INVOICE_SECONDS).saturating_mul(1000),
             origin: None,
+            refunds: RefundPolicy::None,
+            late: LatePolicy::Fail,
         };
         if self.machine()?.invoice(&InvoiceId(request)).is_none() {
             let known = self.explore(|explorer| explorer.state.asset(asset).is_some())?;
@@ -92,7 +96,7 @@ impl Core {
         let state = match own.state {
             InvoiceState::Open if expired => "expired",
             // Its secret is out, so it takes no payment any more.
-            InvoiceState::Void => "expired",
+            InvoiceState::Void | InvoiceState::Cancelled => "expired",
             InvoiceState::Open => "open",
             InvoiceState::Pending => "pending",
             InvoiceState::Paid => "paid",

@@ -17,7 +17,7 @@ use fair_core::effect::Effect;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::message::{Message as _, Signed};
-use fair_core::payment::invoice::{self, Description, InvoiceId};
+use fair_core::payment::invoice::{self, Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, PublicKey, TimeMs};
 use fair_core::wallet::{self, Credit, InvoiceState, NewInvoice, Payable, PaymentState, Wallet};
@@ -298,6 +298,8 @@ impl World {
             description: Description::Text("a test".into()),
             lifetime_ms: 3_600_000,
             origin: None,
+            refunds: RefundPolicy::None,
+            late: LatePolicy::Fail,
         };
         let wish = Wish { request, invoice: InvoiceId(request) };
         let chain_id = self.genesis.chain_id();

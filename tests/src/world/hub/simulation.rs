@@ -7,7 +7,7 @@ use super::super::party::Crash;
 use super::super::random::Random;
 use super::{FRD, Hub, Keep, Order, Plan, deposit};
 use fair_core::bank;
-use fair_core::payment::invoice::{Description, InvoiceId};
+use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::types::Amount;
 use fair_core::wallet::{self, Credit, NewInvoice, Payable, PaymentState, Target};
 
@@ -270,6 +270,8 @@ fn invoice(hub: &mut Hub, payee: usize, amount: Option<Amount>, crash: Crash) ->
         description: Description::Text("tea".into()),
         lifetime_ms: 3_600_000,
         origin: None,
+        refunds: RefundPolicy::None,
+        late: LatePolicy::Fail,
     };
     hub.input(payee, Input::Wallet(wallet::Input::CreateInvoice(Box::new(new))), crash).ok()?;
     let own = hub.hosts[payee].wallet().invoice(&InvoiceId(request))?;
