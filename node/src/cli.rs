@@ -1,20 +1,21 @@
 //! The command line.
 
 mod governance;
+mod keys;
 mod orders;
 
 use crate::error::NodeError;
 use crate::genesis::{self, Plan};
 use crate::home::{Home, Kind};
 use crate::presets::Preset;
-use crate::{bank, operator, status, tower, validator, wallet};
+use crate::{bank, merchant, operator, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
 use fair_core::ledger::operation::Operation;
 use fair_core::types::PublicKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Validators, banks and watchtowers of a Fair network.
+/// Validators, banks, merchants and watchtowers of a Fair network.
 #[derive(Debug, Parser)]
 #[command(name = "node", version, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -56,6 +57,8 @@ enum Command {
     Insure(orders::Insure),
     /// The watchtowers to which the wallet hands its states over
     Towers(orders::Towers),
+    /// The keys with which a shop's server asks its merchant
+    Key(keys::Keys),
     /// Propose a change to the validators, as the account of the home, which is one of theirs
     Propose(governance::Propose),
     /// Vote on a proposal, likewise; a later vote replaces an earlier one
@@ -84,8 +87,8 @@ struct Init {
     /// Where others reach it, when that is another address
     #[arg(long)]
     url: Option<String>,
-    /// A wallet's relay
-    #[arg(long, required_if_eq("kind", "wallet"))]
+    /// A wallet's or merchant's relay
+    #[arg(long, required_if_eq_any([("kind", "wallet"), ("kind", "merchant")]))]
     relay: Option<String>,
     /// Genesis document of a network that exists already
     #[arg(long, value_name = "FILE")]
@@ -140,7 +143,7 @@ struct OfChannel {
 struct Run {
     #[command(flatten)]
     of: OfHome,
-    /// A wallet's relay, instead of the home's
+    /// A wallet's or merchant's relay, instead of the home's
     #[arg(long)]
     relay: Option<String>,
     /// Begin a home that has no blocks yet with a snapshot: an archive, its URL, or the URL of a validator or
@@ -215,6 +218,7 @@ impl Arguments {
             Command::Credit(order) => order.run(),
             Command::Insure(order) => order.run(),
             Command::Towers(order) => order.run(),
+            Command::Key(order) => order.run(),
             Command::Propose(order) => order.run(),
             Command::Vote(order) => order.run(),
             Command::Proposals(of) => governance::print_proposals(&of),
@@ -252,6 +256,7 @@ fn run(
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),
         Kind::Bank => runtime.block_on(bank::run(&home, &config)),
         Kind::Wallet => runtime.block_on(wallet::run(&home, &config)),
+        Kind::Merchant => runtime.block_on(merchant::run(&home, &config)),
         Kind::Tower => runtime.block_on(tower::run(&home, &config)),
     }
 }

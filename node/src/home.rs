@@ -11,9 +11,10 @@
 //!     account.key      the account. A validator's process never reads it; it may be kept elsewhere
 //!   bank.toml          bank: what its operator decides; may be missing
 //!   wallet.toml        wallet: the same
+//!   merchant.toml      merchant: the same
 //!   tower.toml         tower: the same
 //!   onchain/db.sqlite  blocks and state; validator: consensus log
-//!   offchain/db.sqlite bank, wallet, tower: channels and everything else that it must not lose
+//!   offchain/db.sqlite bank, wallet, merchant, tower: channels and everything else that it must not lose
 //! ```
 
 use crate::error::NodeError;
@@ -46,6 +47,8 @@ pub(crate) enum Kind {
     Bank,
     /// Somebody's wallet without a person: sells and, on test networks, pays back.
     Wallet,
+    /// A merchant's wallet: invoices, refunds and webhooks for a shop's server.
+    Merchant,
     /// A watchtower: answers in court for users that are away; holds the key of its account.
     Tower,
 }
@@ -118,7 +121,7 @@ impl Home {
                 write_key(&home.file(SIGNING_KEY), &key)?;
                 Some(key.public())
             }
-            Kind::Bank | Kind::Wallet | Kind::Tower => None,
+            Kind::Bank | Kind::Wallet | Kind::Merchant | Kind::Tower => None,
         };
         let account = match account {
             AccountKey::Fresh => {

@@ -40,7 +40,7 @@ use tokio::time::sleep;
 
 #[cfg(test)]
 pub(crate) use crash::Crash;
-pub(crate) use records::open as open_records;
+pub(crate) use records::{Journal, open as open_records};
 pub(crate) use submit::{Submitter, Through};
 
 /// What every machine is told.
@@ -71,6 +71,16 @@ pub(crate) trait Machine: Send + 'static {
     /// What it wants of itself after a block.
     fn after_block(&mut self, _chain: &Chain<'_>, _now_ms: TimeMs) -> Vec<Effect<Self::Event>> {
         Vec::new()
+    }
+
+    /// Adds to what an input, a block or a job came to, whoever caused it, what is to be stored together with it.
+    fn complete(
+        &mut self,
+        effects: Vec<Effect<Self::Event>>,
+        _chain: &Chain<'_>,
+        _now_ms: TimeMs,
+    ) -> Vec<Effect<Self::Event>> {
+        effects
     }
 
     /// Hears of what is durable.
@@ -337,6 +347,8 @@ impl<M: Machine> Host<M> {
     }
 
     fn queue(&mut self, effects: Vec<Effect<M::Event>>) {
+        let chain = Chain::of(&self.parts.follower);
+        let effects = self.parts.machine.complete(effects, &chain, clock::now_ms());
         for effect in effects {
             match effect {
                 Effect::Write(write) => self.writes.extend(records::writes(write)),

@@ -90,3 +90,41 @@ const _: () = assert!(FETCH_BYTES > BYTES_PER_ANSWER + fair_core::limits::MAX_CE
 
 /// How many blocks an operator's batch to a validator waits at most to be included.
 pub(crate) const ORDER_LIFE_HEIGHTS: u64 = 60;
+
+/// Keys of a merchant's shop.
+pub(crate) const MERCHANT_KEYS: usize = 64;
+/// Requests with one key in a minute.
+pub(crate) const MERCHANT_PER_MINUTE: u32 = 1_200;
+/// Of them at once.
+pub(crate) const MERCHANT_BURST: u32 = 200;
+/// Requests without a key in a minute, from one address.
+pub(crate) const STRANGERS_PER_MINUTE: u32 = 60;
+/// Addresses of strangers that are remembered before those that were quiet are forgotten.
+pub(crate) const STRANGERS: usize = 10_000;
+/// Requests to a merchant that wait for something to happen; more are refused.
+pub(crate) const MERCHANT_WAITING: usize = 512;
+/// Longest wait of such a request in seconds.
+pub(crate) const MERCHANT_WAIT_S: u64 = 60;
+/// Longest time in which an invoice can be paid, in seconds: a year.
+pub(crate) const MERCHANT_INVOICE_S: u64 = 366 * 86_400;
+/// Longest description of a shop's invoice, in characters.
+pub(crate) const MERCHANT_DESCRIPTION_CHARS: usize = 160;
+const _: () = assert!(MERCHANT_DESCRIPTION_CHARS * 4 <= fair_core::limits::MAX_DESCRIPTION_BYTES);
+/// Longest name of a shop for an invoice, in characters.
+pub(crate) const MERCHANT_REFERENCE_CHARS: usize = 128;
+/// Longest `Idempotency-Key` in bytes.
+pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 255;
+/// Most lines of a list.
+pub(crate) const MERCHANT_LIST: usize = 100;
+/// Most refunds of one invoice.
+pub(crate) const MERCHANT_REFUNDS: usize = 64;
+/// Most webhooks of a merchant.
+pub(crate) const MERCHANT_ENDPOINTS: usize = 16;
+/// Most events that wait to be brought to one webhook again on request.
+pub(crate) const MERCHANT_REDELIVERIES: usize = 128;
+/// How long a webhook may take to answer, its address and its connection included.
+pub(crate) const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
+/// How long an event is tried to be brought: 3 days.
+pub(crate) const WEBHOOK_LIFE_MS: u64 = 3 * 86_400_000;
+/// Shortest and longest pause before it is tried again.
+pub(crate) const WEBHOOK_PAUSE_MS: (u64, u64) = (2_000, 4 * 3_600_000);

@@ -17,6 +17,7 @@ mod home;
 mod host;
 mod limits;
 mod local;
+mod merchant;
 mod operator;
 mod page;
 mod presets;

@@ -1,10 +1,12 @@
-//! A wallet as a process: hosts `fair_core::wallet` ([`crate::host`]), reaches its bank through a relay,
-//! sells and, on test networks, pays small invoices that it is handed ([`http`]): somebody to try with. Its
-//! operator moves its money from the own machine ([`operator`]).
+//! A wallet as a process: hosts `fair_core::wallet` ([`crate::host`]) and reaches its banks through a relay.
+//!
+//! Two kinds of process have one: somebody to try with, who sells and, on test networks, pays small invoices that
+//! it is handed ([`http`]), and a merchant ([`crate::merchant`]). In both the operator moves the money from the own
+//! machine ([`operator`]).
 
 mod config;
 mod house;
-mod http;
+pub(crate) mod http;
 pub(crate) mod operator;
 mod orders;
 mod towers;
@@ -12,26 +14,34 @@ mod towers;
 use crate::bank::http_client;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
-use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
-use crate::store::onchain;
+use crate::host::{self, Host, Input, Journal, Machine, Parts, Submitter, Through, follow, line};
+use crate::merchant::Desk;
+use crate::store::{Store, onchain};
 use crate::validator::stop_asked;
-use config::Settings;
+use axum::Router;
+pub(crate) use config::Settings;
 use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::channel::event::Debug;
+use fair_core::crypto::SecretKey;
 use fair_core::effect::Effect;
 use fair_core::peers::Chain;
 use fair_core::types::{PublicKey, TimeMs};
 use fair_core::wallet::{self, Event, Refusal, Wallet};
 use house::House;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// The wallet as its host sees it.
 pub(crate) struct Hosted {
-    wallet: Wallet,
+    pub(crate) wallet: Wallet,
     house: House,
+    /// Of a merchant.
+    pub(crate) desk: Option<Desk>,
     /// Counts changes that are durable, so that others can wait for one.
     changes: watch::Sender<u64>,
     /// Counts changes of the list of towers.
@@ -55,7 +65,18 @@ impl Machine for Hosted {
     }
 
     fn after_block(&mut self, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
-        self.house.keep(&mut self.wallet, chain, now_ms)
+        let mut effects = self.house.keep(&mut self.wallet, chain, now_ms);
+        if let Some(desk) = &mut self.desk {
+            effects.extend(desk.keep(&mut self.wallet, chain, now_ms));
+        }
+        effects
+    }
+
+    fn complete(&mut self, effects: Vec<Effect<Event>>, _chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
+        match &mut self.desk {
+            Some(desk) => desk.complete(effects, &self.wallet, now_ms),
+            None => effects,
+        }
     }
 
     fn heard(&mut self, event: Event) {
@@ -79,23 +100,91 @@ impl Machine for Hosted {
     }
 }
 
+/// What a home with a wallet holds.
+pub(crate) struct Stored {
+    _lock: File,
+    pub(crate) genesis: Genesis,
+    pub(crate) key: SecretKey,
+    found: onchain::Found,
+    onchain: Store,
+    offchain: Store,
+    path: PathBuf,
+    records: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Stored {
+    /// Opens the databases of a home.
+    pub(crate) async fn open(home: &Home) -> Result<Self, NodeError> {
+        let lock = home.lock()?;
+        let (genesis, _) = home.genesis()?;
+        let key = home.account_key()?;
+        let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+        let path = home.database("offchain")?;
+        let (offchain, records) = host::open_records(&path, genesis.chain_id(), key.public()).await?;
+        Ok(Self { _lock: lock, genesis, key, found, onchain, offchain, path, records })
+    }
+
+    /// Takes the records out whose keys begin with a byte.
+    pub(crate) fn take_records(&mut self, first: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let (taken, rest) =
+            std::mem::take(&mut self.records).into_iter().partition(|(key, _)| key.first() == Some(&first));
+        self.records = rest;
+        taken
+    }
+
+    pub(crate) fn journal(&self) -> Result<Journal, NodeError> {
+        Ok(Journal::of(&self.offchain)?)
+    }
+
+    pub(crate) fn damaged(&self, reason: String) -> NodeError {
+        NodeError::Damaged { path: self.path.clone(), reason }
+    }
+}
+
+/// Which wallet is to run.
+pub(crate) struct Wants {
+    pub(crate) settings: Settings,
+    /// Most liked first; at least one.
+    pub(crate) banks: Vec<PublicKey>,
+    pub(crate) desk: Option<Desk>,
+}
+
+/// A wallet that runs once somebody serves it.
+pub(crate) struct Running {
+    _lock: File,
+    host: Host<Hosted>,
+    listener: TcpListener,
+    pub(crate) served: http::Served,
+    pub(crate) tasks: Vec<JoinHandle<()>>,
+}
+
 /// Runs until it is told to stop, or must.
 pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
-    let _lock = home.lock()?;
-    let (genesis, _) = home.genesis()?;
+    let stored = Stored::open(home).await?;
+    let bank = first_bank(home, &stored.genesis)?;
+    let wants = Wants { settings: Settings::read(home)?, banks: vec![bank], desk: None };
+    let running = start(home, config, stored, wants).await?;
+    let router = http::router(running.served.clone());
+    running.serve(config, router).await
+}
+
+/// The bank of those who name none.
+pub(crate) fn first_bank(home: &Home, genesis: &Genesis) -> Result<PublicKey, NodeError> {
+    let content = || NodeError::Content { path: home.path().to_owned(), reason: "this network has no bank".to_owned() };
+    Ok(genesis.banks.first().ok_or_else(content)?.key)
+}
+
+/// Starts a wallet and everything that it has to do with the network.
+pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: Wants) -> Result<Running, NodeError> {
     let content = |reason: &str| NodeError::Content { path: home.path().to_owned(), reason: reason.to_owned() };
     let relay = config.relay.clone().ok_or_else(|| content("a wallet needs the URL of a relay (relay = \"…\")"))?;
-    let bank = genesis.banks.first().ok_or_else(|| content("this network has no bank"))?.key;
-    let settings = Settings::read(home)?;
-    let key = home.account_key()?;
+    let bank = *wants.banks.first().ok_or_else(|| content("a wallet needs a bank"))?;
+    let Stored { _lock, genesis, key, found, onchain, offchain, path, records } = stored;
     let chain_id = genesis.chain_id();
-    let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
-    let path = home.database("offchain")?;
-    let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
-    let stored = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
     let damaged = |reason: String| NodeError::Damaged { path: path.clone(), reason };
     let entropy = line::entropy().map_err(|error| damaged(error.to_string()))?;
-    let machine = Wallet::restore(&machine_config(&genesis), key.clone(), chain_id, entropy, stored)
+    let records = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    let wallet = Wallet::restore(&machine_config(&genesis), key.clone(), chain_id, entropy, records)
         .map_err(|error| damaged(error.to_string()))?;
 
     let listener = TcpListener::bind(config.listen)
@@ -105,18 +194,20 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let submitter = Submitter::new(client.clone(), Through::Configured, vec![relay.clone()]);
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
-    let (house, needs_money) = House::new(bank, genesis.purpose, settings);
+    let (house, needs_money) = House::new(wants.banks.clone(), genesis.purpose, wants.settings);
     let (towers, listed) = watch::channel(0);
-    let machine = Hosted { wallet: machine, house, changes, towers };
+    let machine = Hosted { wallet, house, desk: wants.desk, changes, towers };
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
-    let path = (relay.clone(), format!("/v1/peers/{bank}"));
-    let tasks = [
+    let mut tasks = vec![
         tokio::spawn(follow::run(handle.clone(), client.clone(), vec![relay.clone()], patience)),
-        tokio::spawn(line::keep_calling(vec![path], bank, identity.clone(), handle.clone())),
         tokio::spawn(towers::keep_sessions(handle.clone(), identity.clone(), relay.clone(), listed)),
         tokio::spawn(house::ask_for_money(client, relay.clone(), identity.key.public(), needs_money)),
     ];
+    for bank in wants.banks {
+        let path = (relay.clone(), format!("/v1/peers/{bank}"));
+        tasks.push(tokio::spawn(line::keep_calling(vec![path], bank, identity.clone(), handle.clone())));
+    }
     let served = http::Served {
         host: handle,
         own: identity.key.public(),
@@ -127,20 +218,29 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         changed,
         asked: Arc::default(),
     };
-    let server = http::serve(listener, served);
-    println!("ready http://{}", config.listen);
-    let result = tokio::select! {
-        result = host.run() => result,
-        result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
-        () = stop_asked() => {
-            tracing::info!("stopping");
-            Ok(())
+    Ok(Running { _lock, host, listener, served, tasks })
+}
+
+impl Running {
+    /// Serves until it is told to stop, or must.
+    pub(crate) async fn serve(self, config: &Config, router: Router) -> Result<(), NodeError> {
+        let Self { _lock, host, listener, served, tasks } = self;
+        drop(served);
+        let server = http::serve(listener, router);
+        println!("ready http://{}", config.listen);
+        let result = tokio::select! {
+            result = host.run() => result,
+            result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
+            () = stop_asked() => {
+                tracing::info!("stopping");
+                Ok(())
+            }
+        };
+        for task in tasks {
+            task.abort();
         }
-    };
-    for task in tasks {
-        task.abort();
+        result
     }
-    result
 }
 
 fn machine_config(genesis: &Genesis) -> wallet::Config {

@@ -255,6 +255,18 @@ impl Network {
         bail!("none of {KEYS_TRIED} keys is {:?} of {bank}", wallet.side)
     }
 
+    /// Makes the home of a merchant with its `merchant.toml`, starts it, and returns its account key.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn add_merchant(&mut self, name: &str, settings: &str) -> Result<PublicKey> {
+        let relay = self.url()?.to_owned();
+        let key = self.init_home("merchant", name, &["--relay", &relay]).await?;
+        std::fs::write(self.folder.join(name).join("merchant.toml"), settings)?;
+        self.run_wallet(name).await?;
+        Ok(key)
+    }
+
     /// Makes the home of a watchtower, starts it, and returns its account key. Clients reach it at its URL.
     ///
     /// # Errors

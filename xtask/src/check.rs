@@ -65,6 +65,11 @@ fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("tests", || {
         process::run(process::cargo().arg("test").args(PRODUCT))?;
         process::run(process::cargo().arg("test").args(XTASK))
+    })?;
+    let Some(program) = setup::schemathesis(steps)? else { return Ok(()) };
+    steps.run("a merchant's interface against its document", || {
+        let test = ["--test", "openapi"];
+        process::run(process::cargo().arg("test").args(PRODUCT).args(test).env("SCHEMATHESIS", &program))
     })
 }
 

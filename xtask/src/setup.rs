@@ -6,6 +6,7 @@ use crate::steps::Steps;
 
 mod apt;
 mod browser;
+mod schemathesis;
 mod wasm;
 
 pub(crate) use browser::{CHROMEDRIVER, capabilities, chromium};
@@ -14,6 +15,11 @@ pub(crate) use wasm::WasmToolchain;
 /// A compiler for wasm32-unknown-unknown.
 pub(crate) fn wasm_target(steps: &mut Steps) -> Result<WasmToolchain> {
     steps.run("set up: wasm target", wasm::set_up)
+}
+
+/// schemathesis, if there is Python.
+pub(crate) fn schemathesis(steps: &mut Steps) -> Result<Option<std::path::PathBuf>> {
+    steps.run("set up: schemathesis", schemathesis::set_up)
 }
 
 /// Chromium, its driver and at least one font.

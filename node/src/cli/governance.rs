@@ -196,7 +196,7 @@ impl Desk {
         let batch = self.tried(operation)?;
         let answer = match self.config.kind {
             Kind::Validator => operator::submit(&self.config, &batch)?,
-            Kind::Bank | Kind::Wallet => {
+            Kind::Bank | Kind::Wallet | Kind::Merchant => {
                 let name = local::fresh_name()
                     .map_err(|error| NodeError::System { what: "randomness", reason: error.to_string() })?;
                 let body = json!({ "request": hex::encode(name), "operation": hex::encode(bytes) });

@@ -5,10 +5,11 @@
 //! meta     "chain_id", "key"    32 bytes each: whose records of which network these are
 //! meta     "told"               height u64 be: the newest block with outcomes that the machine was told of
 //! records  as the machine says  as the machine says
+//! records  0xF0 │ number u64    the journal: what is read when somebody asks for it, not at the start
 //! ```
 
 use crate::error::NodeError;
-use crate::store::{Store, Table, Write};
+use crate::store::{Reader, Store, StoreError, Table, Write};
 use fair_core::effect;
 use fair_core::types::{Hash, Height, PublicKey};
 use std::path::Path;
@@ -22,8 +23,8 @@ const MIGRATIONS: &[&str] = &["
 const META: Table = Table("meta");
 const TOLD: &[u8] = b"told";
 const RECORDS: Table = Table("records");
-/// Longer than any record's key.
-const BEYOND: [u8; 128] = [0xFF; 128];
+/// First byte of the journal's keys; those of all other records are less.
+const JOURNAL: u8 = 0xF0;
 
 /// Keys and values as they were stored.
 pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
@@ -52,7 +53,7 @@ pub(crate) async fn open(path: &Path, chain_id: Hash, key: PublicKey) -> Result<
         }
         Some(_) => {}
     }
-    let records = reader.range(RECORDS, &[], &BEYOND)?;
+    let records = reader.range(RECORDS, &[], &[JOURNAL])?;
     Ok((store, records))
 }
 
@@ -66,6 +67,50 @@ pub(super) fn told(store: &Store) -> Result<Height, NodeError> {
 /// The machine was told of a block: of one commit with what that came to.
 pub(super) fn told_write(height: Height) -> Write {
     Write::Put { table: META, key: TOLD.to_vec(), value: height.to_be_bytes().to_vec() }
+}
+
+/// Reads the lines of a machine's journal that are durable.
+pub(crate) struct Journal(Reader);
+
+impl Journal {
+    pub(crate) fn of(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self(store.reader()?))
+    }
+
+    /// The key of a line.
+    pub(crate) fn key(number: u64) -> Vec<u8> {
+        let mut key = vec![JOURNAL];
+        key.extend_from_slice(&number.to_be_bytes());
+        key
+    }
+
+    /// Number of the newest line; 0 when there is none.
+    pub(crate) fn last(&self) -> Result<u64, StoreError> {
+        let last = self.0.last(RECORDS)?;
+        let number = last.and_then(|(key, _)| match key.split_first() {
+            Some((&JOURNAL, number)) => <[u8; 8]>::try_from(number).ok(),
+            _ => None,
+        });
+        Ok(number.map_or(0, u64::from_be_bytes))
+    }
+
+    /// One line.
+    pub(crate) fn line(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(RECORDS, &Self::key(number))
+    }
+
+    /// The lines after one, oldest first, not more than `most`.
+    pub(crate) fn after(&self, number: u64, most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut lines = Vec::new();
+        let from = Self::key(number.saturating_add(1));
+        self.0.walk(RECORDS, &from, &[JOURNAL + 1], |_, line| {
+            if lines.len() < most {
+                lines.push(line.to_vec());
+            }
+            if lines.len() < most { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) }
+        })?;
+        Ok(lines)
+    }
 }
 
 /// A machine's write as the store takes it.

@@ -10,14 +10,14 @@ const FILE: &str = "wallet.toml";
 /// What a wallet runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     /// On a test network: get play money from the faucet and deposit some whenever the channel has none.
-    pub(super) funds_itself: bool,
+    pub(crate) funds_itself: bool,
     /// Uninsured balance that it accepts from its bank at first, in each asset; later the operator's command
     /// changes it (`node credit`).
-    pub(super) credit_limit: Amount,
+    pub(crate) credit_limit: Amount,
     /// Uninsured balance above which it wants insurance at first, in each asset; none: only when asked.
-    pub(super) insure_above: Option<Amount>,
+    pub(crate) insure_above: Option<Amount>,
 }
 
 impl Default for Settings {

@@ -1,4 +1,4 @@
-//! What a wallet without a person does for itself: uses the bank, and on test networks, unless its operator
+//! What a wallet without a person does for itself: uses its banks, and on test networks, unless its operator
 //! does that, gets play money and deposits some of it, so that it can pay.
 
 use super::config::Settings;
@@ -22,26 +22,27 @@ const FAUCET_PAUSE: Duration = Duration::from_secs(15);
 
 /// What it looks after.
 pub(super) struct House {
-    bank: PublicKey,
+    /// At least one; money goes into the channel with the first.
+    banks: Vec<PublicKey>,
     purpose: Purpose,
     settings: Settings,
     needs_money: watch::Sender<bool>,
 }
 
 impl House {
-    pub(super) fn new(bank: PublicKey, purpose: Purpose, settings: Settings) -> (Self, watch::Receiver<bool>) {
+    pub(super) fn new(banks: Vec<PublicKey>, purpose: Purpose, settings: Settings) -> (Self, watch::Receiver<bool>) {
         let (needs_money, needed) = watch::channel(false);
-        (Self { bank, purpose, settings, needs_money }, needed)
+        (Self { banks, purpose, settings, needs_money }, needed)
     }
 
     /// Looks around after a block.
     pub(super) fn keep(&self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
         let mut effects = Vec::new();
-        if wallet.channel(&self.bank).is_none() {
+        for bank in self.banks.iter().filter(|bank| wallet.channel(bank).is_none()).copied().collect::<Vec<_>>() {
             let Settings { credit_limit: limit, insure_above, .. } = self.settings;
             let credit = |asset| Credit { asset, limit, insure_above };
             let credit = vec![credit(AssetId::FRD), credit(AssetId::FRB)];
-            self.want(wallet, Input::AddBank { bank: self.bank, credit }, chain, now_ms, &mut effects);
+            self.want(wallet, Input::AddBank { bank, credit }, chain, now_ms, &mut effects);
         }
         if self.purpose == Purpose::Test && self.settings.funds_itself {
             self.fill(wallet, chain, now_ms, &mut effects);
@@ -52,7 +53,8 @@ impl House {
     /// Gets money on-chain, then deposits some.
     fn fill(&self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs, effects: &mut Vec<Effect<Event>>) {
         let own = wallet.key();
-        let Some(parties) = Parties::new(own, self.bank) else { return };
+        let Some(bank) = self.banks.first().copied() else { return };
+        let Some(parties) = Parties::new(own, bank) else { return };
         let insurance = chain.state.channel(&parties).asset_or_zero(AssetId::FRD).insurance;
         let busy = wallet.on_chain().draft().next().is_some() || wallet.on_chain().under_way().is_some();
         let has_enough = chain.state.balance(&own, AssetId::FRD) >= DEPOSIT.saturating_add(KEEP);
@@ -65,7 +67,7 @@ impl House {
             asset: AssetId::FRD,
             amount: DEPOSIT,
             to: own,
-            partner: Some(self.bank),
+            partner: Some(bank),
             keep: 0,
             epoch: None,
             invoice: None,

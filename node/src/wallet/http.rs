@@ -55,23 +55,29 @@ const USUALLY_PAID: Amount = 1_000;
 
 /// What the server needs.
 #[derive(Clone)]
-pub(super) struct Served {
-    pub(super) host: Handle<Hosted>,
-    pub(super) own: PublicKey,
-    pub(super) bank: PublicKey,
-    pub(super) genesis: Arc<Genesis>,
-    pub(super) relay: String,
+pub(crate) struct Served {
+    pub(crate) host: Handle<Hosted>,
+    pub(crate) own: PublicKey,
+    pub(crate) bank: PublicKey,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) relay: String,
     /// What orders must show.
-    pub(super) token: Token,
+    pub(crate) token: Token,
     /// Counts changes that are durable.
-    pub(super) changed: watch::Receiver<u64>,
+    pub(crate) changed: watch::Receiver<u64>,
     /// When it was asked to pay.
-    pub(super) asked: Arc<Mutex<VecDeque<Instant>>>,
+    pub(crate) asked: Arc<Mutex<VecDeque<Instant>>>,
 }
 
 /// Serves for ever.
-pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<()> {
-    let router = Router::new()
+pub(crate) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+    let service = router.merge(crash::routes()).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(local::at_once(listener), service).await
+}
+
+/// What somebody to try with serves.
+pub(crate) fn router(served: Served) -> Router {
+    Router::new()
         .route("/", get(page))
         .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))
         .route("/buy", post(buy))
@@ -85,12 +91,9 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
         .with_state(served)
-        .merge(crash::routes())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(local::at_once(listener), router).await
 }
 
-pub(super) fn bad(code: &str, message: impl Into<String>) -> Refusal {
+pub(crate) fn bad(code: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, code, message)
 }
 
@@ -105,7 +108,7 @@ struct Wanted {
     origin: Option<String>,
 }
 
-pub(super) const fn frd() -> AssetId {
+pub(crate) const fn frd() -> AssetId {
     AssetId::FRD
 }
 
@@ -192,7 +195,7 @@ async fn look_at_handed(State(served): State<Served>, Path(id): Path<String>) ->
     Ok(Json(look_at_payment(&served, read_id(&id)?).await?))
 }
 
-fn read_id(text: &str) -> Result<[u8; 16], Refusal> {
+pub(crate) fn read_id(text: &str) -> Result<[u8; 16], Refusal> {
     let mut id = [0; 16];
     hex::decode_to_slice(text, &mut id).map_err(|_| bad("input.id", "An id is 32 hexadecimal digits."))?;
     Ok(id)
@@ -332,7 +335,7 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
             })
             .collect();
         let status = json!({
-            "kind": "wallet", "account": own, "bank": bank,
+            "kind": if hosted.desk.is_some() { "merchant" } else { "wallet" }, "account": own, "bank": bank,
             "address": hosted.wallet.address().to_text(Case::Lower),
             "connected": hosted.wallet.banks().any(|(key, connected)| key == bank && connected),
             "head": chain.head.height, "stale": chain.is_stale(now_ms), "assets": assets,
@@ -346,7 +349,7 @@ async fn look(served: &Served) -> Result<Value, Refusal> {
     Ok(status.await?)
 }
 
-async fn status(
+pub(crate) async fn status(
     State(served): State<Served>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,

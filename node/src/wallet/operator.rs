@@ -51,7 +51,7 @@ use std::net::SocketAddr;
 /// Of an amount that is paid, banks may take this part unless the operator says otherwise: one in a hundred.
 const USUAL_MAX_FEE: Amount = 100;
 
-pub(super) fn routes(served: &Served) -> Router<Served> {
+pub(crate) fn routes(served: &Served) -> Router<Served> {
     Router::new()
         .route("/v1/deposit", post(deposit))
         .route("/v1/splice", post(splice))
@@ -239,7 +239,7 @@ async fn pay(State(served): State<Served>, body: Body<Pay>) -> Result<Json<Payin
 }
 
 /// What text stands for, with the asset and the amount that it asks for.
-fn payable(served: &Served, text: &str) -> Result<(Payable, AssetId, Option<Amount>), Refusal> {
+pub(crate) fn payable(served: &Served, text: &str) -> Result<(Payable, AssetId, Option<Amount>), Refusal> {
     let chain_id = served.genesis.chain_id();
     if text.to_ascii_lowercase().starts_with(address::KIND) {
         let address = Address::from_text(text, &chain_id);

@@ -1,0 +1,395 @@
+//! What a merchant knows, and what follows from what its wallet does.
+//!
+//! **Invariant**: whatever an input came to, its records and events are part of the same write
+//! ([`Desk::complete`]); nothing here is changed in another way.
+
+use super::MERCHANT;
+use super::entry::{ENTRY, Entry, State};
+use super::event::Recorder;
+use super::outgoing::{OUTGOING, Outgoing, Sweep};
+use super::view;
+use super::webhooks::{ENDPOINT, Endpoint, EndpointId};
+use crate::limits;
+use axum::http::StatusCode;
+use fair_core::codec::{self, DecodeError};
+use fair_core::effect::{Effect, Write};
+use fair_core::payment::invoice::InvoiceId;
+use fair_core::peers::Chain;
+use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
+use fair_core::wallet::{Event, Input, NewInvoice, Wallet};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Blocks between two requests for insurance of one channel.
+const INSURANCE_PAUSE_HEIGHTS: Height = 20;
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(super) own: PublicKey,
+    pub(super) chain_id: Hash,
+    /// Web origin of the shop.
+    pub(super) origin: Option<String>,
+    /// How much in a hundred must be insured when an invoice does not say.
+    pub(super) min_insured: u8,
+    pub(super) sweep: Option<Sweep>,
+}
+
+/// Why the shop does not get what it asked for. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("There is no such invoice.")]
+    UnknownInvoice,
+    #[error("There is no such refund.")]
+    UnknownRefund,
+    #[error("There is no such payout.")]
+    UnknownPayout,
+    #[error("There is no such webhook.")]
+    UnknownEndpoint,
+    #[error("There is no event with this number.")]
+    UnknownEvent,
+    #[error("Something else was asked for under this Idempotency-Key.")]
+    NameUsed,
+    #[error("There is no asset {0}.")]
+    UnknownAsset(AssetId),
+    #[error("The invoice is not paid.")]
+    NotPaid,
+    #[error("The refund was claimed already.")]
+    Claimed,
+    #[error("{left} of what was paid are left to refund.")]
+    TooMuch { left: Amount },
+    #[error("There are as many {what} as there may be: {most}.")]
+    TooMany { what: &'static str, most: usize },
+    #[error("The wallet refuses: {0}.")]
+    Wallet(String),
+}
+
+impl Refused {
+    /// Status and code of the error that the shop sees.
+    pub(super) const fn kind(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::UnknownInvoice => (StatusCode::NOT_FOUND, "invoice.unknown"),
+            Self::UnknownRefund => (StatusCode::NOT_FOUND, "refund.unknown"),
+            Self::UnknownPayout => (StatusCode::NOT_FOUND, "payout.unknown"),
+            Self::UnknownEndpoint => (StatusCode::NOT_FOUND, "webhook.unknown"),
+            Self::UnknownEvent => (StatusCode::NOT_FOUND, "event.unknown"),
+            Self::UnknownAsset(_) => (StatusCode::CONFLICT, "asset.unknown"),
+            Self::NameUsed => (StatusCode::CONFLICT, "idempotency.used"),
+            Self::NotPaid => (StatusCode::CONFLICT, "refund.not_paid"),
+            Self::Claimed => (StatusCode::CONFLICT, "refund.claimed"),
+            Self::TooMuch { .. } => (StatusCode::CONFLICT, "refund.too_much"),
+            Self::TooMany { .. } => (StatusCode::CONFLICT, "too_many"),
+            Self::Wallet(_) => (StatusCode::CONFLICT, "wallet.refused"),
+        }
+    }
+}
+
+/// What is to be stored and told beside what the wallet came to.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) write: Write,
+    pub(super) notify: Vec<Event>,
+}
+
+impl Changes {
+    /// One write, first, then everything else.
+    pub(super) fn added_to(self, mut effects: Vec<Effect<Event>>) -> Vec<Effect<Event>> {
+        if !self.write.is_empty() {
+            match effects.first_mut() {
+                Some(Effect::Write(write)) => {
+                    self.write.puts.into_iter().for_each(|(key, value)| write.put(key, value));
+                    self.write.deletes.into_iter().for_each(|key| write.delete(key));
+                }
+                _ => effects.insert(0, Effect::Write(self.write)),
+            }
+        }
+        effects.extend(self.notify.into_iter().map(Effect::Notify));
+        effects
+    }
+}
+
+/// Paid invoices of one channel and asset of which a part is uninsured, oldest first.
+#[derive(Debug, Default)]
+struct Exposed {
+    ids: Vec<InvoiceId>,
+    sum: u128,
+}
+
+/// A merchant's books.
+pub(crate) struct Desk {
+    pub(super) rules: Rules,
+    pub(super) entries: BTreeMap<InvoiceId, Entry>,
+    by_number: BTreeMap<u64, InvoiceId>,
+    /// Open ones, by the end of their time.
+    ends: BTreeSet<(TimeMs, InvoiceId)>,
+    exposed: BTreeMap<(PublicKey, AssetId), Exposed>,
+    insurance_asked: BTreeMap<(PublicKey, AssetId), Height>,
+    pub(super) outgoing: BTreeMap<[u8; 16], Outgoing>,
+    pub(super) sweeping: Option<[u8; 16]>,
+    pub(super) sweep_from: Height,
+    pub(super) endpoints: BTreeMap<EndpointId, Endpoint>,
+    pub(super) recorder: Recorder,
+    /// The clock was compared with `ends` since the start.
+    has_looked: bool,
+}
+
+impl Desk {
+    /// Empty books; `last_event` is the journal's newest line.
+    pub(super) fn new(rules: Rules, last_event: u64) -> Self {
+        let recorder = Recorder::new(rules.own, last_event);
+        Self {
+            rules,
+            entries: BTreeMap::new(),
+            by_number: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            exposed: BTreeMap::new(),
+            insurance_asked: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            sweeping: None,
+            sweep_from: 0,
+            endpoints: BTreeMap::new(),
+            recorder,
+            has_looked: false,
+        }
+    }
+
+    /// Takes a stored record back. `Ok(false)` when it is of another kind.
+    pub(super) fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<bool, DecodeError> {
+        let limit = fair_core::limits::MAX_RECORD_BYTES;
+        match key {
+            [MERCHANT, ENTRY, ..] => {
+                let entry: Entry = codec::decode(value, limit)?;
+                self.by_number.insert(entry.number, entry.id);
+                if let (Some(paid_in), true) = (entry.paid_in, entry.state == State::Paid && entry.uninsured > 0) {
+                    self.expose(paid_in, entry.id, entry.uninsured);
+                }
+                self.entries.insert(entry.id, entry);
+            }
+            [MERCHANT, OUTGOING, ..] => {
+                let outgoing: Outgoing = codec::decode(value, limit)?;
+                if outgoing.purpose == super::outgoing::Purpose::Sweep
+                    && outgoing.stage == super::outgoing::Stage::Pending
+                {
+                    self.sweeping = Some(outgoing.id);
+                }
+                self.outgoing.insert(outgoing.id, outgoing);
+            }
+            [MERCHANT, ENDPOINT, ..] => {
+                let endpoint: Endpoint = codec::decode(value, limit)?;
+                self.endpoints.insert(endpoint.id, endpoint);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn expose(&mut self, paid_in: (PublicKey, AssetId), id: InvoiceId, uninsured: Amount) {
+        let exposed = self.exposed.entry(paid_in).or_default();
+        exposed.ids.push(id);
+        exposed.sum = exposed.sum.saturating_add(uninsured.into());
+    }
+
+    pub(super) fn entry(&self, id: &InvoiceId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// Entries with numbers above one, oldest first.
+    pub(super) fn entries_after(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        let after = self.by_number.range(number.saturating_add(1)..);
+        after.filter_map(|(_, id)| self.entries.get(id))
+    }
+
+    /// Makes an invoice, once under its id.
+    pub(super) fn create(
+        &mut self,
+        new: NewInvoice,
+        entry: Entry,
+        wallet: &mut Wallet,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+    ) -> (Vec<Effect<Event>>, Result<(), Refused>) {
+        if let Some(known) = self.entries.get(&entry.id) {
+            let same = known.digest == entry.digest;
+            return (Vec::new(), if same { Ok(()) } else { Err(Refused::NameUsed) });
+        }
+        match wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
+            Ok(mut effects) => {
+                let number = self.by_number.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
+                let entry = Entry { number, ..entry };
+                let mut changes = Changes::default();
+                entry.write(&mut changes.write);
+                if let Some(own) = wallet.invoice(&entry.id) {
+                    let ends = own.invoice.body.expires_ms.saturating_add(1);
+                    self.ends.insert((ends, entry.id));
+                    effects.push(Effect::Timer { at_ms: ends });
+                }
+                self.by_number.insert(number, entry.id);
+                self.entries.insert(entry.id, entry);
+                (changes.added_to(effects), Ok(()))
+            }
+            Err(refusal) => (Vec::new(), Err(Refused::Wallet(refusal.to_string()))),
+        }
+    }
+
+    /// Adds what the shop is told to what an input came to.
+    pub(crate) fn complete(
+        &mut self,
+        effects: Vec<Effect<Event>>,
+        wallet: &Wallet,
+        now_ms: TimeMs,
+    ) -> Vec<Effect<Event>> {
+        let mut changes = Changes::default();
+        let mut moved = false;
+        for effect in &effects {
+            let Effect::Notify(event) = effect else { continue };
+            match event {
+                Event::Invoice(id) => self.follow_invoice(id, wallet, now_ms, &mut changes),
+                Event::InvoicePaidAgain(id) => self.paid_again(id, wallet, now_ms, &mut changes),
+                Event::Payment(id) => self.follow_payment(id, wallet, now_ms, &mut changes),
+                _ => {}
+            }
+            moved |= matches!(event, Event::Channel(_) | Event::Payment(_) | Event::Invoice(_));
+        }
+        if moved {
+            self.assess(wallet, now_ms, &mut changes);
+        }
+        self.end_due(wallet, now_ms, &mut changes);
+        changes.added_to(effects)
+    }
+
+    /// Tells of invoices whose time is over.
+    fn end_due(&mut self, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+        if !std::mem::replace(&mut self.has_looked, true) {
+            let open = self.entries.values().filter(|entry| entry.state == State::Open);
+            self.ends = open
+                .filter_map(|entry| {
+                    let own = wallet.invoice(&entry.id)?;
+                    Some((own.invoice.body.expires_ms.saturating_add(1), entry.id))
+                })
+                .collect();
+        }
+        while let Some((ends, id)) = self.ends.first().copied().filter(|(ends, _)| *ends <= now_ms) {
+            self.ends.remove(&(ends, id));
+            self.follow_invoice(&id, wallet, now_ms, changes);
+        }
+    }
+
+    /// Brings an entry to how its invoice stands, and says so.
+    fn follow_invoice(&mut self, id: &InvoiceId, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+        let (Some(entry), Some(own)) = (self.entries.get(id), wallet.invoice(id)) else { return };
+        let state = State::of(own, now_ms);
+        // A clock that was put back opens nothing again.
+        let reopened = state == State::Open && entry.state == State::Expired;
+        if state == entry.state || reopened {
+            return;
+        }
+        let mut entry = Entry { state, ..entry.clone() };
+        let payment = own.payment.and_then(|payment| wallet.payment(&payment));
+        if let Some(payment) = payment {
+            entry.late = payment.created_ms > own.invoice.body.expires_ms;
+            if let Some((bank, _)) = payment.lock {
+                entry.paid_in = Some((bank, payment.asset));
+            }
+        }
+        if state == State::Paid {
+            if let Some((bank, asset)) = entry.paid_in {
+                // What came last is what nothing stands behind.
+                entry.uninsured = uninsured(wallet, &bank, asset).min(own.received);
+                if entry.uninsured > 0 {
+                    self.expose((bank, asset), *id, entry.uninsured);
+                }
+            }
+            entry.assured = entry.has_enough(own.received);
+        }
+        self.keep_entry(entry, changes);
+        self.tell_invoice(id, state.name(), wallet, now_ms, changes);
+    }
+
+    fn paid_again(&mut self, id: &InvoiceId, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+        let Some(entry) = self.entries.get(id).filter(|entry| !entry.duplicate) else { return };
+        self.keep_entry(Entry { duplicate: true, ..entry.clone() }, changes);
+        self.tell_invoice(id, "paid_again", wallet, now_ms, changes);
+    }
+
+    fn keep_entry(&mut self, entry: Entry, changes: &mut Changes) {
+        entry.write(&mut changes.write);
+        self.entries.insert(entry.id, entry);
+    }
+
+    fn tell_invoice(&mut self, id: &InvoiceId, what: &str, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+        let (Some(entry), Some(own)) = (self.entries.get(id), wallet.invoice(id)) else { return };
+        let data = view::invoice(entry, own, self.refunded(&entry.refunds).0, wallet);
+        self.recorder.record(&format!("invoice.{what}"), &data, now_ms, &mut changes.write);
+        changes.notify.push(Event::Invoice(*id));
+    }
+
+    /// Looks what of paid invoices is insured now: what stands behind a channel stands behind the oldest first.
+    fn assess(&mut self, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+        let mut assured = Vec::new();
+        for ((bank, asset), exposed) in &mut self.exposed {
+            let total = uninsured(wallet, bank, *asset);
+            if u128::from(total) >= exposed.sum {
+                continue;
+            }
+            let mut left = total;
+            for id in exposed.ids.iter().rev() {
+                let (Some(entry), Some(own)) = (self.entries.get_mut(id), wallet.invoice(id)) else { continue };
+                let uninsured = entry.uninsured.min(left);
+                left = left.saturating_sub(uninsured);
+                if uninsured == entry.uninsured {
+                    continue;
+                }
+                entry.uninsured = uninsured;
+                if !entry.assured && entry.has_enough(own.received) {
+                    entry.assured = true;
+                    assured.push(*id);
+                }
+                entry.write(&mut changes.write);
+            }
+            exposed.ids.retain(|id| self.entries.get(id).is_some_and(|entry| entry.uninsured > 0));
+            exposed.sum = total.saturating_sub(left).into();
+        }
+        self.exposed.retain(|_, exposed| !exposed.ids.is_empty());
+        // The list was walked from the newest on.
+        for id in assured.into_iter().rev() {
+            self.tell_invoice(&id, "assured", wallet, now_ms, changes);
+        }
+    }
+
+    /// What it wants of itself after a block: insurance for invoices that wait for it, and to be rid of what is too
+    /// much.
+    pub(crate) fn keep(&mut self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
+        let mut effects = Vec::new();
+        let waits = |id: &InvoiceId| self.entries.get(id).is_some_and(|entry| !entry.assured);
+        let waiting = self.exposed.iter().filter(|(_, exposed)| exposed.ids.iter().any(waits));
+        for (bank, asset) in waiting.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let asked = wallet.channel(&bank).is_some_and(|channel| {
+                let terms = channel.agreement().shared.terms(asset, channel.side());
+                terms.is_some_and(|terms| terms.insurance_requested)
+            });
+            let height = chain.head.height;
+            let from = self.insurance_asked.get(&(bank, asset)).copied().unwrap_or(0);
+            if asked || from > height {
+                continue;
+            }
+            self.insurance_asked.insert((bank, asset), height.saturating_add(INSURANCE_PAUSE_HEIGHTS));
+            match wallet.handle(Input::RequestInsurance { bank, asset }, chain, now_ms) {
+                Ok(more) => effects.extend(more),
+                Err(refusal) => tracing::warn!(%refusal, %bank, "insurance cannot be asked for"),
+            }
+        }
+        let banks: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
+        effects.extend(self.sweep(&banks, wallet, chain, now_ms));
+        effects
+    }
+
+    /// Whether another endpoint is too many.
+    pub(super) fn check_endpoints(&self) -> Result<(), Refused> {
+        let most = limits::MERCHANT_ENDPOINTS;
+        if self.endpoints.len() < most { Ok(()) } else { Err(Refused::TooMany { what: "webhooks", most }) }
+    }
+}
+
+/// What a bank owes in a channel beyond insurance.
+fn uninsured(wallet: &Wallet, bank: &PublicKey, asset: AssetId) -> Amount {
+    wallet.channel(bank).map_or(0, |channel| channel.agreement().line(asset).uninsured(channel.side()))
+}

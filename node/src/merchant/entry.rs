@@ -1,0 +1,130 @@
+//! What a merchant keeps beside an invoice of its wallet.
+
+use super::MERCHANT;
+use borsh::{BorshDeserialize, BorshSerialize};
+use fair_core::codec;
+use fair_core::effect::Write;
+use fair_core::payment::invoice::InvoiceId;
+use fair_core::types::{Amount, AssetId, Hash, PublicKey, TimeMs};
+use fair_core::wallet::{InvoiceState, OwnInvoice};
+
+pub(super) const ENTRY: u8 = b'e';
+
+/// How an invoice stands, as the shop was told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) enum State {
+    Open,
+    Pending,
+    Paid,
+    Expired,
+    Cancelled,
+}
+
+impl State {
+    /// As the channel says, and the clock where it says nothing.
+    pub(super) fn of(own: &OwnInvoice, now_ms: TimeMs) -> Self {
+        match own.state {
+            InvoiceState::Open if own.invoice.body.is_expired(now_ms) => Self::Expired,
+            InvoiceState::Open => Self::Open,
+            InvoiceState::Pending => Self::Pending,
+            InvoiceState::Paid => Self::Paid,
+            // Its secret was given away for a lock whose time was up.
+            InvoiceState::Void => Self::Expired,
+            InvoiceState::Cancelled => Self::Cancelled,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether there is no more to wait for.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Paid | Self::Expired | Self::Cancelled)
+    }
+}
+
+/// A merchant's side of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Entry {
+    pub(super) id: InvoiceId,
+    /// In the order in which invoices were made.
+    pub(super) number: u64,
+    /// Of what was asked for.
+    pub(super) digest: Hash,
+    /// The shop's own name for it.
+    pub(super) reference: String,
+    /// How much in a hundred of the payment must be insured.
+    pub(super) min_insured: u8,
+    pub(super) state: State,
+    /// It was paid after its time.
+    pub(super) late: bool,
+    /// Somebody paid it once more; the money went back.
+    pub(super) duplicate: bool,
+    /// Through which channel it was paid, and in what.
+    pub(super) paid_in: Option<(PublicKey, AssetId)>,
+    /// Of what was received, what nothing stands behind but the bank's promise.
+    pub(super) uninsured: Amount,
+    /// Enough is insured.
+    pub(super) assured: bool,
+    pub(super) refunds: Vec<[u8; 16]>,
+}
+
+impl Entry {
+    pub(super) fn new(id: InvoiceId, number: u64, digest: Hash, reference: String, min_insured: u8) -> Self {
+        Self {
+            id,
+            number,
+            digest,
+            reference,
+            min_insured,
+            state: State::Open,
+            late: false,
+            duplicate: false,
+            paid_in: None,
+            uninsured: 0,
+            assured: false,
+            refunds: Vec::new(),
+        }
+    }
+
+    /// As it was when it was made.
+    pub(super) fn as_made(&self) -> Self {
+        Self::new(self.id, self.number, self.digest, self.reference.clone(), self.min_insured)
+    }
+
+    pub(super) fn write(&self, write: &mut Write) {
+        write.put([&[MERCHANT, ENTRY], self.id.0.as_slice()].concat(), codec::encode(self));
+    }
+
+    /// Whether enough of `received` is insured.
+    pub(super) fn has_enough(&self, received: Amount) -> bool {
+        let insured = u128::from(received.saturating_sub(self.uninsured));
+        insured.saturating_mul(100) >= u128::from(received).saturating_mul(self.min_insured.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_is_insured_from_the_wanted_part_on() {
+        let of = |min_insured, uninsured| Entry {
+            uninsured,
+            ..Entry::new(InvoiceId([0; 16]), 1, Hash([0; 32]), String::new(), min_insured)
+        };
+        assert!(of(0, 1000).has_enough(1000));
+        assert!(of(100, 0).has_enough(1000));
+        assert!(!of(100, 1).has_enough(1000));
+        assert!(of(33, 670).has_enough(1000));
+        assert!(!of(33, 671).has_enough(1000));
+        assert!(!of(1, u64::MAX).has_enough(u64::MAX));
+    }
+}

@@ -1,0 +1,57 @@
+//! Events: what a shop is told, in one order. The line of the journal is the body of the webhook.
+//!
+//! ```text
+//! {"id": "evt_…", "sequence": 7, "type": "invoice.paid", "created_ms": …, "data": {…}}
+//!
+//! invoice.pending, .paid, .expired, .cancelled   data is the invoice as it stood then
+//! invoice.assured     enough of a paid invoice's money is insured now
+//! invoice.paid_again  somebody paid it once more; the money went back
+//! refund.paid, .failed; payout.paid, .failed     data is the refund or payout
+//! ```
+
+use crate::host::Journal;
+use fair_core::crypto::{self, Tag};
+use fair_core::effect::Write;
+use fair_core::types::{PublicKey, TimeMs};
+use serde_json::{Value, json};
+
+const EVENT: Tag = Tag(b"fair/shop-event1");
+
+/// Writes events with growing numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Recorder {
+    own: PublicKey,
+    last: u64,
+}
+
+impl Recorder {
+    /// `last` is the newest number that was used.
+    pub(super) const fn new(own: PublicKey, last: u64) -> Self {
+        Self { own, last }
+    }
+
+    /// The newest number that was used.
+    pub(super) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Adds an event.
+    pub(super) fn record(&mut self, kind: &str, data: &Value, now_ms: TimeMs, write: &mut Write) {
+        let sequence = self.last.saturating_add(1);
+        let event = json!({
+            "id": id_of(&self.own, sequence, kind),
+            "sequence": sequence,
+            "type": kind,
+            "created_ms": now_ms,
+            "data": data,
+        });
+        write.put(Journal::key(sequence), event.to_string().into_bytes());
+        self.last = sequence;
+    }
+}
+
+/// No two events have the same, whatever process made them.
+fn id_of(own: &PublicKey, sequence: u64, kind: &str) -> String {
+    let digest = crypto::hash(EVENT, &[&own.0, &sequence.to_le_bytes(), kind.as_bytes()]).0;
+    format!("evt_{}", hex::encode(digest.get(..16).unwrap_or_default()))
+}

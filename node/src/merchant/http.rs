@@ -1,0 +1,204 @@
+//! What a merchant serves to its shop's server. Bodies and answers are JSON and described by `/v1/openapi.json`;
+//! a request shows a key, `Authorization: Bearer fair_…`, whose scopes allow it. Errors are
+//! `{code, message, retryable, data}`.
+//!
+//! ```text
+//! POST /v1/invoices                     invoices:write   Idempotency-Key
+//! GET  /v1/invoices?after&limit         invoices:read
+//! GET  /v1/invoices/{id}?wait           invoices:read    waits until it stands otherwise, or finally
+//! POST /v1/invoices/{id}/cancel         invoices:write
+//! POST /v1/invoices/{id}/refunds        refunds          Idempotency-Key
+//! GET  /v1/refunds/{id}                 invoices:read
+//! POST /v1/payouts                      payouts          Idempotency-Key
+//! GET  /v1/payouts/{id}                 payouts
+//! GET  /v1/balance                      balance:read
+//! GET  /v1/events?after&limit&wait      events:read
+//! GET, POST /v1/webhooks                webhooks         Idempotency-Key
+//! GET, DELETE /v1/webhooks/{id}         webhooks
+//! POST /v1/webhooks/{id}/enable         webhooks
+//! POST /v1/webhooks/{id}/redeliver      webhooks
+//! GET  /v1/openapi.json                 everybody
+//! GET, POST /claim/{id}/{token}         whoever has the link: a page that says where a refund goes
+//! POST /v1/keys/create, list, revoke    the operator ([`crate::local`])
+//! ```
+//!
+//! Beside these the operator's orders of every wallet, and `GET /v1/status`.
+
+mod caller;
+mod claim;
+mod events;
+mod invoices;
+mod keys;
+mod money;
+mod webhooks;
+
+use super::address::Reach;
+use super::desk::{Desk, Refused};
+use super::keys::Keyring;
+use crate::host::Journal;
+use crate::limits;
+use crate::local::{self, Refusal};
+use crate::page::STYLE;
+use crate::wallet::http::{Served, bad, status};
+use crate::wallet::operator;
+use axum::Router;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use caller::Caller;
+use fair_core::crypto::SecretKey;
+use fair_core::effect::Effect;
+use fair_core::peers::Chain;
+use fair_core::types::TimeMs;
+use fair_core::wallet::{Event, Wallet};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+const OPENAPI: &str = include_str!("openapi.json");
+/// When whoever finds no place to wait may come again.
+const NO_PLACE_WAIT_S: u64 = 2;
+
+/// What the server needs.
+#[derive(Clone)]
+pub(super) struct Shop {
+    pub(super) wallet: Served,
+    pub(super) keys: Keyring,
+    pub(super) journal: Arc<Journal>,
+    /// Where others reach it, without a slash at the end.
+    pub(super) url: String,
+    /// Links to refunds are made with it.
+    pub(super) secret: SecretKey,
+    /// Where webhooks may go.
+    pub(super) reach: Reach,
+    /// Counts changes of the endpoints.
+    pub(super) endpoints: watch::Sender<u64>,
+    pub(super) waiting: Places,
+}
+
+/// Requests that wait, and how often somebody asks.
+#[derive(Clone)]
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    pub(super) rates: Arc<caller::Rates>,
+}
+
+pub(super) fn places() -> Places {
+    Places { free: Arc::new(Semaphore::new(limits::MERCHANT_WAITING)), rates: Arc::default() }
+}
+
+pub(super) fn router(shop: Shop) -> Router {
+    let served = shop.wallet.clone();
+    let operated = operator::routes(&served).route("/v1/status", get(status)).with_state(served.clone());
+    let keys = Router::new()
+        .route("/v1/keys/create", post(keys::create))
+        .route("/v1/keys/list", post(keys::list))
+        .route("/v1/keys/revoke", post(keys::revoke))
+        .layer(middleware::from_fn_with_state(served, admit_operator));
+    Router::new()
+        .route("/v1/invoices", get(invoices::list).post(invoices::create))
+        .route("/v1/invoices/{id}", get(invoices::look))
+        .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
+        .route("/v1/invoices/{id}/refunds", post(money::refund))
+        .route("/v1/refunds/{id}", get(money::look_at_refund))
+        .route("/v1/payouts", post(money::payout))
+        .route("/v1/payouts/{id}", get(money::look_at_payout))
+        .route("/v1/balance", get(money::balance))
+        .route("/v1/events", get(events::list))
+        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhooks/{id}", get(webhooks::look).delete(webhooks::remove))
+        .route("/v1/webhooks/{id}/enable", post(webhooks::enable))
+        .route("/v1/webhooks/{id}/redeliver", post(webhooks::redeliver))
+        .route("/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
+        .route("/claim/{id}/{token}", get(claim::page).post(claim::claim))
+        .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))
+        .merge(keys)
+        .with_state(shop)
+        .merge(operated)
+        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This is asked for in another way.")
+        })
+        .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
+}
+
+/// Nobody but the operator makes keys.
+async fn admit_operator(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match local::operator(from, request.headers(), &served.token) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// An object, whatever is in it: a list of values without names is none.
+type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+type Asked<T> = Result<Query<T>, QueryRejection>;
+type Answer = Result<Json<Value>, Refusal>;
+type Work<T> = (Vec<Effect<Event>>, Result<T, Refused>);
+
+/// Something was made.
+type Made = Result<(StatusCode, Json<Value>), Refusal>;
+
+fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+    let Json(body) = body.map_err(|error| Refusal::new(error.status(), "input.json", error.body_text()))?;
+    serde_json::from_value(Value::Object(body))
+        .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "input.json", error.to_string()))
+}
+
+fn query<T>(asked: Asked<T>) -> Result<T, Refusal> {
+    let Query(asked) = asked.map_err(|error| bad("input.query", error.body_text()))?;
+    Ok(asked)
+}
+
+/// The shop's own name for what it asks for.
+fn name_of(headers: &HeaderMap) -> Result<String, Refusal> {
+    let wrong = || {
+        let most = limits::IDEMPOTENCY_KEY_BYTES;
+        bad("input.idempotency_key", format!("Idempotency-Key is a header of 1 to {most} visible ASCII characters."))
+    };
+    let mut names = headers.get_all("idempotency-key").iter();
+    let (Some(name), None) = (names.next(), names.next()) else { return Err(wrong()) };
+    let name = name.to_str().map_err(|_| wrong())?;
+    let fits = (1..=limits::IDEMPOTENCY_KEY_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+    if fits { Ok(name.to_owned()) } else { Err(wrong()) }
+}
+
+fn refusal(refused: &Refused) -> Refusal {
+    let (status, code) = refused.kind();
+    Refusal::new(status, code, refused.to_string())
+}
+
+impl Shop {
+    /// Works at the desk. Returns when everything that this came to is durable.
+    async fn at_desk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &mut Wallet, &Chain<'_>, TimeMs) -> Work<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let done = self.wallet.host.ask(move |hosted, chain, now_ms| match &mut hosted.desk {
+            Some(desk) => {
+                let (effects, result) = work(desk, &mut hosted.wallet, chain, now_ms);
+                (effects, result.map_err(|refused| refusal(&refused)))
+            }
+            None => (Vec::new(), Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here."))),
+        });
+        done.await?
+    }
+
+    /// A place for a request that waits.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.waiting.free.clone().try_acquire_owned().map_err(|_| {
+            let says = "Too many requests wait already.";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limited", says).after(NO_PLACE_WAIT_S)
+        })
+    }
+}

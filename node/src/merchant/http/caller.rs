@@ -1,0 +1,119 @@
+//! Who asks: the holder of a key, who may do what its scopes say, and as often as everybody may.
+
+use super::Shop;
+use crate::limits;
+use crate::local::Refusal;
+use crate::merchant::keys::{KeyId, Scope};
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use std::collections::BTreeSet;
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+
+type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
+
+/// How often somebody may ask.
+pub(in crate::merchant) struct Rates {
+    keys: Keyed<KeyId>,
+    strangers: Keyed<IpAddr>,
+    clock: DefaultClock,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let quota = |per_minute, burst| {
+            let positive = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+            Quota::per_minute(positive(per_minute)).allow_burst(positive(burst))
+        };
+        Self {
+            keys: RateLimiter::hashmap(quota(limits::MERCHANT_PER_MINUTE, limits::MERCHANT_BURST)),
+            strangers: RateLimiter::hashmap(quota(limits::STRANGERS_PER_MINUTE, limits::STRANGERS_PER_MINUTE)),
+            clock: DefaultClock::default(),
+        }
+    }
+}
+
+impl Rates {
+    fn count<K: Clone + Eq + Hash>(&self, limiter: &Keyed<K>, who: &K) -> Result<(), Refusal> {
+        limiter.check_key(who).map_err(|until| {
+            let wait_s = until.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limited", "Too many requests.").after(wait_s)
+        })
+    }
+
+    fn key(&self, key: &KeyId) -> Result<(), Refusal> {
+        self.count(&self.keys, key)
+    }
+
+    /// Counts somebody without a key, or with a link.
+    pub(super) fn stranger(&self, address: IpAddr) -> Result<(), Refusal> {
+        if self.strangers.len() > limits::STRANGERS {
+            self.strangers.retain_recent();
+        }
+        self.count(&self.strangers, &address.to_canonical())
+    }
+}
+
+/// The holder of a key.
+pub(super) struct Caller {
+    scopes: BTreeSet<Scope>,
+}
+
+impl Caller {
+    /// Whether the key is good for something.
+    pub(super) fn may(&self, scope: Scope) -> Result<(), Refusal> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let name = serde_json::to_value(scope).ok().and_then(|value| value.as_str().map(str::to_owned));
+        let message = format!("The key is not good for this: it lacks the scope {}.", name.unwrap_or_default());
+        Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", message))
+    }
+}
+
+impl FromRequestParts<Shop> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shop: &Shop) -> Result<Self, Refusal> {
+        let shown = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token =
+            shown.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+        let found = token.and_then(|(_, token)| shop.keys.find(token.trim()));
+        let Some((key, scopes)) = found else {
+            let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
+            from.map_or(Ok(()), |address| shop.waiting.rates.stranger(address))?;
+            let says = "Show a key: Authorization: Bearer fair_… (`node key create` makes one).";
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", says));
+        };
+        shop.waiting.rates.key(&key)?;
+        Ok(Self { scopes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_too_often_is_told_when_to_come_again_and_others_are_not() {
+        let rates = Rates::default();
+        let (flood, calm) = ([1; 8], [2; 8]);
+        let refused = (0..=limits::MERCHANT_BURST).find_map(|_| rates.key(&flood).err());
+        let refused = refused.expect("a bound");
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        let response = axum::response::IntoResponse::into_response(refused);
+        let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        assert!(wait.and_then(|text| text.parse::<u64>().ok()).is_some_and(|seconds| seconds >= 1));
+        assert!(rates.key(&calm).is_ok());
+        let (mapped, plain) = ("::ffff:192.0.2.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        for _ in 0..limits::STRANGERS_PER_MINUTE {
+            assert!(rates.stranger(mapped).is_ok());
+        }
+        assert!(rates.stranger(plain).is_err(), "the same address in another form");
+    }
+}

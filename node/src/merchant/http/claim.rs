@@ -1,0 +1,114 @@
+//! Refunds to whoever has the link: the shop hands it to its customer, who says on a page without scripts where the
+//! money goes. The link proves itself, so that nothing secret is stored.
+
+use super::Shop;
+use crate::local::Refusal;
+use crate::merchant::outgoing::{Outgoing, Purpose, Stage};
+use crate::page::{POLICY, decimal, escaped, start};
+use crate::wallet::http::{bad, read_id};
+use crate::wallet::operator::payable;
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use fair_core::crypto::{self, Tag};
+use serde::Deserialize;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use subtle::ConstantTimeEq as _;
+
+const CLAIM: Tag = Tag(b"fair/shop-claim1");
+
+fn token(shop: &Shop, id: &[u8; 16]) -> String {
+    hex::encode(crypto::hash(CLAIM, &[shop.secret.seed().as_slice(), id]).0)
+}
+
+/// The link to a refund that waits for somebody to say where it goes.
+pub(super) fn link(shop: &Shop, outgoing: &Outgoing) -> Option<String> {
+    let waits = matches!(outgoing.purpose, Purpose::Refund { .. }) && outgoing.stage == Stage::Claimable;
+    waits.then(|| format!("{}/claim/{}/{}", shop.url, hex::encode(outgoing.id), token(shop, &outgoing.id)))
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "refund.unknown", "This link leads to no refund.")
+}
+
+/// The refund to which a link leads.
+async fn find(shop: &Shop, from: SocketAddr, id: &str, shown: &str) -> Result<Outgoing, Refusal> {
+    shop.waiting.rates.stranger(from.ip())?;
+    let id = read_id(id).map_err(|_| unknown())?;
+    if !bool::from(token(shop, &id).as_bytes().ct_eq(shown.as_bytes())) {
+        return Err(unknown());
+    }
+    let found = shop.at_desk(move |desk, _, _, _| (Vec::new(), Ok(desk.outgoing(&id).cloned())));
+    found.await?.ok_or_else(unknown)
+}
+
+pub(super) async fn page(
+    State(shop): State<Shop>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path((id, shown)): Path<(String, String)>,
+) -> Response {
+    let found = find(&shop, from, &id, &shown).await;
+    dressed(found.map(|refund| look(&shop, &refund)))
+}
+
+fn look(shop: &Shop, refund: &Outgoing) -> String {
+    let asset = shop.wallet.genesis.assets.iter().find(|asset| asset.id == refund.asset);
+    let (decimals, ticker) = asset.map_or((0, ""), |asset| (asset.decimals, asset.ticker.as_str()));
+    let amount = format!("{} {}", decimal(refund.amount, decimals), escaped(ticker));
+    let mut html = start("Your refund", 0);
+    // Writing to a String cannot fail.
+    let _ = match refund.stage {
+        Stage::Claimable => write!(
+            html,
+            "<p>{amount} are yours. Where shall they go?</p><form method=post>\
+             <label>Your address or invoice<textarea name=to required maxlength=4096></textarea></label>\
+             <button>Send it there</button></form>"
+        ),
+        Stage::Pending => write!(html, "<p>{amount} are on their way.</p>"),
+        Stage::Paid => write!(html, "<p>{amount} were sent.</p>"),
+        Stage::Failed => write!(html, "<p>It did not arrive. Ask the shop for another link.</p>"),
+    };
+    html
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claimed {
+    to: String,
+}
+
+pub(super) async fn claim(
+    State(shop): State<Shop>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path((id, shown)): Path<(String, String)>,
+    form: Result<Form<Claimed>, FormRejection>,
+) -> Response {
+    let claimed = async {
+        let refund = find(&shop, from, &id, &shown).await?;
+        let Form(Claimed { to }) = form.map_err(|error| bad("input.form", error.body_text()))?;
+        let (to, _, _) = payable(&shop.wallet, to.trim())?;
+        let id = refund.id;
+        let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.claim(id, to, wallet, chain, now_ms));
+        Ok(look(&shop, &made.await?))
+    };
+    dressed(claimed.await)
+}
+
+fn dressed(page: Result<String, Refusal>) -> Response {
+    let security = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    match page {
+        Ok(html) => (security, Html(html)).into_response(),
+        Err(refusal) => {
+            let mut html = start("It did not work", 0);
+            let _ = write!(html, "<p>{}</p>", escaped(refusal.message()));
+            (refusal.status(), security, Html(html)).into_response()
+        }
+    }
+}

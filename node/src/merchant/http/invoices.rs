@@ -1,0 +1,209 @@
+//! Invoices: made, looked at, listed, cancelled.
+
+use super::{Answer, Asked, Body, Caller, Made, Shop, name_of, query, read};
+use crate::limits;
+use crate::local::Refusal;
+use crate::merchant::desk::{Desk, Refused};
+use crate::merchant::entry::{Entry, State as Stands};
+use crate::merchant::keys::Scope;
+use crate::merchant::{numbers, texts, view};
+use crate::wallet::http::{bad, frd, read_id};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Json;
+use fair_core::limits::MAX_SUPPLY;
+use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
+use fair_core::types::{Amount, AssetId};
+use fair_core::wallet::{Input, NewInvoice, Wallet};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+const HOUR_S: u64 = 3_600;
+
+/// An invoice that is asked for.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// The payer decides when it is not given.
+    #[serde(default, deserialize_with = "numbers::optional")]
+    amount: Option<Amount>,
+    #[serde(default = "frd", deserialize_with = "numbers::asset")]
+    asset: AssetId,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    reference: String,
+    #[serde(default = "an_hour", deserialize_with = "numbers::whole")]
+    expires_in_s: u64,
+    #[serde(default)]
+    accepts_late: bool,
+    #[serde(default)]
+    refunds: bool,
+    #[serde(default, deserialize_with = "numbers::optional")]
+    min_insured: Option<u8>,
+}
+
+const fn an_hour() -> u64 {
+    HOUR_S
+}
+
+impl Wanted {
+    fn check(&self) -> Result<(), Refusal> {
+        if self.amount.is_some_and(|amount| amount == 0 || amount > MAX_SUPPLY) {
+            return Err(bad("input.amount", format!("An amount is between 1 and {MAX_SUPPLY}.")));
+        }
+        if self.expires_in_s == 0 || self.expires_in_s > limits::MERCHANT_INVOICE_S {
+            let most = limits::MERCHANT_INVOICE_S;
+            return Err(bad("input.expires_in_s", format!("An invoice can be paid for 1 to {most} seconds.")));
+        }
+        if self.min_insured.is_some_and(|part| part > 100) {
+            return Err(bad("input.min_insured", "This is a part in a hundred: 0 to 100."));
+        }
+        let text = |field: &str, text, most| {
+            texts::check(text, most)
+                .map_err(|why| bad(&format!("input.{field}"), format!("The {field} is refused: {why}.")))
+        };
+        text("description", &self.description, limits::MERCHANT_DESCRIPTION_CHARS)?;
+        text("reference", &self.reference, limits::MERCHANT_REFERENCE_CHARS)
+    }
+
+    fn into_new(self, request: [u8; 16], origin: Option<String>) -> NewInvoice {
+        NewInvoice {
+            request,
+            asset: self.asset,
+            amount: self.amount,
+            description: Description::Text(self.description),
+            lifetime_ms: self.expires_in_s.saturating_mul(1_000),
+            origin,
+            refunds: if self.refunds { RefundPolicy::OnRequest } else { RefundPolicy::None },
+            late: if self.accepts_late { LatePolicy::Accept } else { LatePolicy::Fail },
+        }
+    }
+}
+
+pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+    caller.may(Scope::InvoicesWrite)?;
+    let name = name_of(&headers)?;
+    let wanted: Wanted = read(body)?;
+    wanted.check()?;
+    let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
+    let id = texts::id_of(&shop.wallet.own, "invoice", &name);
+    let made = shop.at_desk(move |desk, wallet, chain, now_ms| {
+        if chain.state.asset(wanted.asset).is_none() {
+            return (Vec::new(), Err(Refused::UnknownAsset(wanted.asset)));
+        }
+        let min_insured = wanted.min_insured.unwrap_or(desk.rules.min_insured);
+        let entry = Entry::new(InvoiceId(id), 0, digest, wanted.reference.clone(), min_insured);
+        let new = wanted.into_new(id, desk.rules.origin.clone());
+        let (effects, made) = desk.create(new, entry, wallet, chain, now_ms);
+        let shown = made.and_then(|()| found(desk, wallet, &InvoiceId(id)));
+        (effects, shown.map(|(entry, own)| view::invoice_as_made(entry, own)))
+    });
+    Ok((StatusCode::CREATED, Json(made.await?)))
+}
+
+fn found<'a>(
+    desk: &'a Desk,
+    wallet: &'a Wallet,
+    id: &InvoiceId,
+) -> Result<(&'a Entry, &'a fair_core::wallet::OwnInvoice), Refused> {
+    desk.entry(id).zip(wallet.invoice(id)).ok_or(Refused::UnknownInvoice)
+}
+
+fn shown(desk: &Desk, wallet: &Wallet, id: &InvoiceId) -> Result<(Stands, Value), Refused> {
+    let (entry, own) = found(desk, wallet, id)?;
+    Ok((entry.state, view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Waits {
+    wait: Option<u64>,
+}
+
+/// How long somebody wants to wait.
+pub(super) fn patience(wait: Option<u64>) -> Result<Option<Instant>, Refusal> {
+    match wait.unwrap_or(0) {
+        0 => Ok(None),
+        wait if wait <= limits::MERCHANT_WAIT_S => Ok(Some(Instant::now() + Duration::from_secs(wait))),
+        _ => Err(bad("input.wait", format!("A request waits at most {} seconds.", limits::MERCHANT_WAIT_S))),
+    }
+}
+
+pub(super) async fn look(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Path(id): Path<String>,
+    asked: Asked<Waits>,
+) -> Answer {
+    caller.may(Scope::InvoicesRead)?;
+    let id = InvoiceId(read_id(&id)?);
+    let until = patience(query(asked)?.wait)?;
+    let _place = until.map(|_| shop.place()).transpose()?;
+    let mut changed = shop.wallet.changed.clone();
+    let mut before = None;
+    loop {
+        changed.mark_unchanged();
+        let (state, invoice) = shop.at_desk(move |desk, wallet, _, _| (Vec::new(), shown(desk, wallet, &id))).await?;
+        let is_new = *before.get_or_insert(state) != state;
+        let Some(until) = until.filter(|_| !is_new && !state.is_final()) else { return Ok(Json(invoice)) };
+        if !matches!(timeout_at(until, changed.changed()).await, Ok(Ok(()))) {
+            return Ok(Json(invoice));
+        }
+    }
+}
+
+/// Where a list goes on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// How many lines somebody wants.
+pub(super) fn lines(limit: Option<usize>) -> Result<usize, Refusal> {
+    let most = limits::MERCHANT_LIST;
+    match limit.unwrap_or(most) {
+        limit if (1..=most).contains(&limit) => Ok(limit),
+        _ => Err(bad("input.limit", format!("A list has 1 to {most} lines."))),
+    }
+}
+
+pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked<Page>) -> Answer {
+    caller.may(Scope::InvoicesRead)?;
+    let Page { after, limit } = query(asked)?;
+    let (after, limit) = (after.unwrap_or(0), lines(limit)?);
+    let listed = shop.at_desk(move |desk, wallet, _, _| {
+        let mut cursor = after;
+        let mut invoices = Vec::new();
+        for entry in desk.entries_after(after).take(limit) {
+            cursor = entry.number;
+            let Some(own) = wallet.invoice(&entry.id) else { continue };
+            invoices.push(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet));
+        }
+        let more = desk.entries_after(cursor).next().is_some();
+        (Vec::new(), Ok(json!({ "invoices": invoices, "cursor": cursor, "more": more })))
+    });
+    Ok(Json(listed.await?))
+}
+
+pub(super) async fn cancel(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::InvoicesWrite)?;
+    let id = InvoiceId(read_id(&id)?);
+    shop.at_desk(move |desk, wallet, chain, now_ms| {
+        if desk.entry(&id).is_none() {
+            return (Vec::new(), Err(Refused::UnknownInvoice));
+        }
+        match wallet.handle(Input::CancelInvoice(id), chain, now_ms) {
+            Ok(effects) => (effects, Ok(())),
+            Err(refusal) => (Vec::new(), Err(Refused::Wallet(refusal.to_string()))),
+        }
+    })
+    .await?;
+    // What it came to was told after that.
+    let shown = shop.at_desk(move |desk, wallet, _, _| (Vec::new(), shown(desk, wallet, &id)));
+    Ok(Json(shown.await?.1))
+}

@@ -1,0 +1,156 @@
+//! Refunds, payouts, balances.
+
+use super::{Answer, Body, Caller, Made, Shop, name_of, read};
+use crate::local::Refusal;
+use crate::merchant::desk::Refused;
+use crate::merchant::keys::Scope;
+use crate::merchant::outgoing::{NewPayout, NewRefund, Outgoing, Purpose, Stage, usual_fee};
+use crate::merchant::{numbers, texts, view};
+use crate::wallet::http::{bad, frd, read_id};
+use crate::wallet::operator::payable;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Json;
+use fair_core::limits::MAX_SUPPLY;
+use fair_core::payment::invoice::InvoiceId;
+use fair_core::types::{Amount, AssetId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedRefund {
+    /// All that is left when it is not given.
+    #[serde(default, deserialize_with = "numbers::optional")]
+    amount: Option<Amount>,
+}
+
+pub(super) async fn refund(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Path(invoice): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Made {
+    caller.may(Scope::Refunds)?;
+    let name = name_of(&headers)?;
+    let invoice = InvoiceId(read_id(&invoice)?);
+    let wanted: WantedRefund = read(body)?;
+    check(wanted.amount)?;
+    let digest = texts::digest_of(&(invoice.to_string(), &wanted));
+    let digest = digest.map_err(|error| bad("input.json", error.to_string()))?;
+    let id = texts::id_of(&shop.wallet.own, "refund", &name);
+    let new = NewRefund { id, digest, invoice, amount: wanted.amount };
+    let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.refund(&new, wallet, chain, now_ms));
+    let made = made.await?;
+    Ok((StatusCode::CREATED, Json(shown(&shop, &as_made(&made)))))
+}
+
+fn check(amount: Option<Amount>) -> Result<(), Refusal> {
+    match amount {
+        Some(amount) if amount == 0 || amount > MAX_SUPPLY => {
+            Err(bad("input.amount", format!("An amount is between 1 and {MAX_SUPPLY}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How it stood when it was made.
+fn as_made(outgoing: &Outgoing) -> Outgoing {
+    Outgoing { stage: outgoing.made_as, ..outgoing.clone() }
+}
+
+/// Without the payment that may have come of it.
+fn shown(shop: &Shop, outgoing: &Outgoing) -> Value {
+    view::outgoing(outgoing, None, super::claim::link(shop, outgoing))
+}
+
+pub(super) async fn look_at_refund(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::InvoicesRead)?;
+    look(&shop, &id, |purpose| matches!(purpose, Purpose::Refund { .. }), Refused::UnknownRefund).await
+}
+
+pub(super) async fn look_at_payout(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::Payouts)?;
+    look(&shop, &id, |purpose| matches!(purpose, Purpose::Payout | Purpose::Sweep), Refused::UnknownPayout).await
+}
+
+async fn look(shop: &Shop, id: &str, which: fn(&Purpose) -> bool, unknown: Refused) -> Answer {
+    let id = read_id(id)?;
+    let found = shop.at_desk(move |desk, wallet, _, _| {
+        let found = desk.outgoing(&id).filter(|outgoing| which(&outgoing.purpose));
+        (Vec::new(), found.map(|found| (found.clone(), wallet.payment(&id).cloned())).ok_or(unknown))
+    });
+    let (outgoing, payment) = found.await?;
+    Ok(Json(view::outgoing(&outgoing, payment.as_ref(), super::claim::link(shop, &outgoing))))
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedPayout {
+    /// An invoice or an address.
+    to: String,
+    /// An invoice may say it itself.
+    #[serde(default, deserialize_with = "numbers::optional")]
+    amount: Option<Amount>,
+    #[serde(default = "frd", deserialize_with = "numbers::asset")]
+    asset: AssetId,
+    #[serde(default, deserialize_with = "numbers::optional")]
+    max_fee: Option<Amount>,
+}
+
+pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+    caller.may(Scope::Payouts)?;
+    let name = name_of(&headers)?;
+    let wanted: WantedPayout = read(body)?;
+    check(wanted.amount)?;
+    let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
+    let (to, _, asked) = payable(&shop.wallet, wanted.to.trim())?;
+    let amount = wanted.amount.or(asked).ok_or_else(|| bad("input.amount", "Give an amount."))?;
+    let id = texts::id_of(&shop.wallet.own, "payout", &name);
+    let max_fee = wanted.max_fee.unwrap_or(usual_fee(amount));
+    let new = NewPayout { id, digest, to, asset: wanted.asset, amount, max_fee };
+    let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.payout(new, wallet, chain, now_ms)).await?;
+    Ok((StatusCode::CREATED, Json(shown(&shop, &as_made(&made)))))
+}
+
+pub(super) async fn balance(caller: Caller, State(shop): State<Shop>) -> Answer {
+    caller.may(Scope::BalanceRead)?;
+    let own = shop.wallet.own;
+    let looked = shop.at_desk(move |desk, wallet, chain, now_ms| {
+        let banks: Vec<_> = wallet.banks().collect();
+        let assets: Vec<Value> = chain
+            .state
+            .assets()
+            .map(|asset| {
+                let parts: Vec<_> = banks.iter().map(|(bank, _)| (bank, wallet.parts(bank, asset.id))).collect();
+                let sum = |part: fn(&fair_core::wallet::Parts) -> Amount| {
+                    parts.iter().fold(0, |sum: Amount, (_, parts)| sum.saturating_add(part(parts)))
+                };
+                let channels = parts.iter().map(|(bank, parts)| {
+                    json!({
+                        "bank": bank, "insured": parts.insured, "uninsured": parts.uninsured, "owed": parts.owed,
+                        "can_send": parts.can_send, "can_receive": parts.can_receive,
+                    })
+                });
+                json!({
+                    "asset": asset.id, "ticker": asset.ticker, "decimals": asset.decimals,
+                    "assurance": { "insured": sum(|parts| parts.insured), "uninsured": sum(|parts| parts.uninsured) },
+                    "incoming": sum(|parts| parts.incoming), "in_flight": sum(|parts| parts.in_flight),
+                    "on_chain": chain.state.balance(&own, asset.id),
+                    "channels": channels.collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let claimable = desk.outgoing.values().filter(|outgoing| outgoing.stage == Stage::Claimable);
+        let promised: Amount = claimable.fold(0, |sum: Amount, outgoing| sum.saturating_add(outgoing.amount));
+        let banks: Vec<Value> =
+            banks.iter().map(|(bank, connected)| json!({ "bank": bank, "connected": connected })).collect();
+        let balance = json!({
+            "height": chain.head.height, "stale": chain.is_stale(now_ms),
+            "assets": assets, "banks": banks, "unclaimed_refunds": promised,
+        });
+        (Vec::new(), Ok(balance))
+    });
+    Ok(Json(looked.await?))
+}

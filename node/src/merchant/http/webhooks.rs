@@ -1,0 +1,131 @@
+//! Where the shop wants its events brought.
+
+use super::{Answer, Body, Caller, Made, Shop, name_of, read};
+use crate::clock;
+use crate::local::Refusal;
+use crate::merchant::address;
+use crate::merchant::desk::{Desk, Refused};
+use crate::merchant::keys::Scope;
+use crate::merchant::webhooks::{Endpoint, Off};
+use crate::merchant::{numbers, texts};
+use crate::wallet::http::{bad, read_id};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Json;
+use fair_core::effect::Effect;
+use fair_core::limits::MAX_URL_BYTES;
+use fair_core::wallet::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    url: String,
+}
+
+/// The secret is told when the endpoint is made, and when the same is asked for again.
+fn shown(endpoint: &Endpoint) -> Value {
+    let state = match endpoint.off {
+        None => "enabled",
+        Some(Off::Gone) => "gone",
+    };
+    json!({
+        "id": hex::encode(endpoint.id),
+        "url": endpoint.url,
+        "state": state,
+        "next_sequence": endpoint.next,
+        "redeliveries": endpoint.again,
+        "given_up": endpoint.given_up,
+        "created_ms": endpoint.created_ms,
+    })
+}
+
+pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+    caller.may(Scope::Webhooks)?;
+    let name = name_of(&headers)?;
+    let wanted: Wanted = read(body)?;
+    if wanted.url.len() > MAX_URL_BYTES {
+        return Err(bad("input.url", format!("A URL has at most {MAX_URL_BYTES} bytes.")));
+    }
+    let refused = |why: address::BadTarget| {
+        Refusal::new(StatusCode::CONFLICT, "webhook.url", format!("Nothing is brought there: {why}."))
+    };
+    address::read(&wanted.url, shop.reach).map_err(refused)?;
+    let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
+    let id = texts::id_of(&shop.wallet.own, "webhook", &name);
+    let new = Endpoint::new(id, digest, wanted.url, 0, clock::now_ms())
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string()))?;
+    let endpoint = shop.at_desk(move |desk, _, _, _| desk.add_endpoint(new)).await?;
+    poke(&shop);
+    let made = json!({
+        "id": hex::encode(endpoint.id),
+        "url": endpoint.url,
+        "secret": endpoint.secret_text(),
+        "created_ms": endpoint.created_ms,
+    });
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Tells the courier, once it is durable.
+fn poke(shop: &Shop) {
+    shop.endpoints.send_modify(|count| *count = count.wrapping_add(1));
+}
+
+pub(super) async fn list(caller: Caller, State(shop): State<Shop>) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let listed = shop.at_desk(|desk, _, _, _| {
+        let endpoints: Vec<Value> = desk.endpoints.values().map(shown).collect();
+        (Vec::new(), Ok(json!({ "webhooks": endpoints })))
+    });
+    Ok(Json(listed.await?))
+}
+
+pub(super) async fn look(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let id = read_id(&id)?;
+    let found = shop
+        .at_desk(move |desk, _, _, _| (Vec::new(), desk.endpoints.get(&id).map(shown).ok_or(Refused::UnknownEndpoint)));
+    Ok(Json(found.await?))
+}
+
+pub(super) async fn remove(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    caller.may(Scope::Webhooks)?;
+    let id = read_id(&id)?;
+    shop.at_desk(move |desk, _, _, _| desk.remove_endpoint(&id)).await?;
+    poke(&shop);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn enable(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    let id = read_id(&id)?;
+    change(&caller, &shop, move |desk| desk.enable_endpoint(&id)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Again {
+    #[serde(deserialize_with = "numbers::whole")]
+    sequence: u64,
+}
+
+pub(super) async fn redeliver(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>, body: Body) -> Answer {
+    let id = read_id(&id)?;
+    let Again { sequence } = read(body)?;
+    change(&caller, &shop, move |desk| desk.bring_again(&id, sequence)).await
+}
+
+async fn change(
+    caller: &Caller,
+    shop: &Shop,
+    change: impl FnOnce(&mut Desk) -> (Vec<Effect<Event>>, Result<Endpoint, Refused>) + Send + 'static,
+) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let endpoint = shop.at_desk(move |desk, _, _, _| change(desk)).await?;
+    poke(shop);
+    Ok(Json(shown(&endpoint)))
+}

@@ -1,0 +1,279 @@
+//! Where events are brought: endpoints of the shop, and the signatures by which it knows them (Standard Webhooks:
+//! `webhook-id`, `webhook-timestamp`, `webhook-signature` with `v1`, HMAC-SHA256 by a secret `whsec_…`).
+//!
+//! An endpoint gets the events of the journal one after another: `next` is the first that it has not taken. So
+//! nothing has to be written per event, none is left out, and after a crash the newest may come twice, under the
+//! same `webhook-id`.
+
+use super::MERCHANT;
+use super::desk::{Changes, Desk, Refused};
+use crate::limits;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use borsh::{BorshDeserialize, BorshSerialize};
+use fair_core::codec;
+use fair_core::effect::{Effect, Write};
+use fair_core::types::{Hash, TimeMs};
+use fair_core::wallet::Event;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+pub(super) const ENDPOINT: u8 = b'w';
+const SECRET_PREFIX: &str = "whsec_";
+
+/// Names an endpoint.
+pub(super) type EndpointId = [u8; 16];
+
+/// Why an endpoint gets nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) enum Off {
+    /// It answered that it is gone (410).
+    Gone,
+}
+
+/// A place where events are brought.
+#[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Endpoint {
+    pub(super) id: EndpointId,
+    /// Of what was asked for.
+    pub(super) digest: Hash,
+    pub(super) url: String,
+    secret: [u8; 32],
+    pub(super) off: Option<Off>,
+    /// The first event that it has not taken.
+    pub(super) next: u64,
+    /// Events that it is to get once more.
+    pub(super) again: Vec<u64>,
+    /// Events that it did not take in time.
+    pub(super) given_up: u64,
+    pub(super) created_ms: TimeMs,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("id", &hex::encode(self.id)).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        id: EndpointId,
+        digest: Hash,
+        url: String,
+        next: u64,
+        created_ms: TimeMs,
+    ) -> Result<Self, getrandom::Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        Ok(Self { id, digest, url, secret, off: None, next, again: Vec::new(), given_up: 0, created_ms })
+    }
+
+    /// The secret as its owner writes it down.
+    pub(super) fn secret_text(&self) -> String {
+        format!("{SECRET_PREFIX}{}", STANDARD.encode(self.secret))
+    }
+
+    /// The header `webhook-signature`. `None` for no key that HMAC takes, which there is not.
+    pub(super) fn sign(&self, id: &str, timestamp_s: u64, body: &[u8]) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
+        mac.update(format!("{id}.{timestamp_s}.").as_bytes());
+        mac.update(body);
+        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    }
+
+    fn write(&self, write: &mut Write) {
+        write.put(record_key(&self.id), codec::encode(self));
+    }
+}
+
+fn record_key(id: &EndpointId) -> Vec<u8> {
+    [&[MERCHANT, ENDPOINT], id.as_slice()].concat()
+}
+
+/// What became of bringing an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brought {
+    Taken,
+    /// It was tried for long enough.
+    GivenUp,
+    /// Nobody is there any more.
+    Gone,
+}
+
+type Made<T> = (Vec<Effect<Event>>, Result<T, Refused>);
+
+impl Desk {
+    /// Adds an endpoint, once under its id. It gets events from now on.
+    pub(super) fn add_endpoint(&mut self, new: Endpoint) -> Made<Endpoint> {
+        if let Some(known) = self.endpoints.get(&new.id) {
+            return (Vec::new(), if known.digest == new.digest { Ok(known.clone()) } else { Err(Refused::NameUsed) });
+        }
+        if let Err(refused) = self.check_endpoints() {
+            return (Vec::new(), Err(refused));
+        }
+        let endpoint = Endpoint { next: self.recorder.last().saturating_add(1), ..new };
+        (self.keep_endpoint(endpoint.clone()), Ok(endpoint))
+    }
+
+    fn keep_endpoint(&mut self, endpoint: Endpoint) -> Vec<Effect<Event>> {
+        let mut changes = Changes::default();
+        endpoint.write(&mut changes.write);
+        self.endpoints.insert(endpoint.id, endpoint);
+        changes.added_to(Vec::new())
+    }
+
+    fn change_endpoint<T>(
+        &mut self,
+        id: &EndpointId,
+        change: impl FnOnce(&mut Endpoint, u64) -> Result<T, Refused>,
+    ) -> Made<T> {
+        let Some(mut endpoint) = self.endpoints.get(id).cloned() else {
+            return (Vec::new(), Err(Refused::UnknownEndpoint));
+        };
+        match change(&mut endpoint, self.recorder.last()) {
+            Ok(value) => (self.keep_endpoint(endpoint), Ok(value)),
+            Err(refused) => (Vec::new(), Err(refused)),
+        }
+    }
+
+    pub(super) fn remove_endpoint(&mut self, id: &EndpointId) -> Made<()> {
+        if self.endpoints.remove(id).is_none() {
+            return (Vec::new(), Err(Refused::UnknownEndpoint));
+        }
+        let mut changes = Changes::default();
+        changes.write.delete(record_key(id));
+        (changes.added_to(Vec::new()), Ok(()))
+    }
+
+    /// Brings events to an endpoint again that was gone, from where it stopped.
+    pub(super) fn enable_endpoint(&mut self, id: &EndpointId) -> Made<Endpoint> {
+        self.change_endpoint(id, |endpoint, _| {
+            endpoint.off = None;
+            Ok(endpoint.clone())
+        })
+    }
+
+    /// Brings an event once more.
+    pub(super) fn bring_again(&mut self, id: &EndpointId, sequence: u64) -> Made<Endpoint> {
+        self.change_endpoint(id, |endpoint, last| {
+            if sequence == 0 || sequence > last {
+                return Err(Refused::UnknownEvent);
+            }
+            // One that was never brought comes by itself.
+            if sequence < endpoint.next && !endpoint.again.contains(&sequence) {
+                if endpoint.again.len() >= limits::MERCHANT_REDELIVERIES {
+                    let most = limits::MERCHANT_REDELIVERIES;
+                    return Err(Refused::TooMany { what: "redeliveries that wait", most });
+                }
+                endpoint.again.push(sequence);
+            }
+            Ok(endpoint.clone())
+        })
+    }
+
+    /// The event that an endpoint is to get now. `None`: there is no endpoint, or it gets nothing.
+    pub(super) fn to_bring(&self, id: &EndpointId) -> Option<(Endpoint, u64)> {
+        let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.off.is_none())?;
+        Some((endpoint.clone(), endpoint.again.first().copied().unwrap_or(endpoint.next)))
+    }
+
+    /// Notes what became of bringing an event.
+    pub(super) fn brought(&mut self, id: &EndpointId, sequence: u64, what: Brought) -> Vec<Effect<Event>> {
+        let (effects, result) = self.change_endpoint(id, |endpoint, _| {
+            if what == Brought::Gone {
+                endpoint.off = Some(Off::Gone);
+                return Ok(());
+            }
+            if endpoint.again.first() == Some(&sequence) {
+                endpoint.again.remove(0);
+            } else if endpoint.next == sequence {
+                endpoint.next = sequence.saturating_add(1);
+            }
+            if what == Brought::GivenUp {
+                endpoint.given_up = endpoint.given_up.saturating_add(1);
+            }
+            Ok(())
+        });
+        if result.is_err() {
+            tracing::debug!(endpoint = %hex::encode(id), "an endpoint was removed while it got an event");
+        }
+        effects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merchant::desk::Rules;
+    use fair_core::types::PublicKey;
+
+    fn desk() -> Desk {
+        let rules =
+            Rules { own: PublicKey([1; 32]), chain_id: Hash([2; 32]), origin: None, min_insured: 0, sweep: None };
+        Desk::new(rules, 5)
+    }
+
+    fn endpoint() -> Endpoint {
+        Endpoint::new([3; 16], Hash([4; 32]), "http://shop.example/".to_owned(), 0, 0).unwrap()
+    }
+
+    #[test]
+    fn the_published_example_is_signed_as_published() {
+        // Of the standard's specification.
+        let mut secret = [0; 32];
+        let decoded = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        // The library's example has 24 bytes; HMAC pads with zeros, so that longer keys with zeros are the same.
+        secret[..24].copy_from_slice(&decoded);
+        let endpoint = Endpoint { secret, ..endpoint() };
+        let body = br#"{"test": 2432232314}"#;
+        let signed = endpoint.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn events_are_brought_in_order_and_each_until_it_is_taken_or_given_up() {
+        let mut desk = desk();
+        let (effects, added) = desk.add_endpoint(endpoint());
+        let id = added.unwrap().id;
+        assert!(matches!(effects.first(), Some(Effect::Write(_))));
+        assert_eq!(desk.to_bring(&id).unwrap().1, 6);
+        desk.brought(&id, 6, Brought::Taken);
+        // One that came in twice changes nothing.
+        desk.brought(&id, 6, Brought::Taken);
+        desk.brought(&id, 7, Brought::GivenUp);
+        let (endpoint, next) = desk.to_bring(&id).unwrap();
+        assert_eq!((next, endpoint.given_up), (8, 1));
+        desk.brought(&id, 8, Brought::Gone);
+        assert!(desk.to_bring(&id).is_none());
+        assert!(desk.enable_endpoint(&id).1.is_ok());
+        assert_eq!(desk.to_bring(&id).unwrap().1, 8);
+    }
+
+    #[test]
+    fn redelivery_goes_first_and_only_of_what_there_is() {
+        let mut desk = desk();
+        let id = desk.add_endpoint(endpoint()).1.unwrap().id;
+        assert_eq!(desk.bring_again(&id, 6).1, Err(Refused::UnknownEvent));
+        assert_eq!(desk.bring_again(&id, 0).1, Err(Refused::UnknownEvent));
+        assert_eq!(desk.bring_again(&[9; 16], 1).1, Err(Refused::UnknownEndpoint));
+        assert!(desk.bring_again(&id, 2).1.is_ok() && desk.bring_again(&id, 2).1.is_ok());
+        assert_eq!(desk.to_bring(&id).unwrap().1, 2);
+        desk.brought(&id, 2, Brought::Taken);
+        assert_eq!(desk.to_bring(&id).unwrap().1, 6);
+    }
+
+    #[test]
+    fn the_same_endpoint_is_added_once_and_another_under_its_name_not_at_all() {
+        let mut desk = desk();
+        let first = desk.add_endpoint(endpoint()).1.unwrap();
+        // A fresh secret was drawn for the second request; the first stays.
+        assert_eq!(desk.add_endpoint(endpoint()).1.unwrap().secret_text(), first.secret_text());
+        let other = Endpoint { digest: Hash([5; 32]), ..endpoint() };
+        assert_eq!(desk.add_endpoint(other).1, Err(Refused::NameUsed));
+        for number in 1..=u8::MAX {
+            let more = Endpoint { id: [number; 16], ..endpoint() };
+            let _ = desk.add_endpoint(more);
+        }
+        assert_eq!(desk.endpoints.len(), limits::MERCHANT_ENDPOINTS);
+    }
+}

@@ -1,0 +1,235 @@
+//! The merchant is killed at every durable write and every send of an invoice's life, in turn, and started again:
+//! channel, invoice, events and webhooks agree. The invoice is made once, paid exactly when the payer paid, told of
+//! once, and each event arrives at the receiver, the newest perhaps twice, under the same id.
+
+use crate::receiver::Receiver;
+use crate::shop::{Answer, MERCHANT, PATIENCE, PAYER, World, fresh};
+use anyhow::{Context as _, Result, ensure};
+use fair_tests::wait;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+
+/// In cents.
+const AMOUNT: u64 = 25;
+/// SIGKILL.
+const KILLED: i32 = 9;
+/// Several things may share one durable write, so that not every life has every point. One that none of this many
+/// came to was no point of a life.
+const TRIES: u32 = 4;
+
+struct Street {
+    world: World,
+    receiver: Receiver,
+    kills: u32,
+}
+
+/// What became of an invoice during which the merchant was to be killed.
+struct Outcome {
+    was_killed: bool,
+    was_paid: bool,
+}
+
+impl Street {
+    async fn start() -> Result<Self> {
+        let world = World::start("private_webhooks = true\n").await?;
+        let receiver = Receiver::start().await?;
+        let endpoint = world.shop.post("/v1/webhooks", &json!({ "url": receiver.url() })).await?.expect(201);
+        receiver.trust(endpoint["secret"].as_str().context("a secret")?);
+        Ok(Self { world, receiver, kills: 0 })
+    }
+
+    /// Starts the merchant again if it was killed.
+    async fn revive(&mut self) -> Result<()> {
+        for (name, status) in self.world.network.ended()? {
+            ensure!(name == MERCHANT && status.signal() == Some(KILLED), "{name} ended with {status}");
+            self.kills += 1;
+            self.world.network.restart(&name).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks until `found` says that this is it, through all deaths.
+    async fn persist<T>(
+        &mut self,
+        what: &str,
+        ask: impl AsyncFn(&World) -> Result<Answer>,
+        found: impl Fn(&Answer) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let mut last = String::new();
+        let asked = wait::until(what, PATIENCE, async || {
+            self.revive().await?;
+            match ask(&self.world).await {
+                Ok(answer) => {
+                    last = format!("{answer:?}");
+                    found(&answer)
+                }
+                // Nobody answers while it is dead.
+                Err(error) => {
+                    last = format!("{error:#}");
+                    Ok(None)
+                }
+            }
+        });
+        let asked = asked.await;
+        asked.with_context(|| format!("seen last: {last}"))
+    }
+
+    /// Waits until the channel rests, and says what the merchant has in it.
+    async fn rest(&mut self) -> Result<u64> {
+        let ask = async |world: &World| {
+            let body = world.status(MERCHANT).await?;
+            let theirs = world.status(PAYER).await?;
+            let body = json!({ "merchant": body, "payer": theirs });
+            Ok(Answer { status: reqwest::StatusCode::OK, body, retry_after: None })
+        };
+        let rests = |status: &Value| {
+            let asset = &status["assets"][0];
+            let quiet = asset["incoming"] == 0 && asset["in_flight"] == 0;
+            quiet && status["channel"]["idle"] == true && status["connected"] == true && status["stale"] == false
+        };
+        self.persist("the channels to rest", ask, |answer| {
+            let (merchant, payer) = (&answer.body["merchant"], &answer.body["payer"]);
+            let asset = &merchant["assets"][0];
+            let money = asset["insured"].as_u64().zip(asset["uninsured"].as_u64());
+            Ok(money.map(|(insured, uninsured)| insured + uninsured).filter(|_| rests(merchant) && rests(payer)))
+        })
+        .await
+    }
+
+    async fn arm(&self, left: u64) -> Result<u64> {
+        let shop = &self.world.shop;
+        let request = shop.request(Method::POST, "/v1/crash-points").header("x-fair-operator", "1");
+        let answer = shop.send(request.json(&json!({ "left": left }))).await?;
+        ensure!(
+            answer.status.is_success(),
+            "this test needs programs with the feature `crash-points` (docs/testing.md)"
+        );
+        answer.body["passed"].as_u64().context("a count of points")
+    }
+
+    /// One invoice from the shop's request to the last webhook, with the merchant to be killed on the way.
+    async fn live(&mut self, point: u64) -> Result<Outcome> {
+        let before = self.rest().await?;
+        let kills = self.kills;
+        self.arm(point).await?;
+        let (name, body) = (fresh(), json!({ "amount": AMOUNT, "description": "a life" }));
+        let make = async |world: &World| world.shop.named("/v1/invoices", &name, &body).await;
+        let made = self.persist("an invoice", make, |answer| {
+            ensure!(answer.status.as_u16() == 201, "{answer:?}");
+            Ok(Some(answer.body.clone()))
+        });
+        let made = made.await?;
+        let id = made["id"].as_str().context("an id")?.to_owned();
+        let pay = async |world: &World| {
+            let body = json!({ "state": world.pay(&made).await? });
+            Ok(Answer { status: reqwest::StatusCode::OK, body, retry_after: None })
+        };
+        // A payment that failed is another one when it is asked for again.
+        let paying = self.persist("the end of the payment", pay, |answer| match answer.body["state"].as_str() {
+            Some("paid") => Ok(Some(true)),
+            Some("locking" | "settling") => Ok(None),
+            _ => Ok(Some(false)),
+        });
+        let was_paid = paying.await?;
+        let after = self.rest().await?;
+        let expected = if was_paid { AMOUNT } else { 0 };
+        ensure!(after == before + expected, "{before} became {after}, paid: {was_paid}");
+
+        let look = async |world: &World| world.shop.get(&format!("/v1/invoices/{id}")).await;
+        let seen = self.persist("the invoice", look, |answer| Ok(Some(answer.clone()))).await?.expect(200);
+        let state = seen["state"].as_str().unwrap_or_default();
+        ensure!(state == if was_paid { "paid" } else { "open" }, "paid: {was_paid}, but {seen}");
+        ensure!(seen["received"] == expected, "{seen}");
+        let again = self.persist("the same answer", make, |answer| Ok(Some(answer.body.clone()))).await?;
+        ensure!(again == made, "made once: {again}");
+        self.check_told(&id, was_paid).await?;
+        // What it was armed for may come later than all this.
+        if self.arm(0).await.is_err() {
+            self.rest().await?;
+        }
+        Ok(Outcome { was_killed: self.kills > kills, was_paid })
+    }
+
+    /// Events and webhooks say what happened, once.
+    async fn check_told(&mut self, id: &str, was_paid: bool) -> Result<()> {
+        let look = async |world: &World| {
+            let body = json!(world.shop.events().await?);
+            Ok(Answer { status: reqwest::StatusCode::OK, body, retry_after: None })
+        };
+        let events = self.persist("events", look, |answer| Ok(answer.body.as_array().cloned())).await?;
+        let numbers: Vec<u64> = events.iter().filter_map(|event| event["sequence"].as_u64()).collect();
+        ensure!(numbers.iter().copied().eq(1..=numbers.len() as u64), "a number is missing: {numbers:?}");
+        let about: Vec<&Value> = events.iter().filter(|event| event["data"]["id"] == id).collect();
+        let kinds: Vec<&str> = about.iter().filter_map(|event| event["type"].as_str()).collect();
+        let expected: &[&str] = if was_paid { &["invoice.pending", "invoice.paid"] } else { &[] };
+        ensure!(kinds == expected, "told {kinds:?}, paid: {was_paid}");
+        let newest = events.last().map(|event| event["id"].clone());
+        let receiver = &self.receiver;
+        let arrived = |_: &Answer| {
+            let came = receiver.came();
+            Ok(newest.is_none() || came.iter().any(|came| Some(json!(came.id)) == newest)).map(|is| is.then_some(()))
+        };
+        let asked = wait::until("the newest webhook", PATIENCE, async || {
+            for (name, status) in self.world.network.ended()? {
+                ensure!(name == MERCHANT && status.signal() == Some(KILLED), "{name} ended with {status}");
+                self.kills += 1;
+                self.world.network.restart(&name).await?;
+            }
+            arrived(&Answer { status: reqwest::StatusCode::OK, body: Value::Null, retry_after: None })
+        });
+        asked.await?;
+        let mut first = BTreeSet::new();
+        let unique: Vec<Value> =
+            receiver.came().into_iter().filter(|came| first.insert(came.id.clone())).map(|came| came.event).collect();
+        ensure!(unique == events, "webhooks and events differ");
+        ensure!(receiver.came().iter().all(|came| came.is_genuine), "a webhook is not signed");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merchant_may_be_killed_at_any_point_of_an_invoice() -> Result<()> {
+    let mut street = Street::start().await?;
+    let mut counted = u64::MAX;
+    for _ in 0..3 {
+        street.rest().await?;
+        street.arm(0).await?;
+        let outcome = street.live(0).await?;
+        ensure!(outcome.was_paid && !outcome.was_killed, "an undisturbed payment arrives");
+        street.rest().await?;
+        street.arm(0).await?;
+        let (name, body) = (fresh(), json!({ "amount": AMOUNT }));
+        let made = street.world.shop.named("/v1/invoices", &name, &body).await?.expect(201);
+        ensure!(street.world.pay(&made).await? == "paid", "an undisturbed payment arrives");
+        street.rest().await?;
+        counted = counted.min(street.arm(0).await?);
+    }
+    ensure!(counted > 8, "an invoice's life has more durable writes and sends than {counted}");
+    let (mut paid, mut failed) = (0, 0);
+    'points: for point in 1.. {
+        for _ in 0..TRIES {
+            let outcome = street.live(point).await.with_context(|| format!("point {point}"))?;
+            if outcome.was_killed {
+                if outcome.was_paid {
+                    paid += 1
+                } else {
+                    failed += 1
+                }
+                continue 'points;
+            }
+            ensure!(outcome.was_paid, "an undisturbed payment arrives");
+        }
+        let hit = point - 1;
+        println!("killed at each of {hit} points; {paid} payments arrived, {failed} failed");
+        ensure!(hit >= counted, "{hit} points were reached of {counted}");
+        break;
+    }
+    for name in [MERCHANT, PAYER, fair_tests::network::BANK] {
+        let log = std::fs::read_to_string(street.world.network.folder().join("logs").join(format!("{name}.log")))?;
+        let bad = log.lines().find(|line| line.contains("broke the protocol") || line.contains("is suspended"));
+        ensure!(bad.is_none(), "{name}: {bad:?}");
+    }
+    street.world.network.shut_down().await
+}

@@ -1,0 +1,122 @@
+//! A receiver of webhooks: a real server that verifies with the standard's own library and answers as it is told.
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use serde_json::Value;
+use standardwebhooks::Webhook;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// How the next request is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Status(u16),
+    Redirect(String),
+    /// Not at all.
+    Never,
+}
+
+/// What came.
+#[derive(Clone, Debug)]
+pub(super) struct Came {
+    /// `webhook-id`.
+    pub(super) id: String,
+    pub(super) event: Value,
+    /// Signed as the standard says.
+    pub(super) is_genuine: bool,
+    /// It was answered as taken.
+    pub(super) taken: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    secret: Option<String>,
+    script: VecDeque<How>,
+    came: Vec<Came>,
+}
+
+/// Serves until it is dropped.
+pub(super) struct Receiver {
+    pub(super) port: u16,
+    inner: Arc<Mutex<Inner>>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Receiver {
+    pub(super) async fn start() -> Result<Self> {
+        Self::start_at(0).await
+    }
+
+    pub(super) async fn start_at(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.context("a port for the receiver")?;
+        let port = listener.local_addr()?.port();
+        let inner: Arc<Mutex<Inner>> = Arc::default();
+        let router = Router::new().route("/hook", post(receive)).with_state(inner.clone());
+        let server = tokio::spawn(async move {
+            // Ends with the task.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { port, inner, server })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook", self.port)
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What requests are verified with.
+    pub(super) fn trust(&self, secret: &str) {
+        self.inner().secret = Some(secret.to_owned());
+    }
+
+    /// How the next requests are answered; those after them are taken.
+    pub(super) fn answer(&self, script: impl IntoIterator<Item = How>) {
+        self.inner().script = script.into_iter().collect();
+    }
+
+    pub(super) fn came(&self) -> Vec<Came> {
+        self.inner().came.clone()
+    }
+
+    /// What was taken, in the order in which it came.
+    pub(super) fn taken(&self) -> Vec<Came> {
+        self.came().into_iter().filter(|came| came.taken).collect()
+    }
+}
+
+async fn receive(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let how = {
+        let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let how = inner.script.pop_front().unwrap_or(How::Status(204));
+        let verifier = inner.secret.as_ref().and_then(|secret| Webhook::new(secret).ok());
+        let is_genuine = verifier.is_some_and(|verifier| verifier.verify(&body, &headers).is_ok());
+        let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let event = serde_json::from_slice(&body).unwrap_or_default();
+        let taken = matches!(how, How::Status(status) if (200..300).contains(&status));
+        inner.came.push(Came { id, event, is_genuine, taken });
+        how
+    };
+    match how {
+        How::Status(status) => {
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
+        How::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response(),
+        How::Never => std::future::pending().await,
+    }
+}

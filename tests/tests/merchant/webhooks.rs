@@ -1,0 +1,105 @@
+//! Webhooks as a receiver gets them: signed, in order, again and again until they are taken.
+
+use crate::receiver::{How, Receiver};
+use crate::shop::{PATIENCE, World, fresh};
+use anyhow::{Context as _, Result, ensure};
+use fair_tests::wait;
+use serde_json::{Value, json};
+
+async fn taken(receiver: &Receiver, count: usize) -> Result<Vec<Value>> {
+    wait::until(format!("{count} webhooks"), PATIENCE, async || {
+        let taken = receiver.taken();
+        Ok((taken.len() >= count).then(|| taken.into_iter().map(|came| came.event).collect()))
+    })
+    .await
+}
+
+/// Cancelled invoices make an event each without anybody's money.
+async fn make_events(world: &World, count: usize) -> Result<()> {
+    for _ in 0..count {
+        let made = world.shop.invoice(&json!({ "amount": 5 })).await?;
+        let path = format!("/v1/invoices/{}/cancel", made["id"].as_str().context("an id")?);
+        world.shop.post(&path, &json!({})).await?.expect(200);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_arrives_signed_and_in_order_whatever_the_receiver_does() -> Result<()> {
+    let world = World::start("private_webhooks = true\n").await?;
+    let shop = &world.shop;
+    make_events(&world, 1).await?;
+    let receiver = Receiver::start().await?;
+    let name = fresh();
+    let endpoint = shop.named("/v1/webhooks", &name, &json!({ "url": receiver.url() })).await?.expect(201);
+    assert_eq!(shop.named("/v1/webhooks", &name, &json!({ "url": receiver.url() })).await?.expect(201), endpoint);
+    receiver.trust(endpoint["secret"].as_str().context("a secret")?);
+    let path = format!("/v1/webhooks/{}", endpoint["id"].as_str().context("an id")?);
+
+    // Errors and redirects are no answers; what is behind the redirect hears nothing.
+    let behind = Receiver::start().await?;
+    receiver.answer([How::Status(500), How::Redirect(behind.url())]);
+    make_events(&world, 3).await?;
+    let paid = shop.invoice(&json!({ "amount": 300 })).await?;
+    assert_eq!(world.pay(&paid).await?, "paid");
+    let events = taken(&receiver, 5).await?;
+    let all = shop.events().await?;
+    assert_eq!(events, all.get(1..).context("the event before the webhook was there")?);
+    let came = receiver.came();
+    ensure!(came.iter().all(|came| came.is_genuine), "each is verified by the standard's library");
+    ensure!(came.iter().all(|came| came.event["id"] == came.id.as_str()), "the id is the event's");
+    assert_eq!(came.iter().filter(|one| one.id == came[0].id).count(), 3, "tried again under the same id");
+    assert_eq!(behind.came().len(), 0);
+    receiver.trust("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    make_events(&world, 1).await?;
+    taken(&receiver, 6).await?;
+    ensure!(receiver.taken().last().is_some_and(|came| !came.is_genuine), "another secret verifies nothing");
+    receiver.trust(endpoint["secret"].as_str().context("a secret")?);
+
+    // Again on request, of what there is.
+    let again = shop.post(&format!("{path}/redeliver"), &json!({ "sequence": 2 })).await?;
+    assert_eq!(again.expect(200)["state"], "enabled");
+    let events = taken(&receiver, 7).await?;
+    assert_eq!(events[6], all[1]);
+    let future = shop.post(&format!("{path}/redeliver"), &json!({ "sequence": 99 })).await?;
+    assert_eq!(future.code(404), "event.unknown");
+
+    // One that does not answer is given up after a while and asked again.
+    receiver.answer([How::Never]);
+    make_events(&world, 1).await?;
+    taken(&receiver, 8).await?;
+
+    // Gone: nothing more, until the shop says so.
+    receiver.answer([How::Status(410)]);
+    make_events(&world, 1).await?;
+    wait::until("the end of the webhook", PATIENCE, async || {
+        Ok((shop.get(&path).await?.expect(200)["state"] == "gone").then_some(()))
+    })
+    .await?;
+    let before = receiver.came().len();
+    make_events(&world, 2).await?;
+    assert_eq!(receiver.came().len(), before);
+    shop.post(&format!("{path}/enable"), &json!({})).await?.expect(200);
+    let events = taken(&receiver, 11).await?;
+    let all = shop.events().await?;
+    assert_eq!(events.get(8..), all.get(all.len() - 3..), "from where it stopped");
+
+    // Down, with a merchant that restarts meanwhile, and up again at the same place.
+    let port = receiver.port;
+    drop(receiver);
+    make_events(&world, 2).await?;
+    let mut world = world;
+    world.network.restart(crate::shop::MERCHANT).await?;
+    make_events(&world, 1).await?;
+    let receiver = wait::until("the port", PATIENCE, async || Ok(Receiver::start_at(port).await.ok())).await?;
+    receiver.trust(endpoint["secret"].as_str().context("a secret")?);
+    let events = taken(&receiver, 3).await?;
+    let all = world.shop.events().await?;
+    assert_eq!(Some(events.as_slice()), all.get(all.len() - 3..));
+    ensure!(receiver.came().iter().all(|came| came.is_genuine), "the secret outlives a restart");
+
+    let removed = world.shop.request(reqwest::Method::DELETE, &path);
+    world.shop.send(removed).await?.expect(204);
+    world.shop.get(&path).await?.expect(404);
+    world.network.shut_down().await
+}
