@@ -51,6 +51,8 @@ pub(super) enum Refused {
     NameUsed,
     #[error("There is no asset {0}.")]
     UnknownAsset(AssetId),
+    #[error("The invoice is paid, or is being paid.")]
+    Taken,
     #[error("The invoice is not paid.")]
     NotPaid,
     #[error("The refund was claimed already.")]
@@ -74,6 +76,7 @@ impl Refused {
             Self::UnknownEvent => (StatusCode::NOT_FOUND, "event.unknown"),
             Self::UnknownAsset(_) => (StatusCode::CONFLICT, "asset.unknown"),
             Self::NameUsed => (StatusCode::CONFLICT, "idempotency.used"),
+            Self::Taken => (StatusCode::CONFLICT, "invoice.taken"),
             Self::NotPaid => (StatusCode::CONFLICT, "refund.not_paid"),
             Self::Claimed => (StatusCode::CONFLICT, "refund.claimed"),
             Self::TooMuch { .. } => (StatusCode::CONFLICT, "refund.too_much"),

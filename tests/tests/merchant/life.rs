@@ -48,7 +48,7 @@ async fn an_invoice_is_made_once_paid_once_and_told_in_order() -> Result<()> {
     for (event, sequence) in events.iter().zip(1_u64..) {
         assert_eq!(event["sequence"], sequence);
     }
-    assert_eq!(shop.post(&format!("/v1/invoices/{id}/cancel"), &json!({})).await?.code(409), "wallet.refused");
+    assert_eq!(shop.post(&format!("/v1/invoices/{id}/cancel"), &json!({})).await?.code(409), "invoice.taken");
 
     refund(&world, &id).await?;
     payout(&world).await?;

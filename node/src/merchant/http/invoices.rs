@@ -14,7 +14,7 @@ use axum::response::Json;
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::types::{Amount, AssetId};
-use fair_core::wallet::{Input, NewInvoice, Wallet};
+use fair_core::wallet::{self, CannotCancel, Input, NewInvoice, Wallet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -199,6 +199,7 @@ pub(super) async fn cancel(caller: Caller, State(shop): State<Shop>, Path(id): P
         }
         match wallet.handle(Input::CancelInvoice(id), chain, now_ms) {
             Ok(effects) => (effects, Ok(())),
+            Err(wallet::Refusal::Cancel(CannotCancel::Taken(_))) => (Vec::new(), Err(Refused::Taken)),
             Err(refusal) => (Vec::new(), Err(Refused::Wallet(refusal.to_string()))),
         }
     })
