@@ -103,7 +103,7 @@ fn a_lock_that_court_paid_unseen_is_paid() {
         let payment = world.payment(payer, &request);
         assert_eq!((payment.state, &payment.failure), (PaymentState::Paid, &None), "{sides:?}");
         assert!(world.wallet(payer).proof(&request).unwrap().verify(&world.follower.state().chain_id()).is_ok());
-        world.wallet(payer).channel(&world.bank).unwrap().outgoing_locks().for_each(|_| panic!("none is left"));
+        assert_eq!(world.wallet(payer).channel(&world.bank).unwrap().outgoing_locks().count(), 0);
     }
 }
 
