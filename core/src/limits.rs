@@ -145,7 +145,8 @@ pub const TOWER_BURST: u64 = 256;
 pub const TOWER_STATES_PER_SECOND: u64 = 64;
 /// Blocks that a tower's batch waits at one fee before it offers a higher one.
 pub const TOWER_PATIENCE_HEIGHTS: u64 = 2;
-/// A tower offers at most so many times the least fee rate.
+/// A tower offers at most so many times the least fee rate, and beyond it only what takes the place of a batch with
+/// fewer answers.
 pub const TOWER_MOST_FEE_RATES: u64 = 100;
 /// Bytes of a batch with one answer beside the channel state.
 pub const TOWER_ANSWER_BYTES: usize = 512;

@@ -3,7 +3,9 @@
 //! One batch is under way at a time and holds as many answers as fit. It is submitted again with every block
 //! until it is included or too old. When it waits for [`limits::TOWER_PATIENCE_HEIGHTS`] it is signed again under
 //! the same number with a higher fee, with what it held before and what has become due since: only one of the
-//! two can be included. An answer that court skipped is not tried again in the same dispute.
+//! two can be included. At the highest rate that a tower offers it is signed again only for what has become due since,
+//! at the least rate that takes the other's place; it never pays more than a full batch at the highest rate. An answer
+//! that court skipped is not tried again in the same dispute.
 //!
 //! When there is not enough money for all, those come first whose clients have cost the least so far, then those
 //! whose answer window ends first: whoever has a tower answer dispute after dispute of its own channels waits
@@ -176,22 +178,31 @@ impl Tower {
         self.look_at_money(chain, out);
         let due = self.due(chain);
         let least = chain.parameters().min_fee_rate;
-        let (entries, rate) = match &self.sent {
-            None => (Vec::new(), least),
+        let most = least.saturating_mul(limits::TOWER_MOST_FEE_RATES);
+        let (entries, rate, is_highest) = match &self.sent {
+            None => (Vec::new(), least, false),
             Some(sent) => {
                 let waits = chain.head.height.saturating_sub(sent.signed_at);
-                let rate = sent.batch.body.fee_rate;
-                let more = rate.saturating_add(rate.div_ceil(4)).max(least);
-                if waits < limits::TOWER_PATIENCE_HEIGHTS || more > least.saturating_mul(limits::TOWER_MOST_FEE_RATES) {
+                if waits < limits::TOWER_PATIENCE_HEIGHTS {
                     return false;
                 }
-                (sent.batch.body.entries.clone(), more)
+                let rate = sent.batch.body.fee_rate;
+                let more = rate.saturating_add(rate.div_ceil(4)).max(least);
+                let is_highest = more > most;
+                (sent.batch.body.entries.clone(), if is_highest { rate } else { more }, is_highest)
             }
         };
         if due.is_empty() {
             return false;
         }
-        let Some((batch, fee)) = self.assemble(entries, &due, rate, chain) else { return false };
+        let Some((mut batch, mut fee)) = self.assemble(entries, &due, rate, chain) else { return false };
+        if let (true, Some(sent)) = (is_highest, &self.sent) {
+            let Some(raised) = outbidding(&mut batch, sent, most, chain) else { return false };
+            if raised > chain.state.balance(&self.key(), AssetId::FRD) {
+                return false;
+            }
+            fee = raised;
+        }
         let answers = batch.entries.len();
         let sent = Sent { batch: Signed::new(batch, &self.chain_id, &self.key), signed_at: chain.head.height };
         out.write.put(vec![SENT], codec::encode(&sent));
@@ -297,6 +308,20 @@ impl Sent {
     fn states(&self) -> impl Iterator<Item = &ChannelState> {
         self.batch.body.entries.iter().filter_map(state_of)
     }
+}
+
+/// Sets the least rate at which a batch with more answers takes the place of the one under way; what it costs then.
+/// `None` when it holds no more, or would cost more than a full batch at the highest rate.
+fn outbidding(batch: &mut Batch, sent: &Sent, most: Amount, chain: &Chain<'_>) -> Option<Amount> {
+    if batch.entries.len() <= sent.batch.body.entries.len() {
+        return None;
+    }
+    let before = batch::fee(sent.batch.body.fee_rate, batch::signed_bytes(&sent.batch))?;
+    let bytes = batch::bytes_when_signed(batch);
+    batch.fee_rate = batch.fee_rate.max(batch::outbidding_rate(before, bytes));
+    let full = usize::try_from(chain.parameters().max_batch_bytes).unwrap_or(usize::MAX);
+    let limit = batch::fee(most, full)?;
+    batch::fee(batch.fee_rate, bytes).filter(|fee| *fee <= limit)
 }
 
 fn state_of(entry: &Entry) -> Option<&ChannelState> {

@@ -1,9 +1,11 @@
 //! Answers in court.
 
 use super::desk::*;
-use crate::ledger::batch;
+use crate::ledger::batch::{self, Batch};
 use crate::ledger::fixture::dispute;
 use crate::ledger::fixture::key;
+use crate::limits;
+use crate::message::Signed;
 use crate::tower::*;
 
 /// Either party, as either side, disputes with an older state or none; court ends up with the newest.
@@ -174,6 +176,43 @@ fn a_batch_that_waits_offers_more() {
         desk.block(&[]);
         assert_eq!(desk.in_court(&user, &bank), Some(7));
         assert_eq!(desk.in_court(&other, &bank), Some(7));
+    }
+}
+
+/// It waits at the highest rate that the tower offers: more is not paid for it, but what becomes due meanwhile does not
+/// wait until it can no longer be included.
+#[test]
+fn at_the_highest_rate_new_answers_are_signed_all_the_same() {
+    let (user, other, bank) = (key(5), key(6), key(1));
+    let mut desk = Desk::funded();
+    for client in [&user, &other] {
+        desk.connect(client);
+    }
+    let first = large(&desk, &user, &bank, 7);
+    desk.receipt(&user, &first);
+    let second = desk.signed(&other, &bank, 7);
+    desk.receipt(&other, &second);
+    desk.dispute(&bank, &user, None);
+    let least = desk.world.state().parameters().min_fee_rate;
+    let most = least * limits::TOWER_MOST_FEE_RATES;
+    while desk.mempool[0].body.fee_rate * 5 / 4 < most {
+        desk.quiet_block(&[]);
+    }
+    for _ in 0..10 {
+        desk.quiet_block(&[]);
+    }
+    let waits = desk.mempool[0].clone();
+    assert!(waits.body.fee_rate <= most && waits.body.entries.len() == 1, "nothing new, nothing more");
+    let also = desk.world.batch(&bank, vec![dispute(&other, None)]);
+    desk.quiet_block(&[also]);
+    let newest = desk.mempool[0].clone();
+    assert_eq!((newest.body.entries.len(), newest.body.nonce), (2, waits.body.nonce));
+    let fee = |sent: &Signed<Batch>| batch::fee(sent.body.fee_rate, batch::signed_bytes(sent)).unwrap();
+    assert!(fee(&newest) >= batch::outbid(fee(&waits)), "a mempool takes it in the place of the other");
+    assert!(newest.body.fee_rate <= most * 11 / 10, "and it costs no more than that needs");
+    desk.quiet_block(&[newest]);
+    for client in [&user, &other] {
+        assert_eq!(desk.in_court(client, &bank), Some(7));
     }
 }
 
