@@ -26,7 +26,7 @@ macro_rules! policy {
 const POLICY: &str = policy!("");
 const POLICY_WITH_LOOPBACK: &str = policy!(" http://127.0.0.1:* ws://127.0.0.1:* http://localhost:* ws://localhost:*");
 
-const HEADERS: [(HeaderName, &str); 5] = [
+static HEADERS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

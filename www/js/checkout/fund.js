@@ -19,7 +19,9 @@ const KEPT_FOR_FEES = 10n;
  */
 export async function fund(app, needed, say) {
   const { client } = app;
-  const unit = 10n ** BigInt(app.asset(FRD).decimals);
+  const frd = (await client.assets()).find(({ id }) => id === FRD);
+  if (!frd) throw new Error('this network has no FRD');
+  const unit = 10n ** BigInt(frd.decimals);
   const balance = async () => (await client.balances()).find(({ asset }) => asset.id === FRD);
 
   if (((await balance())?.canSend ?? 0n) >= needed) return;

@@ -280,7 +280,7 @@ export class CheckoutSheet {
       !quote && !this.#quoteError && this.#order() && h('div', { class: 'stack', 'aria-busy': 'true' }, h('span', { class: 'unseen' }, 'Looking for a route'), h('span', { class: 'bone w3' }), h('span', { class: 'bone w2' })),
       this.#quoteError && this.#poorView(invoice, this.#quoteError),
       problem && errorNote(problem, button('Look again', { slim: true, onclick: () => { app.clearProblem('pay'); this.#ask(); } })),
-      h('div', { class: 'row' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !quote || this.#standing === 'asking' }), this.#cancelButton())));
+      h('div', { class: 'row', key: 'do' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !quote || this.#standing === 'asking' }), this.#cancelButton())));
   }
 
   /** @param {Quote} quote */
