@@ -16,6 +16,7 @@ import { createAssetPage, registerBankPage } from './pages/register.js';
 import { receivePage } from './pages/receive.js';
 import { restorePage } from './pages/restore.js';
 import { settingsPage } from './pages/settings.js';
+import { tillPage } from './pages/till.js';
 import { unlockPage } from './pages/unlock.js';
 import { verificationPage } from './pages/verification.js';
 import { welcomePage } from './pages/welcome.js';
@@ -46,7 +47,7 @@ const EXPLORER = {
 const WALLET = {
   home: homePage, pay: payPage, receive: receivePage, activity: activityPage, payment: paymentPage,
   banks: (app, rest) => (rest[0] === 'add' ? addBankPage(app, rest.slice(1)) : rest[0] ? channelDetailPage(app, rest) : channelsPage(app)),
-  onchain: onchainPage,
+  onchain: onchainPage, till: tillPage,
 };
 
 /**

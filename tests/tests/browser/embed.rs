@@ -3,6 +3,7 @@
 
 mod forged;
 mod invoices;
+mod journey;
 mod shop;
 
 use anyhow::{Context as _, Result, ensure};

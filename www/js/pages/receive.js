@@ -65,7 +65,7 @@ export function receivePage(app) {
       const noBank = app.use('channels').value?.length === 0;
       if (shown !== null) return [heading('Receive'), invoice ? invoiceView(app, invoice, again) : h('div', { class: 'card' }, bones(5))];
       return [
-        heading('Receive'),
+        heading('Receive', linkButton('Till', to('till'), { slim: true })),
         noBank && h('div', { key: 'no-bank' }, note(undefined, h('p', null, 'Somebody has to forward payments to you. Add a bank first.'), linkButton('Add bank', to('banks', 'add'), { slim: true, main: true }))),
         h('section', { class: 'card', key: 'form' }, h('header', null, h('h2', null, 'Invoice')), invoiceForm()),
         addressCard(app),

@@ -1,0 +1,281 @@
+//! Buying, from nothing: a wallet is made and funded in the checkout, and what may happen to windows does.
+
+use anyhow::{Context as _, Result, ensure};
+use fair_tests::browser::Browser;
+use fair_tests::network::{COUNTERPART, Members, Network, Plan};
+use fair_tests::wait;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::shop::{Order, Shop};
+use super::{BUTTON, hear, text, told, windows};
+use crate::pages::eval;
+use crate::person::{self, BLOCKS, Pictures};
+
+/// Stands beside the button that pays.
+const READY: &str = "final in seconds";
+
+/// The network, its counterpart as the shop's purse, and the payer's browser.
+struct Scene {
+    network: Network,
+    shop: Shop,
+    browser: Browser,
+}
+
+impl Scene {
+    async fn open() -> Result<Self> {
+        let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
+        let counterpart = network.url_of(COUNTERPART)?;
+        // An invoice that is made before names no bank, and nobody finds the way to it.
+        let status = wait::until("a shop that can be paid", BLOCKS, async || {
+            let status: Value = reqwest::get(format!("{counterpart}/v1/status")).await?.json().await?;
+            Ok(status["assets"][0]["can_receive"].as_u64().is_some_and(|room| room > 0).then_some(status))
+        });
+        let payees = vec![text(&status.await?["account"])?.to_owned()];
+        let shop = Shop::open(network.url()?, Some(counterpart), payees).await?;
+        Ok(Self { network, shop, browser: Browser::open().await? })
+    }
+
+    /// Puts something up for 12.00 FRD and opens its page.
+    async fn sell(&self, number: u32) -> Result<()> {
+        let wanted = json!({ "amount": 1_200, "description": format!("Order {number}"), "origin": self.shop.origin });
+        let url = format!("{}/v1/invoices", self.network.url_of(COUNTERPART)?);
+        let made: Value = reqwest::Client::new().post(url).json(&wanted).send().await?.json().await?;
+        let (invoice, id) = (text(&made["invoice"])?.to_owned(), Some(text(&made["id"])?.to_owned()));
+        self.shop.put(number, Order { invoice, id, ..Order::default() });
+        self.browser.go(&self.shop.page(number)).await?;
+        self.browser.run("sessionStorage.removeItem('told'); window.told.length = 0;").await?;
+        Ok(())
+    }
+
+    /// Presses the button of the shop's page and opens the wallet in its window, if no other window has.
+    async fn enter(&self) -> Result<()> {
+        self.browser.click_to_new_tab(BUTTON).await?;
+        self.unlock().await
+    }
+
+    /// Waits until the wallet's window, which this is, offers to pay.
+    async fn unlock(&self) -> Result<()> {
+        self.browser.see_within("confirmed by the site", BLOCKS).await?;
+        let locked = wait::until("a wallet", BLOCKS, async || {
+            let text = self.browser.text().await?;
+            Ok(if text.contains(READY) { Some(false) } else { text.contains("Wallet locked").then_some(true) })
+        });
+        if locked.await? {
+            person::unlock(&self.browser).await?;
+        }
+        self.browser.see_within(READY, BLOCKS).await
+    }
+
+    /// Pays in the wallet's window, which this is, and goes back through its button.
+    async fn pay_and_return(&self) -> Result<()> {
+        self.browser.click(BUTTON).await?;
+        self.browser.see_within("Final in", BLOCKS).await?;
+        self.browser.click("Back to the shop").await?;
+        windows(&self.browser, 1).await?;
+        self.browser.to_tab(0).await
+    }
+
+    /// Stops the counterpart where it stands, or lets it go on.
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        let id = self.network.process(COUNTERPART)?.id().context("it runs")?;
+        Ok(kill_process(Pid::from_raw(i32::try_from(id)?).context("an id")?, signal)?)
+    }
+}
+
+/// From a shop's page to a wallet that has money.
+async fn first_order(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(1).await?;
+    browser.see(BUTTON).await?;
+    browser.screenshot("embed-idle").await?;
+    browser.click("QR code").await?;
+    browser.see("Scan it with the device").await?;
+    browser.screenshot("embed-qr").await?;
+    browser.click("QR code").await?;
+    browser.click_to_new_tab(BUTTON).await?;
+    browser.see_within("You need a wallet", BLOCKS).await?;
+    browser.see_within("confirmed by the site", BLOCKS).await?;
+    browser.screenshot("checkout-newcomer").await?;
+    person::make_keys(browser, Pictures::None).await?;
+    browser.see_within("Your wallet cannot pay this yet", BLOCKS).await?;
+    browser.screenshot("checkout-poor").await?;
+    browser.click("Get test money").await?;
+    browser.see_within(READY, 2 * BLOCKS).await?;
+    browser.screenshot("checkout-ready").await?;
+    browser.click("Pay with another device").await?;
+    browser.screenshot("checkout-other-device").await?;
+    browser.click("Pay with another device").await?;
+    browser.click(BUTTON).await?;
+    browser.see_within("Final in", BLOCKS).await?;
+    browser.screenshot("checkout-paid").await?;
+    assert_eq!(browser.console_errors().await?, Vec::<String>::new());
+    browser.to_tab(0).await?;
+    let said = hear(browser, "confirmed").await?;
+    ensure!(said.first().is_some_and(|first| first == "open") && said.contains(&"pending".to_owned()), "{said:?}");
+    ensure!(said.iter().all(|one| ["open", "pending", "paid-hint", "confirmed"].contains(&one.as_str())), "{said:?}");
+    browser.see("Paid. The shop has confirmed it.").await?;
+    browser.screenshot("embed-confirmed").await?;
+    assert_eq!(browser.console_errors().await?, Vec::<String>::new(), "the shop's policy forbids nothing of it");
+    assert_eq!(scene.shop.asked(1), 1, "one order has one invoice");
+    browser.to_tab(1).await?;
+    browser.click("Back to the shop").await?;
+    windows(browser, 1).await?;
+    browser.to_tab(0).await
+}
+
+/// One window however often the button is pressed; closing it is no payment.
+async fn double_click_and_cancel(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(2).await?;
+    let twice = "const button = document.querySelector('fair-pay').shadowRoot.querySelector('[part=button]');
+        button.click(); button.click();";
+    browser.run(twice).await?;
+    windows(browser, 2).await?;
+    browser.to_tab(1).await?;
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    browser.see_within("confirmed by the site", BLOCKS).await?;
+    browser.screenshot("checkout-locked").await?;
+    assert_eq!(browser.driver().windows().await?.len(), 2);
+    browser.click("Cancel").await?;
+    windows(browser, 1).await?;
+    browser.to_tab(0).await?;
+    assert_eq!(hear(browser, "cancel").await?, ["open", "cancel"]);
+    browser.see("Not paid").await?;
+    assert_eq!(scene.shop.asked(2), 1);
+    // Closed by its own cross instead.
+    scene.enter().await?;
+    browser.driver().close_window().await?;
+    browser.to_tab(0).await?;
+    assert_eq!(hear(browser, "cancel").await?, ["open", "cancel", "open", "cancel"]);
+    Ok(())
+}
+
+/// What the page shows is not what is paid: the invoice is signed.
+async fn changed_amount(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(3).await?;
+    browser
+        .run("document.querySelector('fair-pay a').textContent = 'Pay 0.01 FRD'; document.querySelector('fair-pay').lang = 'en';")
+        .await?;
+    browser.click_to_new_tab("Pay 0.01 FRD").await?;
+    scene.unlock().await?;
+    browser.see(BUTTON).await?;
+    ensure!(!browser.text().await?.contains("0.01"), "the page's amount is nowhere");
+    browser.click("Cancel").await?;
+    windows(browser, 1).await?;
+    browser.to_tab(0).await
+}
+
+/// A page that is loaded anew goes on with the same window; a second tab knows nothing of it.
+async fn reload_beside_another_tab(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(4).await?;
+    let first = browser.driver().window().await?;
+    scene.enter().await?;
+    let first_wallet = browser.driver().window().await?;
+    let second = browser.driver().new_tab().await?;
+    browser.driver().switch_to_window(second.clone()).await?;
+    scene.sell(5).await?;
+    scene.enter().await?;
+    let second_wallet = browser.driver().window().await?;
+
+    browser.driver().switch_to_window(first.clone()).await?;
+    browser.reload().await?;
+    browser.see(BUTTON).await?;
+    browser.driver().switch_to_window(first_wallet).await?;
+    browser.click(BUTTON).await?;
+    browser.see_within("Final in", BLOCKS).await?;
+    browser.driver().close_window().await?;
+    browser.driver().switch_to_window(first).await?;
+    hear(browser, "confirmed").await?;
+    browser.driver().close_window().await?;
+    browser.driver().switch_to_window(second).await?;
+    assert_eq!(told(browser).await?, ["open"]);
+    browser.driver().switch_to_window(second_wallet).await?;
+    // The wallet was open in the window that is gone.
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    scene.unlock().await?;
+    scene.pay_and_return().await?;
+    hear(browser, "confirmed").await?;
+    Ok(())
+}
+
+/// Where the browser opens no window, this one goes to the wallet and comes back.
+async fn blocked_window(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(6).await?;
+    browser.run("window.open = () => null;").await?;
+    browser.click(BUTTON).await?;
+    scene.unlock().await?;
+    browser.click(BUTTON).await?;
+    browser.see_within("Final in", BLOCKS).await?;
+    browser.screenshot("checkout-redirected").await?;
+    browser.click("Back to 127.0.0.1").await?;
+    browser.see("Bean and Leaf").await?;
+    hear(browser, "confirmed").await?;
+    Ok(())
+}
+
+/// The wallet is closed while the payment is under way: the shop's server says how it ends.
+async fn closed_on_the_way(scene: &mut Scene) -> Result<()> {
+    scene.sell(7).await?;
+    scene.enter().await?;
+    scene.signal(Signal::STOP)?;
+    scene.browser.click(BUTTON).await?;
+    scene.browser.see_within("Locking", BLOCKS).await?;
+    scene.browser.screenshot("checkout-locking").await?;
+    scene.browser.driver().close_window().await?;
+    scene.browser.to_tab(0).await?;
+    scene.browser.see("The payment is under way").await?;
+    scene.browser.screenshot("embed-pending").await?;
+    scene.signal(Signal::CONT)?;
+    assert_eq!(hear(&scene.browser, "confirmed").await?, ["open", "pending", "confirmed"]);
+    Ok(())
+}
+
+/// The same wallet behind a counter: the counterpart pays what the till asks for.
+async fn till(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    browser.go(&format!("{}/#/till", scene.network.url()?)).await?;
+    person::unlock(browser).await?;
+    browser.see_within("Nothing has come in today", BLOCKS).await?;
+    browser.fill("To be paid", "7.50").await?;
+    browser.screenshot("till").await?;
+    browser.click("Charge").await?;
+    browser.see("Show this to the customer").await?;
+    browser.screenshot("till-charging").await?;
+    let asked = eval(
+        browser,
+        "const { connect } = await import('/js/client.js');
+        const client = connect({ name: 'default', relays: [location.origin] });
+        return (await client.invoices())[0].text;",
+    );
+    let handed = json!({ "invoice": asked.await? });
+    let url = format!("{}/v1/pay-me", scene.network.url_of(COUNTERPART)?);
+    let paying: Value = reqwest::Client::new().post(url).json(&handed).send().await?.json().await?;
+    ensure!(paying["failure"].is_null(), "{paying}");
+    browser.see_within("7.50 FRD received", BLOCKS).await?;
+    browser.see("1 received").await?;
+    browser.screenshot("till-paid").await?;
+    browser.click("Next sale").await?;
+    browser.see_no_more("7.50 FRD received").await?;
+    ensure!(browser.value("To be paid").await?.is_empty(), "the next sale begins empty");
+    assert_eq!(browser.console_errors().await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
+    let mut scene = Scene::open().await?;
+    first_order(&scene).await?;
+    double_click_and_cancel(&scene).await?;
+    changed_amount(&scene).await?;
+    reload_beside_another_tab(&scene).await?;
+    blocked_window(&scene).await?;
+    closed_on_the_way(&mut scene).await?;
+    till(&scene).await?;
+    let Scene { network, browser, .. } = scene;
+    browser.close().await?;
+    network.shut_down().await
+}
