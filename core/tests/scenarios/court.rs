@@ -39,7 +39,7 @@ const SIDES: [(Side, Side); 4] =
     [(Side::Left, Side::Right), (Side::Left, Side::Left), (Side::Right, Side::Right), (Side::Right, Side::Left)];
 
 /// Replaces what a node has on disk by an older copy and restarts it; it stays alone.
-fn roll_back(world: &mut World, node: PublicKey, disk: Rows) {
+pub(crate) fn roll_back(world: &mut World, node: PublicKey, disk: Rows) {
     for user in world.sessions.iter().map(|(user, _)| *user).collect::<Vec<_>>() {
         if user == node || node == world.bank {
             world.disconnect(user);
@@ -488,41 +488,4 @@ fn the_channel_works_again_in_the_next_epoch() {
         world.resolve(payee);
         assert_eq!(world.wallet(payee).channel(&bank).unwrap().epoch(), 2);
     }
-}
-
-/// The payer keeps away, and a friend reveals the secret again and again, so that the registry never forgets it: a bank
-/// that waits for that waits for ever. Its patience counts from the first reveal.
-#[test]
-fn a_secret_revealed_again_and_again_does_not_keep_a_bank_waiting() {
-    let (mut world, payer, _, _) = bank_that_learned(SIDES[0]);
-    let hash = world.bank().channel(&payer).unwrap().incoming_locks().next().unwrap().1.hash;
-    let friend = key(201);
-    let disputed = loop {
-        let state = world.follower.state();
-        if let (Some(entry), 0) = (state.hashlock(&hash), state.height() % 50) {
-            let reveal = Operation::Reveal(Reveal { secrets: vec![entry.secret] });
-            let batch = Batch {
-                signer: friend.public(),
-                nonce: state.account(&friend.public()).unwrap().nonce,
-                valid_until: state.height() + 10,
-                fee_rate: 10,
-                entries: vec![Entry { group: None, operation: reveal }],
-            };
-            world.mempool.push(Signed::new(batch, &state.chain_id(), &friend));
-        }
-        world.block();
-        assert!(world.usable_height() < 3_000, "the bank waits for ever");
-        if world.follower.state().disputes().next().is_some() {
-            break world.usable_height();
-        }
-    };
-    let entry = world.follower.state().hashlock(&hash).unwrap();
-    let parameters = world.follower.state().parameters();
-    let kept_until = entry.revealed_at + u64::from(parameters.hashlock_keepalive_blocks);
-    assert!(entry.deleted_at > kept_until + 1_000, "the friend has paid for that");
-    let wanted = kept_until - parameters.longest_dispute_blocks() - u64::from(parameters.margin_blocks);
-    assert!((wanted..wanted + 5).contains(&disputed), "{disputed} is not soon after {wanted}");
-    let before = world.on_chain(payer);
-    world.resolve(payer);
-    assert_eq!(world.on_chain(payer), before + 700 * DOLLAR);
 }

@@ -5,6 +5,7 @@ use crate::world::*;
 use fair_core::bank;
 use fair_core::crypto::SecretKey;
 use fair_core::effect::Effect;
+use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::limits;
 use fair_core::message::Signed;
 use fair_core::tower::wire::{Declined, FromTower, Place, Reason, Receipt, ToTower};
@@ -328,6 +329,36 @@ fn a_tower_that_lost_data_is_seen() {
     watch.run(&mut world, payee);
     assert!(is_covered(&world, payee, watch.key));
     assert_eq!(world.wallet(payee).tower(&watch.key).unwrap().tower.misbehaviours, vec![]);
+}
+
+/// A tower that the bank has bought signs for the newest state, and lets court decide by an old one.
+#[test]
+fn a_tower_that_did_not_answer_is_named() {
+    let (mut world, mut watch, payer, payee) = watched();
+    let bank = world.bank;
+    let amount = 10 * DOLLAR;
+    let account = Deposit { asset: FRD, amount, to: payee, partner: None, keep: 0, epoch: None, invoice: None };
+    world.wish(payer, wallet::Input::DraftAdd { operations: vec![Operation::Deposit(account)] }).unwrap();
+    world.send_batch(payer);
+    world.block();
+    world.assert_applied();
+    world.pay(payer, payee, 700);
+    let old = world.nodes[&bank].disk.clone();
+    world.pay(payer, payee, 800);
+    watch.run(&mut world, payee);
+    assert!(is_covered(&world, payee, watch.key));
+    let had = world.wallet(payee).channel(&bank).unwrap().agreement().state.order();
+    // The wallet is away until it is too late.
+    world.fall_behind(payee);
+    crate::court::roll_back(&mut world, bank, old);
+    world.tell_bank(fair_core::bank::Input::Dispute { peer: payee }).unwrap();
+    world.resolve(payee);
+    let parties = fair_core::types::Parties::new(payee, bank).unwrap();
+    let decided = world.follower.state().channel(&parties).resolved.unwrap();
+    assert!(decided < had);
+    world.catch_up(payee);
+    let view = world.wallet(payee).tower(&watch.key).unwrap();
+    assert_eq!(view.tower.misbehaviours, [TowerFault::DidNotAnswer { bank, decided, had }]);
 }
 
 #[test]
