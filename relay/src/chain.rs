@@ -6,6 +6,7 @@ use crate::store::{Beside, Store};
 use anyhow::Context as _;
 use axum::body::Bytes;
 use fair_core::chain::block::CertifiedBlock;
+use fair_core::chain::certificate::Certificate;
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
@@ -79,17 +80,16 @@ impl Chain {
     /// # Errors
     /// The stored state is not that of the stored head.
     pub fn open(genesis: Genesis, store: Store, snapshots: Folder) -> anyhow::Result<Self> {
-        let (follower, newest) = match store.load()? {
+        let (follower, head) = match store.load()? {
             None => (Follower::new(&genesis), None),
             Some((head, rows)) => {
-                let bytes = codec::encode(&head);
                 let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-                let follower = Follower::restore(&genesis, head.0, rows)
+                let follower = Follower::restore(&genesis, head.0.clone(), rows)
                     .context("the stored blocks are damaged; remove the data folder to fetch them again (--data)")?;
-                (follower, Some(Bytes::from(bytes)))
+                (follower, Some(head))
             }
         };
-        Ok(Self {
+        let chain = Self {
             genesis_bytes: codec::encode(&genesis).into(),
             chain_id: genesis.chain_id(),
             follower: RwLock::new(follower),
@@ -98,9 +98,13 @@ impl Chain {
             genesis,
             snapshots,
             store: Arc::new(store),
-            newest: RwLock::new(newest),
+            newest: RwLock::new(head.as_ref().map(|head| codec::encode(head).into())),
             heads: broadcast::Sender::new(limits::HEADS_QUEUE),
-        })
+        };
+        if let Some((head, certificate)) = &head {
+            chain.record_unfinished(head, certificate);
+        }
+        Ok(chain)
     }
 
     /// The network's document.
@@ -237,7 +241,7 @@ impl Chain {
         *pace = next;
         self.follower.write().unwrap_or_else(PoisonError::into_inner).commit(step);
         if is_due {
-            self.record(certified);
+            self.record(&certified.block.header, &certified.certificate);
         }
         let bytes = Bytes::from(codec::encode(&(&certified.block.header, &certified.certificate)));
         let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
@@ -248,16 +252,24 @@ impl Chain {
     }
 
     /// Takes the state after the head; it is written while the chain goes on.
-    fn record(&self, certified: &CertifiedBlock) {
-        let CertifiedBlock { block, certificate } = certified;
-        match self.store.turns_below(block.header.height) {
-            Ok(turns) => {
-                let follower = self.follower();
-                let (head, certificate) = (block.header.clone(), certificate.clone());
-                let snapshot = Snapshot::new(&self.genesis, turns, head, certificate, follower.state());
-                self.snapshots.record(snapshot);
-            }
-            Err(error) => tracing::error!(%error, "a snapshot cannot be made"),
+    fn record(&self, header: &Header, certificate: &Certificate) {
+        let (head, certificate) = (header.clone(), certificate.clone());
+        let snapshot = self
+            .store
+            .turns_below(header.height)
+            .and_then(|turns| Ok(Snapshot::past(&self.genesis, turns, head, certificate, self.follower().state())?));
+        match snapshot {
+            Ok(snapshot) => self.snapshots.record(snapshot),
+            Err(error) => tracing::warn!(height = header.height, %error, "a snapshot cannot be made"),
+        }
+    }
+
+    /// A snapshot that was being written when the process ended is written again, if its state is still the newest:
+    /// a relay keeps no earlier ones on disk.
+    fn record_unfinished(&self, head: &Header, certificate: &Certificate) {
+        let due = self.pace.lock().unwrap_or_else(PoisonError::into_inner).due();
+        if due == Some(head.height) && !self.snapshots.has(head.height) {
+            self.record(head, certificate);
         }
     }
 

@@ -102,6 +102,11 @@ impl Folder {
         lock(&self.listed).values().rev().cloned().collect()
     }
 
+    /// Whether the archive of a height is there, whole.
+    pub fn has(&self, height: Height) -> bool {
+        lock(&self.listed).contains_key(&height)
+    }
+
     /// Answers a request for an archive, ranges included. `None`: there is none of this name.
     pub async fn serve(&self, name: &str, request: Request) -> Option<Response> {
         let known = archive_height(name).is_some_and(|height| lock(&self.listed).contains_key(&height));

@@ -420,6 +420,25 @@ impl State {
         self.entries.iter().map(|(key, value)| (codec::encode(key), codec::encode(value)))
     }
 
+    /// The same as it was after block `height`.
+    ///
+    /// # Errors
+    /// [`OutsideWindow`].
+    pub fn encoded_at(&self, height: Height) -> Result<impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_, OutsideWindow> {
+        let oldest = self.oldest_height();
+        if height < oldest || height > self.height {
+            return Err(OutsideWindow { oldest, newest: self.height, got: height });
+        }
+        let mut entries: BTreeMap<&Key, &Value> = self.entries.iter().collect();
+        for (key, before) in self.past.range(height.saturating_add(1)..).rev().flat_map(|(_, changes)| changes) {
+            match before {
+                Some(before) => entries.insert(key, before),
+                None => entries.remove(key),
+            };
+        }
+        Ok(entries.into_iter().map(|(key, value)| (codec::encode(key), codec::encode(value))))
+    }
+
     /// Computes the tree with changes, without changing anything.
     pub(super) fn next_tree(&self, changes: &[(Key, Option<Value>)]) -> TreeUpdateHandle {
         let puts = changes.iter().map(|(key, value)| (proof::place(key), value.as_ref().map(codec::encode)));

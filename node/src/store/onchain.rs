@@ -198,6 +198,11 @@ pub(crate) fn pace(store: &Store, genesis: &Genesis) -> Result<Pace, NodeError> 
     Ok(pace)
 }
 
+/// A stored block.
+pub(crate) fn block(store: &Store, height: Height) -> Result<Option<CertifiedBlock>, StoreError> {
+    store.reader()?.get(BLOCKS, &height_key(height))?.map(|bytes| decode_block(&bytes)).transpose()
+}
+
 /// All changes of validators below a height, lowest first.
 pub(crate) fn turns_below(store: &Store, height: Height) -> Result<Vec<Turn>, NodeError> {
     let damaged = |reason: String| NodeError::Damaged { path: store.path().to_owned(), reason };

@@ -179,6 +179,7 @@ impl Engine {
             vitals,
             client,
         };
+        engine.record_unfinished()?;
         engine.perform(effects).await?;
         Ok(engine)
     }
@@ -388,7 +389,7 @@ impl Engine {
         }
         self.follower.commit(step);
         if is_due {
-            self.record(&certified)?;
+            self.record(&certified.block.header, &certified.certificate)?;
         }
         self.worked_out.clear();
         self.mempool.after_block(self.follower.state(), &certified.block.batches);
@@ -423,13 +424,23 @@ impl Engine {
     }
 
     /// Takes the state after the head; it is written while the chain goes on.
-    fn record(&self, certified: &CertifiedBlock) -> Result<(), NodeError> {
-        let CertifiedBlock { block, certificate } = certified;
-        let turns = onchain::turns_below(&self.parts.store, block.header.height)?;
+    fn record(&self, header: &Header, certificate: &Certificate) -> Result<(), NodeError> {
+        let turns = onchain::turns_below(&self.parts.store, header.height)?;
         let (genesis, state) = (&self.parts.genesis, self.follower.state());
-        let snapshot = Snapshot::new(genesis, turns, block.header.clone(), certificate.clone(), state);
-        self.parts.snapshots.record(snapshot);
+        match Snapshot::past(genesis, turns, header.clone(), certificate.clone(), state) {
+            Ok(snapshot) => self.parts.snapshots.record(snapshot),
+            Err(error) => tracing::warn!(height = header.height, %error, "a snapshot cannot be written any more"),
+        }
         Ok(())
+    }
+
+    /// A snapshot that was being written when the process ended is written again.
+    fn record_unfinished(&self) -> Result<(), NodeError> {
+        let Some(due) = self.parts.pace.due().filter(|due| !self.parts.snapshots.has(*due)) else { return Ok(()) };
+        match onchain::block(&self.parts.store, due)? {
+            Some(CertifiedBlock { block, certificate }) => self.record(&block.header, &certificate),
+            None => Ok(()),
+        }
     }
 
     fn damaged(&self, reason: &BadBlock) -> NodeError {

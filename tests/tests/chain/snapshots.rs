@@ -121,6 +121,27 @@ async fn a_validator_that_lost_its_database_begins_high_up_and_signs_nothing_twi
     network.shut_down().await
 }
 
+#[tokio::test]
+async fn an_archive_that_was_never_finished_is_written_at_the_next_start() -> Result<()> {
+    let mut network = start().await?;
+    let (one, four) = (client(&network, "v1")?, client(&network, "v4")?);
+    let listed = above(&four, 3).await?;
+    let ours = of(&one, &listed["height"]).await?;
+    // What a kill in the middle leaves; meanwhile the chain may have gone on.
+    network.kill("v4").await?;
+    let folder = network.folder().join("v4/onchain");
+    let archive = folder.join(listed["file"].as_str().context("a file")?);
+    let whole = std::fs::read(&archive)?;
+    let half = archive.with_extension("gz.tmp");
+    std::fs::write(&half, &whole[..whole.len() / 2])?;
+    std::fs::remove_file(&archive)?;
+    network.restart("v4").await?;
+    let again = of(&four, &listed["height"]).await?;
+    ensure!(again["hash"] == ours["hash"], "{again} and {ours}");
+    ensure!(!half.exists(), "the half file lies about");
+    network.shut_down().await
+}
+
 fn four_of(network: &Network) -> Result<PublicKey> {
     let member = std::fs::read(network.folder().join("v4/member.json"))?;
     let member: Value = serde_json::from_slice(&member)?;

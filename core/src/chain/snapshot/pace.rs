@@ -6,15 +6,16 @@ use crate::codec;
 use crate::types::Height;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// Bytes of blocks, without certificates, after the newest block at which a snapshot was due. Stored with
-/// every block, so that a restart changes nothing. Whoever begins with a snapshot begins at zero.
+/// The newest block at which a snapshot was due, and the bytes of blocks, without certificates, after it. Stored
+/// with every block, so that a restart changes nothing. Whoever begins with a snapshot begins at zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Pace {
     bytes: u64,
+    due: Height,
 }
 
 /// Longest encoded pace in bytes.
-const MAX_BYTES: usize = 8;
+const MAX_BYTES: usize = 16;
 
 impl Pace {
     /// Counts the next block. `true`: a snapshot of the state after it is due. That is so at height 1, and
@@ -24,10 +25,15 @@ impl Pace {
         let length = u64::try_from(codec::encode(block).len()).unwrap_or(u64::MAX);
         let bytes = self.bytes.saturating_add(length);
         if block.header.height == FIRST || bytes >= k.snapshot_after_bytes {
-            (Self::default(), true)
+            (Self { bytes: 0, due: block.header.height }, true)
         } else {
-            (Self { bytes }, false)
+            (Self { bytes, ..self }, false)
         }
+    }
+
+    /// Height of the newest block at which one was due; `None`: of none since the beginning.
+    pub fn due(self) -> Option<Height> {
+        (self.due > 0).then_some(self.due)
     }
 
     /// As it is stored.

@@ -103,6 +103,23 @@ fn whoever_reads_a_snapshot_goes_on_as_if_it_had_executed_every_block() {
 }
 
 #[test]
+fn a_snapshot_of_a_past_state_is_the_one_that_was_due_then() {
+    let mut written = Written::new();
+    let head = written.world.client.head().unwrap().clone();
+    let certificate = certify_by(&head, &[101, 103, 104, 105], &five());
+    for amount in [1, 2] {
+        let batch = written.world.batch(&key(5), vec![Operation::Deposit(deposit(amount, &key(5), Some(&key(1))))]);
+        written.world.taken(&[batch]);
+    }
+    let state = written.world.state();
+    assert_eq!(state.height(), head.height + 2);
+    let past = Snapshot::past(&written.world.genesis, written.turns.clone(), head, certificate, state).unwrap();
+    assert_eq!(past.manifest().hash(), written.id);
+    assert!(state.encoded_at(state.height() + 1).is_err());
+    assert!(state.encoded_at(state.height()).unwrap().eq(state.encoded()));
+}
+
+#[test]
 fn other_certificates_make_the_same_identity() {
     let written = Written::new();
     let head = written.world.client.head().unwrap().clone();

@@ -7,7 +7,7 @@ use crate::chain::genesis::Genesis;
 use crate::chain::header::Header;
 use crate::chain::walk::Turn;
 use crate::codec;
-use crate::ledger::state::State;
+use crate::ledger::state::{OutsideWindow, State};
 use crate::limits;
 
 /// The state after a block in its canonical chunks. Taking one costs a copy of the state, and nothing of what
@@ -24,7 +24,22 @@ impl Snapshot {
     /// The state after `head`. `turns` are those of all heights below, lowest first.
     pub fn new(genesis: &Genesis, turns: Vec<Turn>, head: Header, certificate: Certificate, state: &State) -> Self {
         assert_eq!((state.height(), state.root()), (head.height, head.state_root), "the state of another block");
-        Self { genesis: codec::encode(genesis), turns, head, certificate, chunks: chunks(state) }
+        Self { genesis: codec::encode(genesis), turns, head, certificate, chunks: chunks(state.encoded()) }
+    }
+
+    /// The state after `head`, also when the chain has gone on since.
+    ///
+    /// # Errors
+    /// [`OutsideWindow`]: it is known no more.
+    pub fn past(
+        genesis: &Genesis,
+        turns: Vec<Turn>,
+        head: Header,
+        certificate: Certificate,
+        state: &State,
+    ) -> Result<Self, OutsideWindow> {
+        let chunks = chunks(state.encoded_at(head.height)?);
+        Ok(Self { genesis: codec::encode(genesis), turns, head, certificate, chunks })
     }
 
     /// The same again out of one that was read, to be offered to others; `None` at genesis, which has none.
@@ -56,11 +71,11 @@ impl Snapshot {
 }
 
 /// Entries in the order of the map; each chunk takes as many as fit.
-fn chunks(state: &State) -> Vec<Vec<u8>> {
+fn chunks(all: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<Vec<u8>> {
     let mut chunks = Vec::new();
     let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let mut bytes = CHUNK_HEAD_BYTES;
-    for (key, value) in state.encoded() {
+    for (key, value) in all {
         let more = entry_bytes(&key, &value);
         if bytes.saturating_add(more) > limits::SNAPSHOT_CHUNK_BYTES {
             chunks.push(codec::encode(&entries));
