@@ -94,7 +94,7 @@ impl Core {
                 self.feed_machine().await;
                 true
             }
-            // Given up until the next try, or the fault of nobody but this browser.
+            // Given up until it connects again, or the fault of nobody but this browser.
             Err(error) if error.retryable || self.broken().is_some() => {
                 self.events.error(&error);
                 false
