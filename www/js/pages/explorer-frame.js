@@ -28,15 +28,9 @@ export function explorerHead(app, current) {
       class: 'input', type: 'search', id: 'search', 'aria-label': 'Search block, account or key', placeholder: 'Block, account, @handle', autocomplete: 'off',
       ...typing(searched, (text) => { searched = text; app.refresh(); }),
     }), button('Search', { submit: true, icon: 'search' })),
-    h('nav', { class: 'tabs', 'aria-label': 'Explorer', key: 'tabs' }, TABS.map(([kind, label]) => (kind === current
-      ? h('a', { key: `${kind} now`, href: to('explorer', kind), 'aria-current': 'page', ref: intoView }, label)
-      : h('a', { key: kind, href: to('explorer', kind) }, label)))),
+    h('nav', { class: 'tabs', 'aria-label': 'Explorer', key: 'tabs' }, TABS.map(([kind, label]) =>
+      h('a', { key: kind, href: to('explorer', kind), 'aria-current': kind === current ? 'page' : null }, label))),
   ];
-}
-
-/** @param {Element} element */
-function intoView(element) {
-  element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
 /**

@@ -130,13 +130,15 @@ function accountCard(app) {
 function debtsCard(app) {
   const key = app.use('status').value?.account?.key;
   const debts = key && app.use('court', { account: key }).value?.debts;
-  if (!key || !debts || debts.length === 0) return null;
+  if (!key || !debts) return null;
   const owed = debts.filter(({ creditor }) => creditor.you);
   const own = debts.filter(({ debtor }) => debtor.you);
   const paid = (app.use('account', { account: key }).value?.recent ?? [])
     .flatMap(({ batch, opening }) => [...batch?.debts ?? [], ...opening?.flows ?? []])
     .filter((flow) => flow.purpose === 'debt' && flow.account.you);
+  if (debts.length === 0 && paid.length === 0) return null;
   return h('section', { class: 'card', key: 'debts' }, h('header', null, h('h2', null, 'Debts')),
+    debts.length === 0 && h('p', null, 'Nothing is owed any more.'),
     owed.length > 0 && h('div', { class: 'stack' }, h('h3', null, 'You are owed'), debtRows(app, owed),
       h('p', { class: 'small muted' }, 'Whatever the debtor receives on the chain pays its oldest debts first. You need not do anything.')),
     own.length > 0 && h('div', { class: 'stack' }, h('h3', null, 'You owe'), debtRows(app, own),

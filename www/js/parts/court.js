@@ -2,9 +2,9 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { accountName, plural } from '../format.js';
+import { namedAccount, plural } from '../format.js';
 import { channelLink, proposalLink } from '../sentences.js';
-import { amount, tag, who } from './basic.js';
+import { accountOf, amount, tag, who } from './basic.js';
 import { stateTag } from './governance.js';
 import { numberLine } from './number-line.js';
 import { inWords, movedChips } from './operation.js';
@@ -16,7 +16,10 @@ import { blocksTime } from './values.js';
 /** @typedef {import('../api').Dispute} Dispute */
 
 /** @param {AccountRef} account */
-const named = (account) => (account.you ? 'you' : accountName(account));
+const named = (account) => (account.you ? 'you' : namedAccount(account));
+
+/** An account at the beginning of a sentence. @param {AccountRef} account */
+const beginning = (account) => [account.handle === null && 'Account ', who(account)];
 
 /**
  * Who gets what, in a sentence.
@@ -27,12 +30,13 @@ const named = (account) => (account.you ? 'you' : accountName(account));
  */
 export function splitSentence(app, split, { left, right }, done) {
   const sum = (/** @type {bigint} */ value) => amount(app, split.asset, value);
-  const subject = (/** @type {AccountRef} */ account) => (account.you ? 'you' : who(account));
+  const subject = (/** @type {AccountRef} */ account) => (account.you ? 'you' : accountOf(account));
   const both = /** @type {[AccountRef, bigint][]} */ ([[left, split.left], [right, split.right]]);
   const [[first, its], [second, rest]] = right.you ? both.reverse() : both;
+  const gets = done ? ' got ' : ' would get ';
   const [debtor, creditor] = split.debtor === 'left' ? [left, right] : [right, left];
-  return h('p', null, 'Of the insurance of ', sum(split.insurance), ', ', subject(first), done ? ' got ' : ' would get ', sum(its), ' and ', subject(second), ' ', sum(rest), '.',
-    split.debtor !== null && [' ', h('span', null, debtor.you ? 'You' : who(debtor)), done ? ' owed ' : debtor.you ? ' would owe ' : ' would owe ', subject(creditor), ' ', sum(split.owed), ' more',
+  return h('p', null, split.insurance === 0n ? `Nothing ${done ? 'was' : 'is'} insured.` : ['Of the insurance of ', sum(split.insurance), ', ', subject(first), gets, sum(its), ' and ', subject(second), gets, sum(rest), '.'],
+    split.debtor !== null && [' ', h('span', null, debtor.you ? 'You' : beginning(debtor)), done ? ' owed ' : ' would owe ', sum(split.owed), ' more to ', subject(creditor),
       done ? [': ', sum(split.paid), ' of it was taken from ', debtor.you ? 'your' : 'its', ' on-chain balance, ', split.debt > 0n ? [sum(split.debt), ' became a debt.'] : 'nothing is left open.']
         : [', to be taken from ', debtor.you ? 'your' : 'its', ' on-chain balance; what is missing there becomes a debt.']]);
 }
@@ -101,7 +105,7 @@ export function disputeProgress(app, { start, answersUntil, end, now, assets }) 
 export function disputeCard(app, dispute) {
   const [starter, other] = dispute.starter === 'left' ? [dispute.left, dispute.right] : [dispute.right, dispute.left];
   return h('article', { class: 'card', key: `${dispute.left.key}${dispute.right.key}` },
-    h('header', null, h('h3', null, who(starter), ' disputes ', ...inWords(app, [{ ...channelHref(dispute), text: 'the channel' }]), ' with ', who(other)), tag('disputed', icon('scales', { size: 14 }), 'in court')),
+    h('header', null, h('h3', null, beginning(starter), ' disputes ', ...inWords(app, [{ ...channelHref(dispute), text: 'the channel' }]), ' with ', accountOf(other)), tag('disputed', icon('scales', { size: 14 }), 'in court')),
     disputeProgress(app, dispute),
     courtNow(app, dispute));
 }
@@ -129,7 +133,7 @@ export function courtNow(app, dispute) {
  */
 export function debtRows(app, debts) {
   return h('ul', { class: 'rows', key: 'debts' }, debts.map((debt) => h('li', { key: `${debt.debtor.key}${debt.asset} ${debt.number}` }, h('div', { class: 'item plain' },
-    h('span', { class: 'stack tight' }, h('span', null, debt.debtor.you ? 'You owe ' : [who(debt.debtor), ' owes '], debt.creditor.you ? 'you' : who(debt.creditor)),
+    h('span', { class: 'stack tight' }, h('span', null, debt.debtor.you ? 'You owe ' : [beginning(debt.debtor), ' owes '], debt.creditor.you ? 'you' : accountOf(debt.creditor)),
       h('span', { class: 'sub' }, debt.place === 1 ? 'paid next' : `${plural(debt.place - 1, 'older debt')} first`)),
     amount(app, debt.asset, debt.amount)))));
 }

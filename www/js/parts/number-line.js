@@ -20,8 +20,9 @@ export function numberLine(app, { asset, insurance, delta, left, right }) {
   const percent = (/** @type {bigint} */ value) => `${Number((value * PARTS) / span) / 100}%`;
   const inside = delta < 0n ? 0n : delta > insurance ? insurance : delta;
   const text = (/** @type {bigint} */ value) => amountLine(value, asset, app.locale);
-  const promise = delta < 0n ? `${left} owes ${right} ${text(-delta)} beyond it`
-    : delta > insurance ? `${right} owes ${left} ${text(delta - insurance)} beyond it` : null;
+  const owes = (/** @type {string} */ debtor, /** @type {string} */ creditor, /** @type {bigint} */ value) =>
+    `${debtor} ${debtor === 'you' ? 'owe' : 'owes'} ${text(value)} beyond it to ${creditor}`;
+  const promise = delta < 0n ? owes(left, right, -delta) : delta > insurance ? owes(right, left, delta - insurance) : null;
   const label = `Insurance ${text(insurance)}: ${left} owns ${text(inside)}, ${right} owns ${text(insurance - inside)}${promise ? `; ${promise}` : ''}.`;
   const part = (/** @type {string} */ css, /** @type {bigint} */ start, /** @type {bigint} */ end) =>
     end > start && h('span', { class: css, key: css, style: { left: percent(start - from), width: percent(end - start) } });
