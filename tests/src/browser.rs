@@ -29,8 +29,11 @@ use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
 use crate::process::{Process, Spec};
 use crate::wait;
 
+pub mod person;
+mod pictures;
 mod screenshot;
 
+pub use pictures::Place;
 pub use screenshot::folder as screenshot_folder;
 
 /// How long a call waits for what it needs.
@@ -48,6 +51,37 @@ pub struct Browser {
     chromedriver: Process,
     profile: PathBuf,
     folder: TempDir,
+}
+
+/// A browser that is closed: nothing of it runs.
+#[derive(Debug)]
+pub struct Closed {
+    address: String,
+    profile: PathBuf,
+    folder: TempDir,
+}
+
+impl Closed {
+    /// Opens it again with its profile.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn open(self) -> Result<Browser> {
+        let Closed { profile, folder, .. } = self;
+        let (chromedriver, driver) = start(folder.path(), &profile).await?;
+        Ok(Browser { driver, chromedriver, profile, folder })
+    }
+
+    /// Opens it again at the page where it was.
+    ///
+    /// # Errors
+    /// If it does not start, or the page cannot be loaded.
+    pub async fn open_where_it_was(self) -> Result<Browser> {
+        let address = self.address.clone();
+        let browser = self.open().await?;
+        browser.go(&address).await?;
+        Ok(browser)
+    }
 }
 
 /// A session with chromedriver. Where nobody quits it, its processes are killed: asking them to end, as
@@ -279,11 +313,19 @@ impl Browser {
     /// # Errors
     /// If it does not start again.
     pub async fn reopen(self) -> Result<Self> {
+        self.shut().await?.open().await
+    }
+
+    /// Closes the browser as a person would; its profile is kept.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn shut(self) -> Result<Closed> {
         let Browser { driver, mut chromedriver, profile, folder } = self;
+        let address = driver.current_url().await?.to_string();
         driver.clone().quit().await?;
         chromedriver.stop().await?;
-        let (chromedriver, driver) = start(folder.path(), &profile).await?;
-        Ok(Browser { driver, chromedriver, profile, folder })
+        Ok(Closed { address, profile, folder })
     }
 
     /// Closes the browser and removes its profile.

@@ -2,6 +2,8 @@
 //!
 //! - [`censor`]: fronts before validators that take batches and drop them.
 //! - [`chain`]: blocks followed and batches written by a test.
+//! - [`disk`]: what stands on the disk of a bank.
+//! - [`governance`]: validators that propose and vote.
 //! - [`http`]: requests as servers that stand before others read them.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
@@ -14,6 +16,8 @@
 pub mod browser;
 pub mod censor;
 pub mod chain;
+pub mod disk;
+pub mod governance;
 pub mod http;
 pub mod network;
 pub mod ports;

@@ -278,6 +278,16 @@ impl Network {
         Ok(key)
     }
 
+    /// Starts the relay again, which from then on announces a watchtower and pipes to it.
+    ///
+    /// # Errors
+    /// If there is no such tower, or the relay does not become ready.
+    pub async fn announce_tower(&mut self, name: &str, key: &PublicKey) -> Result<()> {
+        let flag = format!("--tower={key}={}", self.url_of(name)?);
+        self.process(RELAY)?.add_argument(flag.into());
+        self.restart(RELAY).await
+    }
+
     /// Makes the home of another validator of the network, starts it, and returns its account key. Nobody has
     /// voted it in: it follows.
     ///

@@ -213,6 +213,11 @@ impl Process {
         self.ready().await
     }
 
+    /// Adds an argument for its next start.
+    pub fn add_argument(&mut self, argument: OsString) {
+        self.spec.arguments.push(argument);
+    }
+
     /// How it ended, if it has ended by itself.
     ///
     /// # Errors

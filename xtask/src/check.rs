@@ -25,6 +25,9 @@ const PRODUCT: [&str; 5] = [
 ];
 const XTASK: [&str; 2] = ["--package", "xtask"];
 
+/// The tests that need Chromium and the bundled pages.
+const IN_CHROMIUM: [&str; 4] = ["--test", "browser", "--test", "court"];
+
 /// How long one file of the client's tests may take in Chromium.
 const CLIENT_TESTS_SECONDS: &str = "180";
 
@@ -42,8 +45,7 @@ pub(crate) fn full(steps: &mut Steps) -> Result<()> {
     steps.run("client tests in Chromium", || client_tests(&toolchain, Profile::Fast, &[]))?;
     bundle::bundle(steps, &toolchain, Profile::Small)?;
     steps.run("end to end in Chromium", || {
-        let browser = ["--test", "browser", "--", "--test-threads=1"];
-        process::run(process::cargo().arg("test").args(PRODUCT).args(browser))
+        process::run(process::cargo().arg("test").args(PRODUCT).args(IN_CHROMIUM).args(["--", "--test-threads=1"]))
     })
 }
 
@@ -55,6 +57,9 @@ fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("lints, native", || {
         let strict = ["--all-targets", "--", "-Dwarnings"];
         process::run(process::cargo().arg("clippy").args(PRODUCT).args(strict))?;
+        // What `cargo test` leaves out is none of all targets.
+        let warnings = ["--", "-Dwarnings"];
+        process::run(process::cargo().arg("clippy").args(PRODUCT).args(IN_CHROMIUM).args(warnings))?;
         process::run(process::cargo().arg("clippy").args(XTASK).args(strict))
     })?;
     steps.run("lints, wasm", || wasm_lints(toolchain))?;

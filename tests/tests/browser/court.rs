@@ -2,15 +2,11 @@
 
 use anyhow::Result;
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::BLOCKS;
+use fair_tests::chain::PATIENCE;
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
-use std::time::Duration;
 
-use crate::person::BLOCKS;
 use crate::restore::{create, fill};
-use crate::validator::Signer;
-
-/// The demo's answer window against banks at one block a second, and as much again.
-const COURT: Duration = Duration::from_secs(150);
 
 async fn visit(browser: &Browser, place: &str, shows: &str, picture: &str) -> Result<()> {
     browser.run(&format!("location.hash = '#/{place}';")).await?;
@@ -20,7 +16,8 @@ async fn visit(browser: &Browser, place: &str, shows: &str, picture: &str) -> Re
 
 #[tokio::test]
 async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
-    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
+    let plan = Plan { members: Members::AllAndCounterpart, preset: "swift", ..Plan::with_pages()? };
+    let network = Network::start(&plan).await?;
     let counterpart = network.url_of(COUNTERPART)?.to_owned();
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;
@@ -36,11 +33,7 @@ async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
     browser.see("Before you take it to court").await?;
     browser.see("you would get 240.00 FRD").await?;
     browser.screenshot("dispute-confirm").await?;
-    let busy = Signer::of(&network, "v2")?.keeps_busy(Signer::of(&network, "v3")?.public());
-    tokio::select! {
-        done = dispute(&browser) => done?,
-        stopped = busy => stopped?,
-    }
+    dispute(&browser).await?;
     look_it_up(&browser).await?;
     browser.close().await?;
     network.shut_down().await
@@ -60,7 +53,7 @@ async fn dispute(browser: &Browser) -> Result<()> {
 
     browser.run("location.hash = '#/banks'").await?;
     browser.click("How court goes").await?;
-    browser.see_within("Court has decided", COURT).await?;
+    browser.see_within("Court has decided", PATIENCE).await?;
     browser.see("you got 240.00 FRD").await?;
     browser.see("Your limits are zero").await?;
     browser.screenshot("dispute-result").await?;

@@ -6,10 +6,10 @@ use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::ledger::operation::{GovernanceAction, Operation, Propose, Vote};
 use fair_core::types::PublicKey;
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS};
 use fair_tests::network::{Network, Plan};
 use std::time::Duration;
 
-use crate::person::{self, BLOCKS};
 use crate::restore::create;
 use crate::validator::{self, Signer};
 

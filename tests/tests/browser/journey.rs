@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::network::{Members, Network, Plan};
-
-use crate::person::{self, BLOCKS, Pictures};
 
 /// Buys in the shop beside the wallet: its invoice, its link back to the wallet, the payment.
 async fn buy(browser: &Browser) -> Result<()> {

@@ -9,7 +9,6 @@ mod kill;
 mod lying_relay;
 mod pages;
 mod payments;
-mod person;
 mod restore;
 mod snapshots;
 mod story;

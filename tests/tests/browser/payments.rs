@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, Pictures};
 use fair_tests::network::{Network, Plan};
 use serde_json::{Value, json};
-
-use crate::person::{self, Pictures};
 
 const PAYMENTS: usize = 1_000;
 

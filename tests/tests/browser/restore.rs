@@ -2,10 +2,9 @@
 
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS, PASSWORD, Pictures};
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use serde_json::{Value, json};
-
-use crate::person::{self, BLOCKS, PASSWORD, Pictures};
 
 /// Makes a wallet and returns its words. They are confirmed another day.
 pub(super) async fn create(browser: &Browser) -> Result<String> {

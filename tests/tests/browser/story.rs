@@ -2,20 +2,11 @@
 //! their own, in all four orientations: every number is read off their screens.
 
 use anyhow::{Context, Result};
-use fair_core::chain::genesis::Genesis;
-use fair_core::types::PublicKey;
+use fair_core::types::{PublicKey, Side};
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::network::{BANK, BankKey, Network, Plan};
 use fair_tests::wait;
-
-use crate::person::{self, BLOCKS, Pictures};
-
-/// Which side of the channel with the bank somebody is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Left,
-    Right,
-}
 
 /// A person with a wallet open.
 struct Person {
@@ -32,31 +23,13 @@ const ROW: &str = "const rows = [...document.querySelectorAll('dt')];
 
 /// Whole FRD as the pages write them.
 fn shown(frd: i64) -> String {
-    let digits = frd.abs().to_string();
-    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
-    let grouped: String =
-        rest.as_bytes().chunks(3).map(|three| format!(",{}", String::from_utf8_lossy(three))).collect();
-    format!("{}{first}{grouped}.00 FRD", if frd < 0 { "−" } else { "" })
+    format!("{}{} FRD", if frd < 0 { "−" } else { "" }, person::shown(frd.unsigned_abs() * 100))
 }
 
 impl Person {
-    /// Makes wallets until one has its key on this side of the bank's: half of them do.
-    async fn on(browser: Browser, network: &Network, bank: PublicKey, side: Side, name: &str) -> Result<Self> {
-        for attempt in 0..32 {
-            let url = format!("{}/?wallet={name}-{attempt}", network.url()?);
-            browser.go(&url).await?;
-            person::create_wallet(&browser, Pictures::None).await?;
-            browser.click("More").await?;
-            browser.click("On-chain").await?;
-            browser.see("Your account").await?;
-            let key = browser.driver().execute(ROW, vec!["Key".into()]).await?;
-            let key: PublicKey = key.json().as_str().context("the wallet's key")?.parse()?;
-            if (if key < bank { Side::Left } else { Side::Right }) == side {
-                browser.click("Home").await?;
-                return Ok(Self { browser, key, side });
-            }
-        }
-        anyhow::bail!("32 keys on one side of the bank's")
+    async fn on(browser: Browser, network: &Network, side: Side, name: &str) -> Result<Self> {
+        let key = person::create_wallet_on(&browser, network, side, name).await?;
+        Ok(Self { browser, key, side })
     }
 
     /// Goes to the page of its bank and opens the exact numbers.
@@ -99,18 +72,16 @@ impl Person {
 
 /// 2 with 5000 in its channel, and 123, whom the chain has never seen.
 async fn open(network: &Network, sides: [Side; 2], browsers: [Browser; 2]) -> Result<[Person; 2]> {
-    let genesis = Genesis::decode(&std::fs::read(network.folder().join("genesis.bin"))?)?;
-    let bank = genesis.banks.first().context("a bank")?.key;
     let [first, second] = browsers;
     let name = |who: &str| {
         format!("{who}-{sides:?}").to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "")
     };
-    let two = Person::on(first, network, bank, sides[0], &name("two")).await?;
+    let two = Person::on(first, network, sides[0], &name("two")).await?;
     person::get_money(&two.browser).await?;
     person::add_bank(&two.browser, Pictures::None).await?;
     person::deposit(&two.browser, "5000", Pictures::None).await?;
     two.browser.see("On-chain 4,999.97 FRD").await?;
-    let newcomer = Person::on(second, network, bank, sides[1], &name("newcomer")).await?;
+    let newcomer = Person::on(second, network, sides[1], &name("newcomer")).await?;
     newcomer.browser.click("More").await?;
     newcomer.browser.click("Banks").await?;
     newcomer.browser.see("No bank yet").await?;

@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::Browser;
+use fair_tests::browser::person::BLOCKS;
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use fair_tests::wait;
 use serde_json::Value;
 
-use crate::person::BLOCKS;
 use crate::restore::{create, fill};
 
 async fn status(counterpart: &str) -> Result<Value> {

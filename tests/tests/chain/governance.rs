@@ -3,11 +3,10 @@
 use super::client::Client;
 use super::{PATIENCE, client, reaches};
 use anyhow::{Context, Result, ensure};
-use fair_core::chain::certificate::ValidatorSet;
 use fair_core::types::PublicKey;
+use fair_tests::governance::decide;
 use fair_tests::network::{BANK, Members, Network, Plan};
 use fair_tests::wait;
-use serde_json::Value;
 
 /// Blocks come by themselves and soon, so that periods pass; votes are counted after few of them.
 async fn start() -> Result<Network> {
@@ -23,27 +22,6 @@ async fn start() -> Result<Network> {
 
 async fn votes(client: &Client) -> Result<bool> {
     client.status().await?["deciding"]["votes"].as_bool().context("whether it votes")
-}
-
-/// Proposes, lets everybody of `voters` approve, and waits until the relay's chain has the set.
-async fn decide(network: &Network, proposer: &str, change: &[&str], voters: &[&str]) -> Result<ValidatorSet> {
-    let arguments = [&["--text", "another set", "validators"], change].concat();
-    network.node(proposer, "propose", &arguments).await?;
-    let listed: Value = serde_json::from_str(&network.node(proposer, "proposals", &[]).await?)?;
-    let id = listed["proposals"][0]["id"].as_u64().context("a proposal")?.to_string();
-    for voter in voters {
-        network.node(voter, "vote", &[&id, "yes", "--why", "it is better"]).await?;
-    }
-    let listed: Value = serde_json::from_str(&network.node(proposer, "proposals", &[]).await?)?;
-    ensure!(listed["proposals"][0]["votes"].as_array().map(Vec::len) == Some(voters.len()), "{listed}");
-    let before = listed["validators"].clone();
-    wait::until("another set of validators", PATIENCE, async || {
-        let listed: Value = serde_json::from_str(&network.node(proposer, "proposals", &[]).await?)?;
-        let validators = listed["validators"].clone();
-        let set = || serde_json::from_value(validators.clone()).map(|validators| ValidatorSet { validators });
-        Ok(if validators == before { None } else { Some(set()?) })
-    })
-    .await
 }
 
 /// Four validators, then five, then four others. Blocks go on; the newcomer's vote is needed and comes; the one that

@@ -4,13 +4,14 @@ use anyhow::{Context, Result, bail, ensure};
 use fair_core::crypto::SecretKey;
 use fair_core::payment::invoice;
 use fair_core::types::{Amount, AssetId, Hash, Parties, PublicKey, Side};
+use fair_tests::browser::{Browser, Place};
 use fair_tests::censor::Censors;
 use fair_tests::network::{BANK, BankKey, Network, NewWallet, Plan};
 use fair_tests::wait;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::chain::{PATIENCE, Watcher, account_key, transfer};
+use crate::chain::{Chain, PATIENCE, account_key};
 
 /// Whole FRD in cents.
 pub(super) const fn frd(whole: u64) -> Amount {
@@ -26,7 +27,7 @@ pub(super) struct Actor {
 
 pub(super) struct World {
     pub(super) network: Network,
-    pub(super) watcher: Watcher,
+    pub(super) watcher: Chain,
     pub(super) bank: PublicKey,
     /// Somebody with money who is no party of anything.
     pub(super) stranger: SecretKey,
@@ -47,10 +48,10 @@ impl World {
             censors,
             // Nothing happens by itself.
             bank_settings: Some("rebalance_every_blocks = 0\n".to_owned()),
-            ..Plan::new()?
+            ..Plan::with_pages()?
         };
         let network = Network::start(&plan).await?;
-        let watcher = Watcher::new(&network)?;
+        let watcher = Chain::new(&network)?;
         let bank = network.genesis()?.banks.first().context("no bank")?.key;
         let stranger = account_key(&network, "v2")?;
         let http = reqwest::Client::builder().no_proxy().build()?;
@@ -67,8 +68,7 @@ impl World {
 
     /// Gives an account FRD from the stranger, so that it is registered.
     pub(super) async fn give(&mut self, to: PublicKey, amount: Amount) -> Result<()> {
-        let stranger = self.stranger.clone();
-        self.watcher.apply(&stranger, vec![transfer(amount, to)]).await.map(drop)
+        self.watcher.give(&self.stranger, &[to], amount).await
     }
 
     /// An operator's command and its answer.
@@ -84,8 +84,12 @@ impl World {
 
     /// A deposit into the wallet's own channel, in a block.
     pub(super) async fn deposit(&mut self, of: &Actor, amount: &str) -> Result<()> {
-        self.has_money(of).await?;
         let request = self.name_order();
+        let seen = self.watcher.state().height();
+        wait::until(format!("{} to see what it was given", of.name), PATIENCE, async || {
+            Ok((self.status(of).await?["head"].as_u64() >= Some(seen)).then_some(()))
+        })
+        .await?;
         wait::until(format!("the deposit of {}", of.name), PATIENCE, async || {
             let order = ["--amount", amount, "--request", &request];
             let answer = self.node(&of.name, "deposit", &order).await?;
@@ -143,11 +147,10 @@ impl World {
         .await
     }
 
-    /// A payment by invoice, through the bank.
-    pub(super) async fn pay(&mut self, from: &Actor, to: &Actor, amount: Amount) -> Result<()> {
-        let (_, invoice) = self.invoice(to, amount).await?;
+    /// A payment through the bank.
+    pub(super) async fn pay_invoice(&mut self, from: &Actor, invoice: &str) -> Result<()> {
         let request = self.name_order();
-        let order = ["--to", &invoice, "--max-fee", "0", "--request", &request];
+        let order = ["--to", invoice, "--max-fee", "0", "--request", &request];
         wait::until(format!("the payment of {}", from.name), PATIENCE, async || {
             let paid = self.node(&from.name, "pay", &order).await?;
             match paid["state"].as_str() {
@@ -193,24 +196,6 @@ impl World {
         result.with_context(|| last.to_string())
     }
 
-    /// Waits until a wallet has seen that it was given something.
-    async fn has_money(&self, of: &Actor) -> Result<()> {
-        wait::until(format!("{} to see its money", of.name), PATIENCE, async || {
-            Ok((self.status(of).await?["assets"][0]["on_chain"].as_u64() > Some(0)).then_some(()))
-        })
-        .await
-    }
-
-    /// Takes a wallet's channel with its bank to court.
-    pub(super) async fn dispute(&mut self, of: &Actor) -> Result<()> {
-        self.node(&of.name, "dispute", &[]).await?;
-        let parties = self.parties(of)?;
-        self.watcher
-            .until("the dispute in a block", |seen| Ok(seen.state.dispute(&parties).map(|_| ())))
-            .await
-            .with_context(|| format!("the dispute of {}", of.name))
-    }
-
     pub(super) fn parties(&self, of: &Actor) -> Result<Parties> {
         Parties::new(of.key, self.bank).context("two keys")
     }
@@ -218,6 +203,25 @@ impl World {
     /// On-chain FRD of an account at the newest block seen.
     pub(super) fn balance(&self, key: &PublicKey) -> Amount {
         self.watcher.state().balance(key, AssetId::FRD)
+    }
+
+    /// The number of an account, as the explorer calls it.
+    pub(super) fn number(&self, key: &PublicKey) -> Result<String> {
+        Ok(self.watcher.state().account_id(key).context("a registered account")?.to_string())
+    }
+
+    /// A browser at the explorer, without a wallet.
+    pub(super) async fn explorer(&self) -> Result<Browser> {
+        let browser = Browser::open().await?;
+        browser.go(&format!("{}/#/explorer", self.network.url()?)).await?;
+        Ok(browser)
+    }
+
+    /// The end of a scenario, for everybody to look up: places of the explorer.
+    pub(super) async fn pictures(&self, places: &[Place<'_>]) -> Result<()> {
+        let browser = self.explorer().await?;
+        browser.pictures(places).await?;
+        browser.close().await
     }
 
     /// Ends the network; no log has a panic in it.

@@ -2,14 +2,14 @@
 //! on-chain and disputes; the bank is paid by the payer when it comes back, with the secret from the chain.
 
 use anyhow::{Context, Result, bail, ensure};
-use fair_core::ledger::receipt::{OpeningEvent, ResolvedAsset};
 use fair_core::types::{Hash, Side};
+use fair_tests::browser::{Place, person};
 use fair_tests::network::BANK;
 use fair_tests::wait;
 use serde_json::{Value, json};
 
 use crate::cast::{Actor, World, frd};
-use crate::chain::PATIENCE;
+use crate::chain::{PATIENCE, Resolution};
 
 /// More points than a bank passes in a payment.
 const MOST_POINTS: u64 = 40;
@@ -97,19 +97,13 @@ async fn a_silent_bank(world: &mut World, side: Side) -> Result<()> {
     let [payer, payee] = pair(world, "silent", side).await?;
     let broken = broken(world, &payer, &payee, |stands| stands.payee == "pending").await?;
     let parties = world.parties(&payee)?;
-    let resolved = world.watcher.until("the payee's dispute to be resolved", |seen| {
-        Ok(seen.openings.iter().find_map(|opening| match &opening.event {
-            OpeningEvent::Resolved { parties: of, assets, .. } if *of == parties => Some(assets.clone()),
-            _ => None,
-        }))
-    });
-    let assets: Vec<ResolvedAsset> = resolved.await?;
-    let [asset] = assets.as_slice() else { bail!("{assets:?}") };
+    let Resolution { height, asset, .. } = world.watcher.resolution(&parties).await?;
     let owned = asset.owed;
     ensure!(asset.insurance == 0 && owned >= AMOUNT && asset.paid == owned, "{asset:?}");
     ensure!(owned.is_multiple_of(AMOUNT), "what was paid before, and this payment: {asset:?}");
     let entry = world.watcher.state().hashlock(&broken.hash).context("the secret in the registry")?;
     ensure!(entry.revealed_at < world.watcher.state().usable_height());
+    let balance = world.balance(&payee.key);
 
     // The bank comes back and is paid by the payer, with the secret from the chain.
     world.network.restart(BANK).await?;
@@ -119,7 +113,32 @@ async fn a_silent_bank(world: &mut World, side: Side) -> Result<()> {
         Ok((stands.payee == "paid" && stands.payer == "paid").then_some(()))
     });
     end.await?;
-    world.owns(&payee, 0).await
+    world.owns(&payee, 0).await?;
+
+    let who = world.number(&payee.key)?;
+    let owned = format!("{} FRD", person::shown(owned));
+    world
+        .pictures(&[
+            Place {
+                at: &format!("explorer/block/{height}"),
+                says: &[
+                    &format!("@main owed {owned} more to account {who}: {owned} of it was taken"),
+                    "nothing is left open",
+                ],
+                picture: &format!("silent-bank-{side:?}-resolution").to_lowercase(),
+            },
+            Place {
+                at: &format!("explorer/account/{who}"),
+                says: &[
+                    &format!("{who} revealed 1 secret of payments"),
+                    &format!("of the hash {}", broken.hash),
+                    &format!("{who} took its channel with @main to court"),
+                    &format!("{} FRD", person::shown(balance)),
+                ],
+                picture: &format!("silent-bank-{side:?}-payee").to_lowercase(),
+            },
+        ])
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,13 @@
 //! the newest, and is paid by that.
 
 use anyhow::{Context, Result, ensure};
-use fair_core::channel::state::StateOrder;
-use fair_core::ledger::receipt::{OpeningEvent, ResolvedAsset};
 use fair_core::types::Side;
+use fair_tests::browser::{Place, person};
 use fair_tests::network::BANK;
 use std::path::Path;
 
 use crate::cast::{Actor, World, frd};
+use crate::chain::Resolution;
 
 /// Copies the files of a folder that no process uses.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -42,34 +42,57 @@ async fn told_of_the_newest(world: &mut World, user: &Actor) -> Result<()> {
     world.network.restart(BANK).await?;
     world.node(BANK, "dispute", &["--peer", &user.key.to_string()]).await?;
     let parties = world.parties(user)?;
-    let shown = world
+    let (shown, begun) = world
         .watcher
-        .until("the bank's dispute", |seen| Ok(seen.state.dispute(&parties).map(|dispute| dispute.order())))
+        .until("the bank's dispute", |seen| {
+            Ok(seen.state.dispute(&parties).map(|dispute| (dispute.order(), seen.state.height())))
+        })
         .await?;
     let before = world.balance(&user.key);
     world.network.restart(&user.name).await?;
     let answered = world.watcher.until("the answer", |seen| {
         let dispute = seen.state.dispute(&parties).context("it was resolved by the older state")?;
-        Ok((dispute.order() > shown).then(|| dispute.order()))
+        Ok((dispute.order() > shown).then(|| (dispute.order(), seen.state.height())))
     });
-    let newest: StateOrder = answered.await?;
-    let resolved = world.watcher.until("the resolution", |seen| {
-        Ok(seen.openings.iter().find_map(|opening| match &opening.event {
-            OpeningEvent::Resolved { parties: of, order, assets, .. } if *of == parties => {
-                Some((*order, assets.clone()))
-            }
-            _ => None,
-        }))
-    });
-    let (order, assets): (StateOrder, Vec<ResolvedAsset>) = resolved.await?;
+    let (newest, answered) = answered.await?;
+    let Resolution { height, order, asset } = world.watcher.resolution(&parties).await?;
     ensure!(order == newest, "resolved by {order:?}, newest is {newest:?}");
-    let [asset] = assets.as_slice() else { anyhow::bail!("{assets:?}") };
     let own = if parties.left() == user.key { asset.left } else { asset.right };
     ensure!((own, asset.owed, asset.paid, asset.debt) == (frd(1_000), frd(200), frd(200), 0), "{asset:?}");
     // The answer cost a fee.
     let gained = world.balance(&user.key) + frd(1) - before;
     ensure!(gained > frd(1_200) && gained <= frd(1_201), "{gained} gained");
-    Ok(())
+
+    let who = world.number(&user.key)?;
+    let picture = |of: &str| format!("stale-{}-{of}", user.name);
+    world
+        .pictures(&[
+            Place {
+                at: &format!("explorer/block/{begun}"),
+                says: &[&format!("@main took its channel with {who} to court, showing state {}", shown.frame)],
+                picture: &picture("dispute"),
+            },
+            Place {
+                at: &format!("explorer/block/{answered}"),
+                says: &[&format!("{who} showed court a newer state"), &format!("number {}", newest.frame)],
+                picture: &picture("answer"),
+            },
+            Place {
+                at: &format!("explorer/block/{height}"),
+                says: &[
+                    &format!("By state {}, the newest that was shown", newest.frame),
+                    &format!("account {who} got 1,000.00 FRD"),
+                    &format!("@main owed 200.00 FRD more to account {who}: 200.00 FRD of it was taken"),
+                ],
+                picture: &picture("resolution"),
+            },
+            Place {
+                at: &format!("explorer/account/{who}"),
+                says: &["Court resolved", &format!("{} FRD", person::shown(world.balance(&user.key)))],
+                picture: &picture("account"),
+            },
+        ])
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

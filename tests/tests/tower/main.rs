@@ -3,17 +3,15 @@
 //! killed at every point between a state and its receipt, and between a block and its answer.
 
 use anyhow::{Context as _, Result, ensure};
-use fair_core::channel::Channel;
 use fair_core::channel::state::{ChannelState, StateOrder};
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::operation::{Dispute, Operation};
 use fair_core::message::Signed;
-use fair_core::peers::CHANNEL;
 use fair_core::types::{Parties, PublicKey};
 use fair_tests::chain::{Chain, account_key};
+use fair_tests::disk;
 use fair_tests::network::{BANK, Network, NewWallet, Plan};
 use fair_tests::wait;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -114,15 +112,6 @@ impl World {
         Ok(())
     }
 
-    /// The newest state that both have signed, as it stands in the bank's database.
-    fn channel(&self, user: &PublicKey) -> Result<Channel> {
-        let path = self.network.folder().join(BANK).join("offchain/db.sqlite");
-        let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let key = [&[CHANNEL], user.0.as_slice()].concat();
-        let record: Vec<u8> = database.query_row("SELECT value FROM records WHERE key = ?", [key], |row| row.get(0))?;
-        Ok(Channel::from_record(&record)?)
-    }
-
     /// Waits until the wallet says that its tower has the state of this order, or a newer one.
     async fn covered(&mut self, name: &str) -> Result<bool> {
         let mut was_killed = false;
@@ -143,7 +132,7 @@ impl World {
     async fn dispute(&mut self, user: &User) -> Result<()> {
         let dispute = Dispute { partner: user.key, proof: Some(user.old.clone()) };
         let bank = self.bank.clone();
-        self.chain.submit(&bank, vec![Operation::Dispute(dispute)]).await
+        self.chain.apply(&bank, vec![Operation::Dispute(dispute)]).await.map(drop)
     }
 
     fn parties(&self, user: &User) -> Result<Parties> {
@@ -156,7 +145,7 @@ impl World {
         let mut was_killed = false;
         wait::until(format!("{}'s newest state in court", user.name), PATIENCE, async || {
             was_killed |= self.revive().await?;
-            let state = self.chain.state().await?;
+            let state = self.chain.newest().await?;
             let order = state.dispute(&parties).context("no dispute runs")?.order();
             Ok((order == user.newest).then_some(()))
         })
@@ -175,10 +164,7 @@ async fn a_tower_answers_for_wallets_that_are_away() -> Result<()> {
         world.network.node(&name, "towers", &["add", &address]).await?;
         world.pay(&name, &key, "1.00").await?;
         world.covered(&name).await?;
-        let channel = world.channel(&key)?;
-        let signatures = channel.signatures().context("both have signed")?;
-        let signature = *signatures.get(channel.partner());
-        let old = Signed { body: channel.agreement().state.clone(), signature };
+        let old = disk::signed_by_partner(&world.network, &key)?;
         let newest = old.body.order();
         users.push(User { name, key, old, newest });
     }
@@ -199,7 +185,7 @@ async fn a_tower_answers_for_wallets_that_are_away() -> Result<()> {
     for user in &mut users {
         world.pay(&user.name, &user.key, "50.00").await?;
         world.covered(&user.name).await?;
-        user.newest = world.channel(&user.key)?.agreement().state.order();
+        user.newest = disk::channel(&world.network, &user.key)?.agreement().state.order();
         ensure!(user.newest > user.old.body.order(), "a newer state");
         let listed: Value = serde_json::from_str(&world.network.node(&user.name, "towers", &["list"]).await?)?;
         ensure!(listed["towers"][0]["last_ms"].as_u64() > Some(0) && listed["towers"][0]["faults"] == json!([]));
@@ -228,7 +214,7 @@ async fn a_tower_answers_for_wallets_that_are_away() -> Result<()> {
     let resolved = loop {
         // A block for each step of the clock.
         world.chain.give(&giver, &[world.tower], 1).await?;
-        let channel = world.chain.state().await?.channel(&parties);
+        let channel = world.chain.newest().await?.channel(&parties);
         if channel.epoch > 0 {
             break channel.resolved;
         }

@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use fair_tests::browser::Browser;
+use fair_core::types::{Amount, Parties, PublicKey, Side};
+
+use super::Browser;
+use crate::network::Network;
 
 /// The password of every wallet in these tests.
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Blocks come every few seconds; something that needs one or two of them takes longer than a click.
-pub(crate) const BLOCKS: Duration = Duration::from_secs(60);
+pub const BLOCKS: Duration = Duration::from_secs(60);
 
 /// Whether the pages on the way are kept as pictures.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pictures {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pictures {
+    /// They are.
     Kept,
+    /// They are not.
     None,
 }
 
@@ -28,7 +33,10 @@ impl Pictures {
 }
 
 /// Makes a wallet as the pages ask for it, from the first page on.
-pub(crate) async fn create_wallet(browser: &Browser, pictures: Pictures) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn create_wallet(browser: &Browser, pictures: Pictures) -> Result<()> {
     browser.see_within("Money you can check yourself", BLOCKS).await?;
     pictures.take(browser, "welcome").await?;
     make_keys(browser, pictures).await?;
@@ -37,7 +45,10 @@ pub(crate) async fn create_wallet(browser: &Browser, pictures: Pictures) -> Resu
 }
 
 /// From "Create wallet" on: password, words, confirmation of some of them.
-pub(crate) async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<()> {
     browser.click("Create wallet").await?;
     browser.fill("Password", PASSWORD).await?;
     browser.fill("Password again", PASSWORD).await?;
@@ -61,13 +72,19 @@ pub(crate) async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<(
 }
 
 /// Asks the faucet, from the home page.
-pub(crate) async fn get_money(browser: &Browser) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn get_money(browser: &Browser) -> Result<()> {
     browser.click("Get test FRD").await?;
     browser.see_within("Add a bank", BLOCKS).await
 }
 
 /// Uses the only bank with the proposed limit, and waits until it is connected.
-pub(crate) async fn add_bank(browser: &Browser, pictures: Pictures) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn add_bank(browser: &Browser, pictures: Pictures) -> Result<()> {
     browser.click("Add bank").await?;
     browser.see("Credit limit in FRD").await?;
     pictures.take(browser, "add-bank").await?;
@@ -77,7 +94,10 @@ pub(crate) async fn add_bank(browser: &Browser, pictures: Pictures) -> Result<()
 }
 
 /// Deposits into the channel with the bank, from the bank's page, and waits for the receipt.
-pub(crate) async fn deposit(browser: &Browser, amount: &str, pictures: Pictures) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn deposit(browser: &Browser, amount: &str, pictures: Pictures) -> Result<()> {
     browser.click("Deposit FRD").await?;
     browser.see("Available on-chain").await?;
     browser.fill("Amount", amount).await?;
@@ -92,7 +112,10 @@ pub(crate) async fn deposit(browser: &Browser, amount: &str, pictures: Pictures)
 }
 
 /// Makes an invoice on the receiving page and returns its text as it is shown.
-pub(crate) async fn make_invoice(browser: &Browser, amount: &str, what_for: &str) -> Result<String> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn make_invoice(browser: &Browser, amount: &str, what_for: &str) -> Result<String> {
     browser.click("Receive").await?;
     browser.fill("Amount", amount).await?;
     browser.fill("What for", what_for).await?;
@@ -101,8 +124,52 @@ pub(crate) async fn make_invoice(browser: &Browser, amount: &str, what_for: &str
     browser.text_of(".copyable code").await
 }
 
+/// How many wallets are made to find one on a side: half of all keys are.
+const WALLETS_TRIED: usize = 32;
+
+/// Makes wallets until one is on this side of its channel with the bank, and returns its key. `name` tells the
+/// wallets of one browser apart.
+///
+/// # Errors
+/// If the pages do not show what belongs there, or no wallet is on that side.
+pub async fn create_wallet_on(browser: &Browser, network: &Network, side: Side, name: &str) -> Result<PublicKey> {
+    let bank = network.genesis()?.banks.first().context("a bank")?.key;
+    for attempt in 0..WALLETS_TRIED {
+        browser.go(&format!("{}/?wallet={name}-{attempt}", network.url()?)).await?;
+        create_wallet(browser, Pictures::None).await?;
+        let key = own_key(browser).await?;
+        if Parties::new(key, bank).and_then(|parties| parties.side_of(&key)) == Some(side) {
+            browser.click("Home").await?;
+            return Ok(key);
+        }
+    }
+    anyhow::bail!("{WALLETS_TRIED} keys on one side of the bank's")
+}
+
+/// The key of the wallet in use, read off its page.
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn own_key(browser: &Browser) -> Result<PublicKey> {
+    browser.run("location.hash = '#/onchain'").await?;
+    browser.see("Your account").await?;
+    Ok(browser.text_of(".copyable code").await?.trim().parse()?)
+}
+
+/// An amount of FRD as the pages write it, without the ticker.
+#[must_use]
+pub fn shown(cents: Amount) -> String {
+    let whole = (cents / 100).to_string();
+    let (first, rest) = whole.split_at((whole.len() - 1) % 3 + 1);
+    let rest: String = rest.as_bytes().chunks(3).map(|three| format!(",{}", String::from_utf8_lossy(three))).collect();
+    format!("{first}{rest}.{:02}", cents % 100)
+}
+
 /// Opens the wallet with its password.
-pub(crate) async fn unlock(browser: &Browser) -> Result<()> {
+///
+/// # Errors
+/// If the pages do not show what belongs there.
+pub async fn unlock(browser: &Browser) -> Result<()> {
     browser.fill("Password", PASSWORD).await?;
     browser.click("Unlock").await
 }
