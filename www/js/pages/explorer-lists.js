@@ -50,7 +50,7 @@ export function validatorsPage(app) {
   return listPage(app, 'validators', 'Validators', 'They build and sign blocks. A block counts when validators with more than two thirds of all shares signed it.', () => app.use('validators'), (rows) => {
     const all = rows.reduce((sum, { shares }) => sum + shares, 0);
     return table(['Account', 'Shares', 'Signing key', 'Address'], rows.map((row) => [
-      [who(row.account), row.next && [' ', tag('move', 'next')]], `${row.shares} of ${all}`, h('code', { title: row.signingKey }, shortHex(row.signingKey)), h('code', null, row.url)]), [1]);
+      [who(row.account), !row.next && [' ', tag('warn', 'leaves')]], `${row.shares} of ${all}`, h('code', { title: row.signingKey }, shortHex(row.signingKey)), h('code', null, row.url)]), [1]);
   });
 }
 
