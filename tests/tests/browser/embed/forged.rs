@@ -131,6 +131,14 @@ async fn a_payment_is_told_by_its_own_wallet_window_alone() -> Result<()> {
     messages(&browser, 1).await?;
     browser.see("A pot of tea").await?;
     assert!(!browser.text().await?.contains("Something else"));
+
+    // The wallet's own window, with the right words, once another site is in it.
+    let right = paid(&second["nonce"], &second["invoice"]);
+    browser.go(&elsewhere.page(1)).await?;
+    say(&browser, &right, &shop.origin).await?;
+    browser.driver().switch_to_window(shop_window).await?;
+    messages(&browser, 3).await?;
+    assert_eq!(told(&browser).await?, ["open"]);
     browser.close().await?;
     network.shut_down().await
 }
