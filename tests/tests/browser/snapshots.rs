@@ -17,7 +17,7 @@ use flate2::write::GzEncoder;
 use proxy::{Offer, OfferingRelay};
 use serde_json::Value;
 
-use crate::person::BLOCKS;
+use fair_tests::browser::person::BLOCKS;
 use crate::restore;
 
 /// Blocks come as fast as they may, with something in them or not, and every hundred or so there is a snapshot.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::invoices::{order_of, payee, signed};
 use super::shop::Shop;
 use super::{BUTTON, count_messages, hear, messages, order, text, told, windows};
-use crate::person::BLOCKS;
+use fair_tests::browser::person::BLOCKS;
 
 fn paid(nonce: &Value, invoice: &Value) -> Value {
     json!({ "protocol": "fair-pay/1", "type": "paid", "nonce": nonce, "invoice": invoice })

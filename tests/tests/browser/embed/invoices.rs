@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::shop::{Order, Shop};
 use super::{BUTTON, hear};
-use crate::person::BLOCKS;
+use fair_tests::browser::person::BLOCKS;
 
 /// How long an invoice can be paid.
 const LIFETIME_MS: u64 = 600_000;

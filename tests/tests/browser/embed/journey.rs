@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::shop::{Order, Shop};
 use super::{BUTTON, hear, text, told, windows};
 use crate::pages::eval;
-use crate::person::{self, BLOCKS, Pictures};
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
 
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
