@@ -10,6 +10,7 @@ mod lying_relay;
 mod pages;
 mod payments;
 mod restore;
+mod sleeper;
 mod snapshots;
 mod story;
 mod tower;

@@ -1,0 +1,85 @@
+//! A browser sleeps while one validator is voted in and another one out. When it is opened again it follows. At the
+//! end: what it shows of a chain that stands still, and without a relay.
+
+use anyhow::{Context as _, Result, ensure};
+use fair_core::types::PublicKey;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
+use fair_tests::browser::{Browser, Place};
+use fair_tests::chain::{Chain, account_key};
+use fair_tests::governance::decide;
+use fair_tests::network::{BANK, Network, Plan, RELAY};
+
+/// Adds `v5`, then removes `v4`. Returns the keys of both.
+async fn change_validators(network: &mut Network, chain: &mut Chain) -> Result<[PublicKey; 2]> {
+    let newcomer = network.add_validator("v5").await?;
+    network.node(BANK, "faucet", &["--account", &newcomer.to_string()]).await?;
+    chain.until("the newcomer's account", |seen| Ok(seen.state.account(&newcomer).map(drop))).await?;
+    let member = network.folder().join("v5/member.json");
+    let add = ["--add", member.to_str().context("a path")?];
+    let five = decide(network, "v2", &add, &["v2", "v3", BANK]).await?;
+    ensure!(five.validators.len() == 5 && five.by_account(&newcomer).is_some());
+    let leaver = account_key(network, "v4")?.public();
+    let four = decide(network, "v2", &["--remove", &leaver.to_string()], &["v2", "v3", "v4", BANK]).await?;
+    ensure!(four.validators.len() == 4 && four.by_account(&leaver).is_none());
+    // Of the first validators three are left, which are no two thirds of all without the newcomer.
+    network.kill("v4").await?;
+    let head = chain.newest().await?.height();
+    chain.until("blocks of the new validators", |seen| Ok((seen.state.height() > head + 8).then_some(()))).await?;
+    Ok([newcomer, leaver])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()> {
+    let mut network = Network::start(&Plan { preset: "swift", ..Plan::with_pages()? }).await?;
+    let mut chain = Chain::new(&network)?;
+    let browser = Browser::open().await?;
+    browser.go(network.url()?).await?;
+    person::create_wallet(&browser, Pictures::None).await?;
+    person::get_money(&browser).await?;
+    let old = network.url_of("v4")?.to_owned();
+    let says: &[&str] = &["of 100", &old];
+    browser.pictures(&[Place { at: "explorer/validators", says, picture: "sleeper-before" }]).await?;
+    let asleep = browser.shut().await?;
+
+    let [newcomer, leaver] = change_validators(&mut network, &mut chain).await?;
+    let number = |key| Ok::<_, anyhow::Error>(chain.state().account_id(key).context("an account")?.to_string());
+    let (newcomer, leaver) = (number(&newcomer)?, number(&leaver)?);
+    let browser = asleep.open_where_it_was().await?;
+    browser.run("location.hash = '#/home'").await?;
+    person::unlock(&browser).await?;
+    let new = network.url_of("v5")?.to_owned();
+    browser
+        .pictures(&[
+            Place { at: "explorer/validators", says: &["verified", &new], picture: "sleeper-after" },
+            Place {
+                at: "explorer/governance",
+                says: &[
+                    "Proposal 1",
+                    &format!("{newcomer}: no validator"),
+                    "Proposal 2",
+                    &format!("{leaver}: 25 shares"),
+                    "in force",
+                ],
+                picture: "sleeper-governance",
+            },
+        ])
+        .await?;
+    browser.run("location.hash = '#/explorer/validators'").await?;
+    browser.see_no_more(&old).await?;
+    // Its own batch in a block that the newcomer signed too.
+    browser.run("location.hash = '#/banks'").await?;
+    browser.see("No bank yet").await?;
+    person::add_bank(&browser, Pictures::None).await?;
+    person::deposit(&browser, "100", Pictures::None).await?;
+
+    for name in ["v2", "v3"] {
+        network.kill(name).await?;
+    }
+    browser.see_within("What you see is not current", BLOCKS).await?;
+    browser.screenshot("state-stale").await?;
+    network.kill(RELAY).await?;
+    browser.see_within("No relay answers", BLOCKS).await?;
+    browser.screenshot("state-offline").await?;
+    browser.close().await?;
+    network.shut_down().await
+}
