@@ -76,7 +76,7 @@ fn check(address: IpAddr, reach: Reach) -> Result<(), BadTarget> {
 }
 
 fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
     }
@@ -99,7 +99,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special
 }
 
-/// Global unicast, and of it nothing that leads elsewhere.
+/// Global unicast, and of it nothing that leads elsewhere. Addresses that stand for those of IPv4 are none.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, ..] = address.segments();
     let is_global = (0x2000..0x4000).contains(&a);
