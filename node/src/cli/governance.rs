@@ -77,7 +77,7 @@ enum Action {
     /// A version of the rules, in force from a height on
     Release {
         /// Of the rules
-        #[arg(long = "number")]
+        #[arg(id = "number", long = "number")]
         version: u16,
         /// First height
         #[arg(long)]
