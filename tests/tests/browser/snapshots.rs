@@ -17,8 +17,8 @@ use flate2::write::GzEncoder;
 use proxy::{Offer, OfferingRelay};
 use serde_json::Value;
 
-use fair_tests::browser::person::BLOCKS;
 use crate::restore;
+use fair_tests::browser::person::BLOCKS;
 
 /// Blocks come as fast as they may, with something in them or not, and every hundred or so there is a snapshot.
 const PARAMETERS: [&str; 2] = ["max_idle_ms=100", "snapshot_after_bytes=40000"];
