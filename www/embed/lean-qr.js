@@ -1,5 +1,5 @@
 // @ts-nocheck
-/*! lean-qr 2.7.4 (nano), https://www.npmjs.com/package/lean-qr
+/*! lean-qr 2.7.4 (nano)
  * MIT License
  *
  * Copyright (c) 2021-2025 David Evans
