@@ -36,6 +36,7 @@ use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
+use fair_core::ledger::inclusion::InclusionError;
 use fair_core::message::Signed;
 use fair_core::types::{Height, PublicKey};
 use fair_snapshots::Folder;
@@ -263,6 +264,10 @@ async fn batches(State(served): State<Served>, body: Bytes) -> Result<Response, 
 fn refusal(refused: &Refused) -> Refusal {
     let message = refused.to_string();
     match refused {
+        // The other one may be in a block already that this validator has still to execute.
+        Refused::Inclusion(reason @ InclusionError::SecondBatch { .. }) => {
+            Refusal::coded(StatusCode::SERVICE_UNAVAILABLE, reason, message)
+        }
         Refused::Inclusion(reason) => Refusal::coded(StatusCode::UNPROCESSABLE_ENTITY, reason, message),
         Refused::Replacement { least } => Refusal {
             data: json!({ "least": least }),
