@@ -15,6 +15,7 @@ use fair_core::ledger::operation::Operation;
 use fair_core::ledger::receipt::{OpeningEvent, ResolvedAsset};
 use fair_core::types::{Amount, AssetId, Hash, Height, Parties, PublicKey, Side, UsableHeight};
 use fair_core::wallet::{self, PaymentState, Wallet};
+use fair_tests::browser::{Place, person};
 use fair_tests::network::BANK;
 use fair_tests::wait;
 use rusqlite::{Connection, OpenFlags};
@@ -62,7 +63,7 @@ struct Fall {
     revealed_at: Option<UsableHeight>,
     /// Who began the dispute, and when.
     disputed: Option<(Side, UsableHeight)>,
-    resolved: Option<Vec<ResolvedAsset>>,
+    resolved: Option<(Height, Vec<ResolvedAsset>)>,
 }
 
 impl Fall {
@@ -79,7 +80,7 @@ impl Fall {
             let OpeningEvent::Resolved { parties, assets, .. } = &opening.event else { continue };
             if *parties == self.parties {
                 ensure!(entry.is_some(), "the registry forgot before court looked");
-                self.resolved = Some(assets.clone());
+                self.resolved = Some((seen.state.height(), assets.clone()));
             }
         }
         Ok(())
@@ -330,12 +331,36 @@ fn check_chain(world: &World, fall: &Fall, books: &Books, secret: &Secret) -> Re
     ensure!(fall.parties.side_of(&world.bank) == Some(starter), "the bank disputed");
     let forgotten = revealed_at + u64::from(parameters.hashlock_keepalive_blocks);
     ensure!(start + parameters.longest_dispute_blocks() <= forgotten, "disputed at {start}, forgotten at {forgotten}");
-    let Some([asset]) = fall.resolved.as_deref() else { bail!("{:?}", fall.resolved) };
+    let Some((_, [asset])) = fall.resolved.as_ref().map(|(height, assets)| (height, assets.as_slice())) else {
+        bail!("{:?}", fall.resolved)
+    };
     ensure!((asset.insurance, asset.owed, asset.debt) == (FUNDS, 0, 0), "{asset:?}");
     let payer_is_left = fall.parties.left() == fall.payer.key;
     let (payer, bank) = if payer_is_left { (asset.left, asset.right) } else { (asset.right, asset.left) };
     ensure!((payer, bank) == (FUNDS - fall.paid, fall.paid), "{asset:?}");
     Ok(())
+}
+
+/// The end of a fall for everybody to look up.
+async fn show(world: &World, fall: &Fall) -> Result<()> {
+    let (height, _) = fall.resolved.as_ref().context("a resolution")?;
+    let who = world.number(&fall.payer.key)?;
+    let (kept, paid) = (person::shown(FUNDS - fall.paid), person::shown(fall.paid));
+    let side = fall.parties.side_of(&fall.payer.key).context("a side")?;
+    world
+        .pictures(&[
+            Place {
+                at: &format!("explorer/block/{height}"),
+                says: &[&format!("account {who} got {kept} FRD"), &format!("@main got {paid} FRD")],
+                picture: &format!("fall-{side:?}-resolution").to_lowercase(),
+            },
+            Place {
+                at: &format!("explorer/account/{who}"),
+                says: &[&format!("@main took its channel with {who} to court"), &format!("{kept} FRD")],
+                picture: &format!("fall-{side:?}-payer").to_lowercase(),
+            },
+        ])
+        .await
 }
 
 /// What both ends and the bank have on their disks once the payer is back. Returns the secret.
@@ -395,6 +420,9 @@ async fn a_bank_that_dies_between_learning_and_settling_loses_nothing() -> Resul
     let books = Books::of(&world, world.bank, since).await?;
     for (fall, secret) in falls.iter().zip(&secrets) {
         check_chain(&world, fall, &books, secret).with_context(|| format!("{:?}, {}", fall.point, fall.payer.name))?;
+    }
+    for fall in falls.iter().filter(|fall| fall.point == Point::AfterAcknowledging) {
+        show(&world, fall).await?;
     }
     let expected = before - i128::from(books.paid) + i128::from(books.earned);
     ensure!(worth(&world)? == expected, "the bank has {}, and had {before}: {expected} is right", worth(&world)?);
