@@ -69,6 +69,7 @@ async fn attack_37_self_certified_snapshot() {
     let error = error.expect("the thief's snapshot is refused").to_string();
     assert!(error.contains("another network"), "{error}");
     assert!(!onchain::has_begun(&database).unwrap());
-    take(&client, thiefs.chain_id(), &from, &fetched, &database).await.unwrap();
+    let opened = take(&client, thiefs.chain_id(), &from, &fetched, &database).await.unwrap();
+    onchain::begin(&database, &opened, true).await.unwrap();
     assert!(onchain::has_begun(&database).unwrap());
 }
