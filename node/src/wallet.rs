@@ -72,9 +72,9 @@ impl Machine for Hosted {
         effects
     }
 
-    fn complete(&mut self, effects: Vec<Effect<Event>>, _chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
+    fn complete(&mut self, effects: Vec<Effect<Event>>, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
         match &mut self.desk {
-            Some(desk) => desk.complete(effects, &self.wallet, now_ms),
+            Some(desk) => desk.complete(effects, &self.wallet, chain, now_ms),
             None => effects,
         }
     }

@@ -126,6 +126,8 @@ pub(crate) struct Desk {
     ends: BTreeSet<(TimeMs, InvoiceId)>,
     exposed: BTreeMap<(PublicKey, AssetId), Exposed>,
     insurance_asked: BTreeMap<(PublicKey, AssetId), Height>,
+    /// The block after which it was looked what is insured.
+    assessed_at: Height,
     pub(super) outgoing: BTreeMap<[u8; 16], Outgoing>,
     pub(super) sweeping: Option<[u8; 16]>,
     pub(super) sweep_from: Height,
@@ -146,6 +148,7 @@ impl Desk {
             ends: BTreeSet::new(),
             exposed: BTreeMap::new(),
             insurance_asked: BTreeMap::new(),
+            assessed_at: 0,
             outgoing: BTreeMap::new(),
             sweeping: None,
             sweep_from: 0,
@@ -238,14 +241,16 @@ impl Desk {
         &mut self,
         effects: Vec<Effect<Event>>,
         wallet: &Wallet,
+        chain: &Chain<'_>,
         now_ms: TimeMs,
     ) -> Vec<Effect<Event>> {
         let mut changes = Changes::default();
-        let mut moved = false;
+        // A block may decide a dispute, or pay a debt, of which the wallet says nothing.
+        let mut moved = std::mem::replace(&mut self.assessed_at, chain.head.height) != chain.head.height;
         for effect in &effects {
             let Effect::Notify(event) = effect else { continue };
             match event {
-                Event::Invoice(id) => self.follow_invoice(id, wallet, now_ms, &mut changes),
+                Event::Invoice(id) => self.follow_invoice(id, wallet, chain, now_ms, &mut changes),
                 Event::InvoicePaidAgain(id) => self.paid_again(id, wallet, now_ms, &mut changes),
                 Event::Payment(id) => self.follow_payment(id, wallet, now_ms, &mut changes),
                 _ => {}
@@ -253,14 +258,14 @@ impl Desk {
             moved |= matches!(event, Event::Channel(_) | Event::Payment(_) | Event::Invoice(_));
         }
         if moved {
-            self.assess(wallet, now_ms, &mut changes);
+            self.assess(wallet, chain, now_ms, &mut changes);
         }
-        self.end_due(wallet, now_ms, &mut changes);
+        self.end_due(wallet, chain, now_ms, &mut changes);
         changes.added_to(effects)
     }
 
     /// Tells of invoices whose time is over.
-    fn end_due(&mut self, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+    fn end_due(&mut self, wallet: &Wallet, chain: &Chain<'_>, now_ms: TimeMs, changes: &mut Changes) {
         if !std::mem::replace(&mut self.has_looked, true) {
             let open = self.entries.values().filter(|entry| entry.state == State::Open);
             self.ends = open
@@ -272,12 +277,19 @@ impl Desk {
         }
         while let Some((ends, id)) = self.ends.first().copied().filter(|(ends, _)| *ends <= now_ms) {
             self.ends.remove(&(ends, id));
-            self.follow_invoice(&id, wallet, now_ms, changes);
+            self.follow_invoice(&id, wallet, chain, now_ms, changes);
         }
     }
 
     /// Brings an entry to how its invoice stands, and says so.
-    fn follow_invoice(&mut self, id: &InvoiceId, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+    fn follow_invoice(
+        &mut self,
+        id: &InvoiceId,
+        wallet: &Wallet,
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        changes: &mut Changes,
+    ) {
         let (Some(entry), Some(own)) = (self.entries.get(id), wallet.invoice(id)) else { return };
         let state = State::of(own, now_ms);
         // A clock that was put back opens nothing again.
@@ -296,7 +308,7 @@ impl Desk {
         if state == State::Paid {
             if let Some((bank, asset)) = entry.paid_in {
                 // What came last is what nothing stands behind.
-                entry.uninsured = uninsured(wallet, &bank, asset).min(own.received);
+                entry.uninsured = uninsured(wallet, chain, &bank, asset).min(own.received);
                 if entry.uninsured > 0 {
                     self.expose((bank, asset), *id, entry.uninsured);
                 }
@@ -326,10 +338,10 @@ impl Desk {
     }
 
     /// Looks what of paid invoices is insured now: what stands behind a channel stands behind the oldest first.
-    fn assess(&mut self, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
+    fn assess(&mut self, wallet: &Wallet, chain: &Chain<'_>, now_ms: TimeMs, changes: &mut Changes) {
         let mut assured = Vec::new();
         for ((bank, asset), exposed) in &mut self.exposed {
-            let total = uninsured(wallet, bank, *asset);
+            let total = uninsured(wallet, chain, bank, *asset);
             if u128::from(total) >= exposed.sum {
                 continue;
             }
@@ -364,7 +376,9 @@ impl Desk {
         let mut effects = Vec::new();
         let waits = |id: &InvoiceId| self.entries.get(id).is_some_and(|entry| !entry.assured);
         let waiting = self.exposed.iter().filter(|(_, exposed)| exposed.ids.iter().any(waits));
-        for (bank, asset) in waiting.map(|(key, _)| *key).collect::<Vec<_>>() {
+        // What is a debt on-chain nothing but money insures any more.
+        let waiting = waiting.map(|(key, _)| *key).filter(|(bank, asset)| promised(wallet, bank, *asset) > 0);
+        for (bank, asset) in waiting.collect::<Vec<_>>() {
             let asked = wallet.channel(&bank).is_some_and(|channel| {
                 let terms = channel.agreement().shared.terms(asset, channel.side());
                 terms.is_some_and(|terms| terms.insurance_requested)
@@ -393,6 +407,16 @@ impl Desk {
 }
 
 /// What a bank owes in a channel beyond insurance.
-fn uninsured(wallet: &Wallet, bank: &PublicKey, asset: AssetId) -> Amount {
+fn promised(wallet: &Wallet, bank: &PublicKey, asset: AssetId) -> Amount {
     wallet.channel(bank).map_or(0, |channel| channel.agreement().line(asset).uninsured(channel.side()))
 }
+
+/// What a bank owes that nothing stands behind: in the channel, and what a court could not make it pay.
+fn uninsured(wallet: &Wallet, chain: &Chain<'_>, bank: &PublicKey, asset: AssetId) -> Amount {
+    let own = wallet.key();
+    let debts = chain.state.debts_of(bank, asset).filter(|(_, debt)| debt.creditor == own);
+    debts.fold(promised(wallet, bank, asset), |sum, (_, debt)| sum.saturating_add(debt.amount))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Books over a state and a wallet that are put together from records.
+
+use super::*;
+use crate::presets::Preset;
+use fair_core::chain::certificate::{Validator, ValidatorSet};
+use fair_core::chain::genesis::{self, Asset, Genesis, GenesisAccount, Purpose};
+use fair_core::channel::event::Debug;
+use fair_core::channel::shared::Head;
+use fair_core::crypto::SecretKey;
+use fair_core::entropy::Entropy;
+use fair_core::ledger::state::{BadState, Debt, Key, State as Ledger, Value};
+use fair_core::payment::invoice::{Description, LatePolicy, RefundPolicy};
+use fair_core::wallet::{Config, InvoiceState, OwnInvoice};
+
+const ID: InvoiceId = InvoiceId([7; 16]);
+const AMOUNT: Amount = 5_000;
+const NOW_MS: TimeMs = 1_000_000;
+
+fn keys() -> [SecretKey; 2] {
+    [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]))
+}
+
+fn bank() -> PublicKey {
+    keys()[1].public()
+}
+
+fn genesis() -> Genesis {
+    let asset =
+        |id, ticker: &str| Asset { id, ticker: ticker.into(), name: ticker.into(), decimals: 2, supply: 20_000 };
+    let validator = Validator { account: bank(), signing_key: bank(), shares: 1, url: "http://127.0.0.1:1".into() };
+    let genesis = Genesis {
+        network: "desk".into(),
+        purpose: Purpose::Test,
+        time_ms: 1,
+        parameters: Preset::Demo.parameters(Some(50)).unwrap(),
+        validators: ValidatorSet { validators: vec![validator] },
+        assets: vec![asset(AssetId::FRD, "FRD"), asset(AssetId::FRB, "FRB")],
+        accounts: keys()
+            .iter()
+            .map(|key| GenesisAccount {
+                key: key.public(),
+                balances: vec![(AssetId::FRD, 10_000), (AssetId::FRB, 10_000)],
+            })
+            .collect(),
+        banks: vec![genesis::Bank {
+            key: bank(),
+            handle: "main".into(),
+            url: "http://127.0.0.1:2".into(),
+            fee_base: 0,
+            fee_ppm: 0,
+            insurance_price: 0,
+        }],
+    };
+    genesis.check().unwrap();
+    genesis
+}
+
+/// The chain with debts of the bank: to whom, in what, how much.
+fn ledger(debts: &[(PublicKey, AssetId, Amount)]) -> Ledger {
+    let start = Ledger::genesis(&genesis());
+    let mut stored: Vec<(Vec<u8>, Vec<u8>)> = start.encoded().collect();
+    for (number, (creditor, asset, amount)) in (0..).zip(debts) {
+        let debt = Debt { creditor: *creditor, amount: *amount };
+        stored.push((codec::encode(&Key::Debt(bank(), *asset, number)), codec::encode(&Value::Debt(debt))));
+    }
+    let restore = |root| {
+        let stored = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+        Ledger::restore(start.chain_id(), 0, root, stored)
+    };
+    match restore(Hash::ZERO) {
+        Err(BadState::WrongRoot { got, .. }) => restore(got).unwrap(),
+        other => panic!("{:?}", other.err()),
+    }
+}
+
+fn chain(ledger: &Ledger, height: Height) -> Chain<'_> {
+    Chain { state: ledger, head: Head { height, usable_height: height, time_ms: NOW_MS } }
+}
+
+fn wallet<'a>(records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Wallet {
+    let config = Config { debug: Debug::Off };
+    let chain_id = genesis().chain_id();
+    Wallet::restore(&config, keys()[0].clone(), chain_id, Entropy::from_seed([9; 32]), records).unwrap()
+}
+
+fn desk() -> Desk {
+    let rules =
+        Rules { own: keys()[0].public(), chain_id: genesis().chain_id(), origin: None, min_insured: 100, sweep: None };
+    Desk::new(rules, 0)
+}
+
+fn new_invoice(id: InvoiceId) -> NewInvoice {
+    NewInvoice {
+        request: id.0,
+        asset: AssetId::FRD,
+        amount: Some(AMOUNT),
+        description: Description::Text(String::new()),
+        lifetime_ms: 60_000,
+        origin: None,
+        refunds: RefundPolicy::None,
+        late: LatePolicy::Fail,
+    }
+}
+
+/// Books with an invoice that is being paid through the bank, and a wallet to which it is paid.
+fn paid() -> (Desk, Wallet) {
+    let (mut desk, mut wallet_before) = (desk(), wallet([]));
+    let ledger = ledger(&[]);
+    let entry = Entry::new(ID, 0, Hash::ZERO, String::new(), 100);
+    let (effects, made) = desk.create(new_invoice(ID), entry, &mut wallet_before, &chain(&ledger, 1), NOW_MS);
+    made.unwrap();
+    let entry = desk.entries.get_mut(&ID).unwrap();
+    entry.state = State::Pending;
+    entry.paid_in = Some((bank(), AssetId::FRD));
+    let own = wallet_before.invoice(&ID).unwrap().clone();
+    let own = codec::encode(&OwnInvoice { state: InvoiceState::Paid, received: AMOUNT, ..own });
+    let Some(Effect::Write(write)) = effects.first() else { panic!("a write") };
+    let key = write.puts.iter().map(|(key, _)| key).find(|key| key.first() != Some(&MERCHANT)).unwrap();
+    (desk, wallet([(key.as_slice(), own.as_slice())]))
+}
+
+fn told(effects: &[Effect<Event>]) -> String {
+    let writes = effects.iter().filter_map(|effect| match effect {
+        Effect::Write(write) => Some(write),
+        _ => None,
+    });
+    let texts = writes.flat_map(|write| &write.puts).map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+    texts.collect()
+}
+
+#[test]
+fn what_a_court_could_not_make_the_bank_pay_is_uninsured_until_it_is_paid() {
+    let (mut desk, wallet) = paid();
+    let own = keys()[0].public();
+    // Of others and in another asset it does not count.
+    let owed = ledger(&[(own, AssetId::FRD, 3_000), (bank(), AssetId::FRD, 900), (own, AssetId::FRB, 900)]);
+    let settled = vec![Effect::Notify(Event::Invoice(ID))];
+    let effects = desk.complete(settled, &wallet, &chain(&owed, 2), NOW_MS);
+    let text = told(&effects);
+    assert!(text.contains("invoice.paid") && text.contains(r#""enough":false"#), "{text}");
+    assert_eq!(desk.entries[&ID].uninsured, 3_000);
+
+    // A block alone changes what is owed: nothing else is told of it.
+    let less = ledger(&[(own, AssetId::FRD, 1_000)]);
+    assert!(!told(&desk.complete(Vec::new(), &wallet, &chain(&less, 3), NOW_MS)).contains("invoice.assured"));
+    assert_eq!(desk.entries[&ID].uninsured, 1_000);
+    let none = ledger(&[]);
+    let text = told(&desk.complete(Vec::new(), &wallet, &chain(&none, 4), NOW_MS));
+    assert!(text.contains("invoice.assured") && text.contains(r#""enough":true"#), "{text}");
+}
+
+#[test]
+fn a_payment_that_was_only_promised_stays_so_when_the_bank_falls() {
+    let (mut desk, wallet) = paid();
+    let own = keys()[0].public();
+    let entry = desk.entries.get_mut(&ID).unwrap();
+    (entry.state, entry.uninsured) = (State::Paid, AMOUNT);
+    desk.expose((bank(), AssetId::FRD), ID, AMOUNT);
+    // The court has ended the channel: its line owes nothing any more, the chain does.
+    let owed = ledger(&[(own, AssetId::FRD, AMOUNT)]);
+    let resolved = vec![Effect::Notify(Event::Channel(bank()))];
+    let text = told(&desk.complete(resolved, &wallet, &chain(&owed, 2), NOW_MS));
+    assert!(!text.contains("invoice.assured"), "{text}");
+    assert_eq!((desk.entries[&ID].uninsured, desk.entries[&ID].assured), (AMOUNT, false));
+}
