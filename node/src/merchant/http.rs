@@ -8,7 +8,7 @@
 //! GET  /v1/invoices/{id}?wait           invoices:read    waits until it stands otherwise, or finally
 //! POST /v1/invoices/{id}/cancel         invoices:write
 //! POST /v1/invoices/{id}/refunds        refunds          Idempotency-Key
-//! GET  /v1/refunds/{id}                 invoices:read
+//! GET  /v1/refunds/{id}                 invoices:read    the link only with refunds
 //! POST /v1/payouts                      payouts          Idempotency-Key
 //! GET  /v1/payouts/{id}                 payouts
 //! GET  /v1/balance                      balance:read

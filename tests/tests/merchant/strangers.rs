@@ -29,6 +29,17 @@ async fn nobody_gets_further_than_the_key_allows() -> Result<()> {
     for path in ["/v1/events", "/v1/balance", "/v1/webhooks", "/v1/payouts/00112233445566778899aabbccddeeff"] {
         assert_eq!(thief.get(path).await?.code(403), "forbidden", "{path}");
     }
+    // Who may only read finds a refund, by a name that can be guessed, and not the link to its money.
+    let paid = shop.invoice(&json!({ "amount": 500 })).await?;
+    assert_eq!(world.pay(&paid).await?, "paid");
+    shop.until(&paid, "paid").await?;
+    let path = format!("/v1/invoices/{}/refunds", paid["id"].as_str().context("an id")?);
+    let refund = shop.post(&path, &json!({})).await?.expect(201);
+    ensure!(refund["claim_url"].is_string(), "{refund}");
+    let path = format!("/v1/refunds/{}", refund["id"].as_str().context("an id")?);
+    assert_eq!(shop.get(&path).await?.expect(200)["claim_url"], refund["claim_url"]);
+    let seen = thief.get(&path).await?.expect(200);
+    assert_eq!((&seen["state"], &seen["claim_url"]), (&json!("claimable"), &Value::Null));
     // A key is not the operator: it makes no keys and moves no money.
     for path in ["/v1/keys/create", "/v1/keys/list", "/v1/deposit", "/v1/pay"] {
         assert_eq!(shop.post(path, &json!({})).await?.code(403), "operator_only", "{path}");

@@ -14,6 +14,7 @@ use axum::response::Json;
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::InvoiceId;
 use fair_core::types::{Amount, AssetId};
+use fair_core::wallet::Payment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -67,22 +68,32 @@ fn shown(shop: &Shop, outgoing: &Outgoing) -> Value {
 
 pub(super) async fn look_at_refund(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
     caller.may(Scope::InvoicesRead)?;
-    look(&shop, &id, |purpose| matches!(purpose, Purpose::Refund { .. }), Refused::UnknownRefund).await
+    let (refund, payment) =
+        find(&shop, &id, |purpose| matches!(purpose, Purpose::Refund { .. }), Refused::UnknownRefund).await?;
+    // Whoever has the link has the money.
+    let link = caller.may(Scope::Refunds).ok().and_then(|()| super::claim::link(&shop, &refund));
+    Ok(Json(view::outgoing(&refund, payment.as_ref(), link)))
 }
 
 pub(super) async fn look_at_payout(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
     caller.may(Scope::Payouts)?;
-    look(&shop, &id, |purpose| matches!(purpose, Purpose::Payout | Purpose::Sweep), Refused::UnknownPayout).await
+    let (payout, payment) =
+        find(&shop, &id, |purpose| matches!(purpose, Purpose::Payout | Purpose::Sweep), Refused::UnknownPayout).await?;
+    Ok(Json(view::outgoing(&payout, payment.as_ref(), None)))
 }
 
-async fn look(shop: &Shop, id: &str, which: fn(&Purpose) -> bool, unknown: Refused) -> Answer {
+async fn find(
+    shop: &Shop,
+    id: &str,
+    which: fn(&Purpose) -> bool,
+    unknown: Refused,
+) -> Result<(Outgoing, Option<Payment>), Refusal> {
     let id = read_id(id)?;
     let found = shop.at_desk(move |desk, wallet, _, _| {
         let found = desk.outgoing(&id).filter(|outgoing| which(&outgoing.purpose));
         (Vec::new(), found.map(|found| (found.clone(), wallet.payment(&id).cloned())).ok_or(unknown))
     });
-    let (outgoing, payment) = found.await?;
-    Ok(Json(view::outgoing(&outgoing, payment.as_ref(), super::claim::link(shop, &outgoing))))
+    found.await
 }
 
 #[derive(Debug, Deserialize, Serialize)]
