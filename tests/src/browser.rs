@@ -156,6 +156,15 @@ impl Browser {
     /// # Errors
     /// If there is none, or several, until the deadline.
     pub async fn click(&self, label: &str) -> Result<()> {
+        // A page that has just changed may have put another element in its place.
+        wait::until(format!("a click on `{label}`"), DEADLINE, async || match self.click_once(label).await {
+            Err(error) if is_gone(&error) => Ok(None),
+            clicked => clicked.map(Some),
+        })
+        .await
+    }
+
+    async fn click_once(&self, label: &str) -> Result<()> {
         let element = self.find("control", label).await?;
         // Away from the edges, where bars that stay in place would be in the way.
         let script = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});";
@@ -391,6 +400,12 @@ async fn start(folder: &Path, profile: &Path) -> Result<(Process, Session)> {
         .await
         .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", chromedriver.log_end()))?;
     Ok((chromedriver, Session(driver)))
+}
+
+/// Whether an element was no longer in the page when it was to be used.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<WebDriverError>();
+    error.is_some_and(|error| matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)))
 }
 
 fn find_program(names: &[&str]) -> Result<PathBuf> {

@@ -161,7 +161,6 @@ impl Parameters {
         bank_dispute_delay_blocks: 60,
         hashlock_keepalive_blocks: 600,
         voting_period_blocks: 40,
-        snapshot_after_bytes: 16 << 10,
         ..Self::DEMO
     };
 

@@ -212,6 +212,10 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     // One that breaks off in the middle is taken up where it did.
     relay.offer(Offer { listed: list(&packed), archive: packed.clone(), breaks_after: Some(middle) });
     browser.go(&format!("{}/?wallet=resumed#/verification", relay.url)).await?;
+    wait::until("the archive to be asked for", BLOCKS, async || Ok((relay.asked() == [0]).then_some(()))).await?;
+    // What was sent of it has arrived when a later request is answered.
+    browser.driver().execute_async("fetch('/v1/info').then(arguments[0]);", Vec::new()).await?;
+    relay.cut();
     ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
     browser.see_within("verified #", BLOCKS).await?;
     ensure!(relay.asked() == [0, middle], "asked for it from {:?} on, it broke at {middle}", relay.asked());

@@ -7,6 +7,7 @@ use fair_tests::http::{last_of_its_connection, read_head};
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// What it offers.
@@ -16,7 +17,7 @@ pub(super) struct Offer {
     pub(super) listed: Value,
     /// The archive.
     pub(super) archive: Vec<u8>,
-    /// The first answer breaks off behind so many bytes.
+    /// The first answer breaks off behind so many bytes, when [`OfferingRelay::cut`] says so.
     pub(super) breaks_after: Option<usize>,
 }
 
@@ -26,6 +27,7 @@ struct Script {
     offer: Mutex<Offer>,
     /// From where on the archive was asked for, each time.
     asked: Mutex<Vec<usize>>,
+    cut: Notify,
 }
 
 /// The relay, on a free port, until it is dropped.
@@ -60,6 +62,11 @@ impl OfferingRelay {
     pub(super) fn offer(&self, offer: Offer) {
         lock(&self.script.asked).clear();
         *lock(&self.script.offer) = offer;
+    }
+
+    /// Breaks the answer off that waits for it.
+    pub(super) fn cut(&self) {
+        self.script.cut.notify_one();
     }
 
     /// From where on the archive was asked for since then.
@@ -97,7 +104,12 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
         };
         let part = archive.get(from.unwrap_or(0)..).unwrap_or_default();
         let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
-        return send(stream, status, part.len(), part.get(..breaks_after.unwrap_or(part.len())).unwrap_or(part)).await;
+        let Some(broken) = breaks_after.and_then(|at| part.get(..at)) else {
+            return send(stream, status, part.len(), part).await;
+        };
+        write(&mut stream, status, part.len(), broken).await?;
+        script.cut.notified().await;
+        return Ok(stream.shutdown().await?);
     }
     let mut upstream = TcpStream::connect(&script.upstream).await?;
     upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
@@ -107,8 +119,12 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
 }
 
 async fn send(mut stream: TcpStream, status: &str, length: usize, body: &[u8]) -> Result<()> {
+    write(&mut stream, status, length, body).await?;
+    Ok(stream.shutdown().await?)
+}
+
+async fn write(stream: &mut TcpStream, status: &str, length: usize, body: &[u8]) -> Result<()> {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body).await?;
-    Ok(stream.shutdown().await?)
+    Ok(stream.write_all(body).await?)
 }
