@@ -68,7 +68,12 @@ impl Channel {
         fresh.frozen = self.record.frozen;
         let old = std::mem::replace(&mut self.record, fresh);
         step.dirty = true;
-        let decided = decided(&old, court.resolved.unwrap_or(StateOrder::DEFAULT));
+        let decided = if court.epoch == old.base.state.epoch.saturating_add(1) {
+            decided(&old, court.resolved.unwrap_or(StateOrder::DEFAULT))
+        } else {
+            // The chain knows the order of the last resolution only, and that was of a later epoch.
+            Decided::unseen()
+        };
         close_incoming(&old, &decided, ctx, step);
         close_outgoing(&old, &decided, ctx, step);
         close_wishes(&old, &decided, step);
@@ -148,6 +153,12 @@ fn commands(wishes: &[Wish]) -> Vec<Command> {
 }
 
 impl Decided {
+    /// A state of which nothing is known.
+    const fn unseen() -> Self {
+        let order = StateOrder::DEFAULT;
+        Self { order, known: false, subs: Vec::new(), commands: Vec::new(), transitions: Vec::new() }
+    }
+
     fn lock(&self, id: &LockId) -> Option<&Lock> {
         let sub = self.subs.iter().find(|sub| sub.asset == id.asset)?;
         sub.locks_of(id.giver).iter().find(|lock| lock.index == id.index)

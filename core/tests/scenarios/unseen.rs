@@ -62,6 +62,8 @@ fn pay_direct(world: &mut World, payer: PublicKey, amount: u64) {
 enum Payer {
     /// It is away until all is over.
     Away,
+    /// It is away until the next epoch, in which nothing was signed, is over as well.
+    AwayForTwo,
     /// It looks on, but a relay keeps its batches back.
     Withheld,
 }
@@ -73,7 +75,7 @@ fn decided(case: &mut Case, doing: &Payer, shown: Rows) -> (u64, u64) {
     let bank = world.bank;
     world.disconnect(*payer);
     match doing {
-        Payer::Away => world.fall_behind(*payer),
+        Payer::Away | Payer::AwayForTwo => world.fall_behind(*payer),
         Payer::Withheld => assert!(world.withholding.insert(*payer)),
     }
     world.sessions.clear();
@@ -83,8 +85,12 @@ fn decided(case: &mut Case, doing: &Payer, shown: Rows) -> (u64, u64) {
     world.tell_bank(bank::Input::Dispute { peer: *payer }).unwrap();
     world.resolve(*payer);
     assert!(world.follower.state().hashlock(hash).is_some(), "the payee had to go to the chain");
+    if *doing == Payer::AwayForTwo {
+        world.tell_bank(bank::Input::Dispute { peer: *payer }).unwrap();
+        world.resolve(*payer);
+    }
     let after = world.on_chain(*payer);
-    if *doing == Payer::Away {
+    if *doing != Payer::Withheld {
         world.catch_up(*payer);
     }
     (before, after)
@@ -95,16 +101,29 @@ fn decided(case: &mut Case, doing: &Payer, shown: Rows) -> (u64, u64) {
 #[test]
 fn a_lock_that_court_paid_unseen_is_paid() {
     for sides in SIDES {
-        let mut case = case(sides);
-        let old = case.with_lock.clone();
-        let (before, after) = decided(&mut case, &Payer::Away, old);
-        assert_eq!(after, before + 693 * DOLLAR, "court took the 300, and the 40 that came later were unpaid");
-        let Case { world, payer, request, .. } = case;
-        let payment = world.payment(payer, &request);
-        assert_eq!((payment.state, &payment.failure), (PaymentState::Paid, &None), "{sides:?}");
-        assert!(world.wallet(payer).proof(&request).unwrap().verify(&world.follower.state().chain_id()).is_ok());
-        assert_eq!(world.wallet(payer).channel(&world.bank).unwrap().outgoing_locks().count(), 0);
+        is_paid_unseen(sides, &Payer::Away);
     }
+}
+
+/// The bank disputes again, with nothing signed: what the chain tells of the last resolution says nothing of the one
+/// that took the money.
+#[test]
+fn a_lock_that_court_paid_two_disputes_ago_is_paid() {
+    for sides in SIDES {
+        is_paid_unseen(sides, &Payer::AwayForTwo);
+    }
+}
+
+fn is_paid_unseen(sides: (Side, Side), doing: &Payer) {
+    let mut case = case(sides);
+    let old = case.with_lock.clone();
+    let (before, after) = decided(&mut case, doing, old);
+    assert_eq!(after, before + 693 * DOLLAR, "court took the 300, and the 40 that came later were unpaid");
+    let Case { world, payer, request, .. } = case;
+    let payment = world.payment(payer, &request);
+    assert_eq!((payment.state, &payment.failure), (PaymentState::Paid, &None), "{sides:?}");
+    assert!(world.wallet(payer).proof(&request).unwrap().verify(&world.follower.state().chain_id()).is_ok());
+    assert_eq!(world.wallet(payer).channel(&world.bank).unwrap().outgoing_locks().count(), 0);
 }
 
 /// The old state is from before the lock: court took nothing for it, and the payee has shown the secret all the same.
