@@ -192,14 +192,19 @@ impl Chain {
         now.filter(|url| first.iter().all(|validator| validator.url != **url)).cloned().collect()
     }
 
-    /// Whether a batch could still be in a block, as far as its account, nonce, last height and fee say.
-    pub fn may_include(&self, batch: &Batch, fee: Amount) -> bool {
+    /// Whether a batch could still be in a block soon, as far as its account, nonce, last height and fee say. `fees`:
+    /// its own, and those of the account's other batches that would be paid beside it.
+    pub fn may_include(&self, batch: &Batch, fees: Amount) -> bool {
         let follower = self.follower();
         let state = follower.state();
+        let parameters = state.parameters();
         let account = state.account(&batch.signer);
-        account.is_some_and(|account| account.nonce <= batch.nonce)
-            && state.height() < batch.valid_until
-            && fee <= state.balance(&batch.signer, AssetId::FRD)
+        let next = state.height().saturating_add(1);
+        account.is_some_and(|account| {
+            (account.nonce..=account.nonce.saturating_add(limits::MAX_NONCES_AHEAD)).contains(&batch.nonce)
+        }) && (next..=next.saturating_add(parameters.max_batch_life_heights.into())).contains(&batch.valid_until)
+            && batch.fee_rate >= parameters.min_fee_rate
+            && fees <= state.balance(&batch.signer, AssetId::FRD)
     }
 
     /// URLs of the validators, whoever proposes the next block first, then the others by turn.

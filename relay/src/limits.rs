@@ -12,6 +12,10 @@ pub const BLOCKS_ANSWER_BYTES: usize = 4 << 20;
 pub const MAX_BLOCKS_ANSWER_BYTES: usize = BLOCKS_ANSWER_BYTES + fair_core::limits::MAX_CERTIFIED_BLOCK_BYTES + 4;
 /// Court batches that are repeated with each block have at most this many bytes together.
 pub const MAX_KEPT_COURT_BYTES: usize = 4 << 20;
+/// A court batch is repeated if at most so many nonces lie between its account's and its own.
+pub const MAX_NONCES_AHEAD: u64 = 64;
+/// Court batches that one validator is given at a time.
+pub const REPEATED_AT_ONCE: usize = 16;
 /// Longest JSON answer taken from a validator or bank.
 pub const MAX_JSON_ANSWER_BYTES: usize = 64 << 10;
 /// Longest JSON request.

@@ -110,7 +110,7 @@ async fn pass_on_to_all(app: &Arc<App>, batch: Signed<Batch>, body: Bytes) -> Pa
     while let Some(answer) = answered.recv().await {
         match answer {
             Answer::Accepted(answer) => {
-                app.kept.keep(batch, body);
+                app.kept.keep(&app.chain, batch, body);
                 return Ok(answer);
             }
             Answer::Refused(error) => refused = Some(error),
