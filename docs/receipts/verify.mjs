@@ -286,4 +286,14 @@ async function main([first = '', second = '']) {
   }
 }
 
-if (typeof process !== 'undefined' && import.meta.url === `file://${process.argv[1]}`) process.exitCode = await main(process.argv.slice(2));
+/** Whether this is the program that was started, by whatever path: with a space in it, or through a link. */
+async function isStarted() {
+  const path = typeof process === 'undefined' ? undefined : process.argv?.[1];
+  if (path === undefined) return false;
+  const [{ existsSync, realpathSync }, { pathToFileURL }] = await Promise.all([import('node:fs'), import('node:url')]);
+  if (!existsSync(path)) return false;
+  // With --preserve-symlinks-main the link itself is the module's address.
+  return [path, realpathSync(path)].some((one) => pathToFileURL(one).href === import.meta.url);
+}
+
+if (await isStarted()) process.exitCode = await main(process.argv.slice(2));
