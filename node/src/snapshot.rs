@@ -28,6 +28,9 @@ pub(crate) async fn begin(home: &Home, from: &str, never_signed: bool) -> Result
     let (genesis, _) = home.genesis()?;
     let database = home.database("onchain")?;
     if onchain::has_begun(&database)? {
+        if never_signed {
+            onchain::end_silence(&database).await?;
+        }
         tracing::info!("this home has begun already; no snapshot is needed");
         return Ok(());
     }

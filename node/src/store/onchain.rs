@@ -162,6 +162,11 @@ pub(crate) fn silence_ends() -> Write {
     Write::Delete { table: META, key: SILENT.to_vec() }
 }
 
+/// Ends it by the word of an operator.
+pub(crate) async fn end_silence(path: &Path) -> Result<(), NodeError> {
+    Ok(Store::open(path, MIGRATIONS)?.commit(vec![silence_ends()]).await?)
+}
+
 /// Whether a database has anything to continue from.
 pub(crate) fn has_begun(path: &Path) -> Result<bool, NodeError> {
     if !path.exists() {

@@ -1,16 +1,13 @@
 //! A browser sleeps while one validator is voted in and another one out. When it is opened again it follows. At the
-//! end: what it shows of rules that it does not know, of a chain that stands still, and without a relay.
+//! end: what it shows of a chain that stands still, and without a relay.
 
 use anyhow::{Context as _, Result, ensure};
 use fair_core::types::PublicKey;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Place};
-use fair_tests::chain::{Chain, PATIENCE};
-use fair_tests::governance::{approve, decide};
+use fair_tests::chain::{Chain, account_key};
+use fair_tests::governance::decide;
 use fair_tests::network::{BANK, Network, Plan, RELAY};
-
-/// Blocks from a proposal of rules to their height: the vote, the wait, and time to look.
-const UNTIL_RULES: u64 = 240;
 
 /// Adds `v5`, then removes `v4`. Returns the keys of both.
 async fn change_validators(network: &mut Network, chain: &mut Chain) -> Result<[PublicKey; 2]> {
@@ -21,7 +18,7 @@ async fn change_validators(network: &mut Network, chain: &mut Chain) -> Result<[
     let add = ["--add", member.to_str().context("a path")?];
     let five = decide(network, "v2", &add, &["v2", "v3", BANK]).await?;
     ensure!(five.validators.len() == 5 && five.by_account(&newcomer).is_some());
-    let leaver = fair_tests::chain::account_key(network, "v4")?.public();
+    let leaver = account_key(network, "v4")?.public();
     let four = decide(network, "v2", &["--remove", &leaver.to_string()], &["v2", "v3", "v4", BANK]).await?;
     ensure!(four.validators.len() == 4 && four.by_account(&leaver).is_none());
     // Of the first validators three are left, which are no two thirds of all without the newcomer.
@@ -75,7 +72,6 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
     person::add_bank(&browser, Pictures::None).await?;
     person::deposit(&browser, "100", Pictures::None).await?;
 
-    other_rules(&browser, &network, &mut chain).await?;
     for name in ["v2", "v3"] {
         network.kill(name).await?;
     }
@@ -86,18 +82,4 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
     browser.screenshot("state-offline").await?;
     browser.close().await?;
     network.shut_down().await
-}
-
-/// The validators decide on rules that nobody here knows.
-async fn other_rules(browser: &Browser, network: &Network, chain: &mut Chain) -> Result<()> {
-    let height = (chain.newest().await?.height() + UNTIL_RULES).to_string();
-    let bundle = "ab".repeat(32);
-    let release = ["release", "--number", "2", "--height", &height, "--bundle", &bundle];
-    approve(network, "v2", &release, &["v2", "v3", "v5", BANK]).await?;
-    let known = chain.until("a decision on rules", |seen| Ok(seen.state.releases().next().map(|_| ())));
-    known.await?;
-    let says: &[&str] = &["A new version is needed soon", "version 2 of the rules", &bundle];
-    browser.pictures(&[Place { at: "home", says, picture: "release-soon" }]).await?;
-    browser.see_within("A new version is needed\n", PATIENCE).await?;
-    browser.screenshot("release-needed").await
 }

@@ -134,9 +134,8 @@ impl Core {
             }
             delivery.sent_at_ms = now;
         }
-        for sent in waiting {
-            self.deliver_batch(&sent).await;
-        }
+        // At once: a relay that does not answer keeps nothing but its own answer back.
+        join_all(waiting.iter().map(|sent| self.deliver_batch(sent))).await;
     }
 
     async fn deliver_batch(&self, sent: &Sent) {

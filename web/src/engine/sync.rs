@@ -318,9 +318,14 @@ impl Core {
     /// The relay began above our head and did nothing wrong: another one has the blocks, or its snapshot leads there.
     async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, error: Error) {
         let height = chain.height();
+        let first = error.number("first").unwrap_or(Height::MAX);
+        if first <= height.saturating_add(1) {
+            // It says that it has the block that it refused: it would be asked for ever.
+            return self.drop_relay(url, error, None);
+        }
         if let Some(relay) = self.sync.borrow_mut().relay(url) {
             relay.snapshots_asked = false;
-            relay.first = Some(error.number("first").unwrap_or(Height::MAX));
+            relay.first = Some(first);
             relay.error = Some(error);
         }
         let has_other = self.sync.borrow().source(height).is_some();
