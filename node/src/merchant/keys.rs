@@ -75,7 +75,7 @@ pub(super) struct Key {
     pub(super) id: KeyId,
     hash: Hash,
     pub(super) scopes: BTreeSet<Scope>,
-    /// For its owner to know it by.
+    /// For its owner to know it by. What is asked for under the same name and `Idempotency-Key` is the same thing.
     pub(super) name: String,
     pub(super) created_ms: TimeMs,
 }
@@ -127,7 +127,7 @@ impl Keyring {
     }
 
     /// The key that a text is.
-    pub(super) fn find(&self, text: &str) -> Option<(KeyId, BTreeSet<Scope>)> {
+    pub(super) fn find(&self, text: &str) -> Option<Key> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let mut found = KeyId::default();
         hex::decode_to_slice(id, &mut found).ok()?;
@@ -135,7 +135,7 @@ impl Keyring {
         hex::decode_to_slice(secret, shown.as_mut_slice()).ok()?;
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.get(&found)?;
-        bool::from(hashed(&shown).0.ct_eq(&key.hash.0)).then(|| (key.id, key.scopes.clone()))
+        bool::from(hashed(&shown).0.ct_eq(&key.hash.0)).then(|| key.clone())
     }
 
     /// Whether one more is too many.
@@ -169,14 +169,14 @@ mod tests {
     fn a_key_is_found_by_its_whole_text_and_stored_without_it() {
         let scopes = BTreeSet::from([Scope::InvoicesRead]);
         let (key, text) = Key::fresh(scopes.clone(), "shop".to_owned(), 5).unwrap();
-        let (other, _) = Key::fresh(scopes.clone(), "other".to_owned(), 5).unwrap();
+        let (other, _) = Key::fresh(scopes, "other".to_owned(), 5).unwrap();
         let secret = hex::decode(text.rsplit_once('_').unwrap().1).unwrap();
         let stored = key.write().puts.remove(0).1;
         assert!(!stored.windows(32).any(|window| window == secret));
         let mut restored = Vec::new();
         assert!(restore(&mut restored, &record_key(&key.id), &stored).unwrap());
         let ring = Keyring::new(vec![restored.remove(0), other.clone()]);
-        assert_eq!(ring.find(&text), Some((key.id, scopes)));
+        assert_eq!(ring.find(&text), Some(key.clone()));
         let swapped = text.replace(&hex::encode(key.id), &hex::encode(other.id));
         let shorter = text.get(..text.len() - 1).unwrap();
         let turned = format!("{}{}", shorter, if text.ends_with('0') { '1' } else { '0' });

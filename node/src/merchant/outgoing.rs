@@ -314,7 +314,7 @@ impl Desk {
             return Vec::new();
         }
         self.sweep_from = height.saturating_add(SWEEP_PAUSE_HEIGHTS);
-        let id = super::texts::id_of(&self.rules.own, "sweep", &format!("{height}"));
+        let id = super::texts::id_of(&self.rules.own, "", "sweep", &format!("{height}"));
         let made = self.make(id, Hash::ZERO, Purpose::Sweep, AssetId::FRD, amount, Stage::Pending, now_ms);
         let description = "Sweep".to_owned();
         let to = Box::new(Payable::Address(to));

@@ -29,9 +29,10 @@ pub(super) fn check(text: &str, most: usize) -> Result<(), BadText> {
     text.chars().find(misleads).map_or(Ok(()), |c| Err(BadText::Character(u32::from(c))))
 }
 
-/// The id of what a shop asks for under a name of its own: the same name is the same thing.
-pub(super) fn id_of(own: &PublicKey, what: &str, name: &str) -> [u8; 16] {
-    let parts = [what.as_bytes(), b"\0", name.as_bytes()];
+/// The id of what somebody asks for under a name of its own: the same name is the same thing. `who` is the name of
+/// the key that was shown, so that shops do not meet in theirs. No part has a NUL inside.
+pub(super) fn id_of(own: &PublicKey, who: &str, what: &str, name: &str) -> [u8; 16] {
+    let parts = [who.as_bytes(), b"\0", what.as_bytes(), b"\0", name.as_bytes()];
     let digest = crypto::hash(NAMED, &[&own.0, parts.concat().as_slice()]).0;
     let mut id = [0; 16];
     for (to, from) in id.iter_mut().zip(digest) {
@@ -65,9 +66,14 @@ mod tests {
     #[test]
     fn names_are_apart_by_kind_and_owner() {
         let (a, b) = (PublicKey([1; 32]), PublicKey([2; 32]));
-        let ids =
-            [id_of(&a, "invoice", "x"), id_of(&a, "refund", "x"), id_of(&b, "invoice", "x"), id_of(&a, "invoice", "y")];
-        assert_eq!(std::collections::BTreeSet::from(ids).len(), 4);
-        assert_eq!(ids[0], id_of(&a, "invoice", "x"));
+        let ids = [
+            id_of(&a, "tea", "invoice", "x"),
+            id_of(&a, "tea", "refund", "x"),
+            id_of(&a, "cake", "invoice", "x"),
+            id_of(&b, "tea", "invoice", "x"),
+            id_of(&a, "tea", "invoice", "y"),
+        ];
+        assert_eq!(std::collections::BTreeSet::from(ids).len(), 5);
+        assert_eq!(ids[0], id_of(&a, "tea", "invoice", "x"));
     }
 }

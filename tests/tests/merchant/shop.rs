@@ -110,7 +110,12 @@ impl World {
 
 /// A key, made by the operator's command.
 pub(super) async fn make_key(network: &Network, scopes: &[&str]) -> Result<String> {
-    let mut arguments = vec!["create", "--name", "test"];
+    make_key_of(network, "test", scopes).await
+}
+
+/// A key with a name.
+pub(super) async fn make_key_of(network: &Network, name: &str, scopes: &[&str]) -> Result<String> {
+    let mut arguments = vec!["create", "--name", name];
     for scope in scopes {
         arguments.extend(["--scope", scope]);
     }

@@ -1,6 +1,6 @@
 //! What strangers, thieves and floods get.
 
-use crate::shop::{MERCHANT, World, fresh, make_key};
+use crate::shop::{MERCHANT, World, fresh, make_key, make_key_of};
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -48,6 +48,16 @@ async fn nobody_gets_further_than_the_key_allows() -> Result<()> {
         assert_eq!(shop.with_key(wrong).get("/v1/balance").await?.code(401), "unauthorized", "{wrong}");
     }
     assert_eq!(shop.look(&invoice).await?["state"], "open");
+
+    // Two shops with the same order number do not meet; a key that replaces another goes on in its names.
+    let scopes = ["invoices:write", "invoices:read"];
+    let cake = shop.with_key(&make_key_of(&world.network, "cake", &scopes).await?);
+    let replaced = shop.with_key(&make_key_of(&world.network, "cake", &scopes).await?);
+    let (name, order) = (fresh(), json!({ "amount": 500 }));
+    let of_test = shop.named("/v1/invoices", &name, &order).await?.expect(201);
+    let of_cake = cake.named("/v1/invoices", &name, &order).await?.expect(201);
+    ensure!(of_test["id"] != of_cake["id"] && of_test["invoice"] != of_cake["invoice"], "{of_cake}");
+    assert_eq!(replaced.named("/v1/invoices", &name, &order).await?.expect(201), of_cake);
 
     // Revoked, also after a restart; nothing on the disk is a key.
     let listed: Value = serde_json::from_str(&world.network.node(MERCHANT, "key", &["list"]).await?)?;

@@ -61,6 +61,8 @@ impl Rates {
 
 /// The holder of a key.
 pub(super) struct Caller {
+    /// The operator's name of the key.
+    pub(super) name: String,
     scopes: BTreeSet<Scope>,
 }
 
@@ -84,14 +86,14 @@ impl FromRequestParts<Shop> for Caller {
         let token =
             shown.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
         let found = token.and_then(|(_, token)| shop.keys.find(token.trim()));
-        let Some((key, scopes)) = found else {
+        let Some(key) = found else {
             let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
             from.map_or(Ok(()), |address| shop.waiting.rates.stranger(address))?;
             let says = "Show a key: Authorization: Bearer fair_… (`node key create` makes one).";
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", says));
         };
-        shop.waiting.rates.key(&key)?;
-        Ok(Self { scopes })
+        shop.waiting.rates.key(&key.id)?;
+        Ok(Self { name: key.name, scopes: key.scopes })
     }
 }
 

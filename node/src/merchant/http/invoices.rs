@@ -89,7 +89,7 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
     let wanted: Wanted = read(body)?;
     wanted.check()?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
-    let id = texts::id_of(&shop.wallet.own, "invoice", &name);
+    let id = texts::id_of(&shop.wallet.own, &caller.name, "invoice", &name);
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| {
         if chain.state.asset(wanted.asset).is_none() {
             return (Vec::new(), Err(Refused::UnknownAsset(wanted.asset)));

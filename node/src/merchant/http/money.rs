@@ -40,7 +40,7 @@ pub(super) async fn refund(
     check(wanted.amount)?;
     let digest = texts::digest_of(&(invoice.to_string(), &wanted));
     let digest = digest.map_err(|error| bad("input.json", error.to_string()))?;
-    let id = texts::id_of(&shop.wallet.own, "refund", &name);
+    let id = texts::id_of(&shop.wallet.own, &caller.name, "refund", &name);
     let new = NewRefund { id, digest, invoice, amount: wanted.amount };
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.refund(&new, wallet, chain, now_ms));
     let made = made.await?;
@@ -118,7 +118,7 @@ pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, headers: He
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let (to, _, asked) = payable(&shop.wallet, wanted.to.trim())?;
     let amount = wanted.amount.or(asked).ok_or_else(|| bad("input.amount", "Give an amount."))?;
-    let id = texts::id_of(&shop.wallet.own, "payout", &name);
+    let id = texts::id_of(&shop.wallet.own, &caller.name, "payout", &name);
     let max_fee = wanted.max_fee.unwrap_or(usual_fee(amount));
     let new = NewPayout { id, digest, to, asset: wanted.asset, amount, max_fee };
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.payout(new, wallet, chain, now_ms)).await?;

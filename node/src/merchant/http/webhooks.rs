@@ -53,7 +53,7 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
     };
     address::read(&wanted.url, shop.reach).map_err(refused)?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
-    let id = texts::id_of(&shop.wallet.own, "webhook", &name);
+    let id = texts::id_of(&shop.wallet.own, &caller.name, "webhook", &name);
     let new = Endpoint::new(id, digest, wanted.url, 0, clock::now_ms())
         .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string()))?;
     let endpoint = shop.at_desk(move |desk, _, _, _| desk.add_endpoint(new)).await?;
