@@ -256,6 +256,7 @@ shapes! {
         created: Num,
         expires: Num,
         origin: Option<String>,
+        refunds: bool,
         hash: Hash,
     }
     OwnInvoice {

@@ -559,6 +559,8 @@ export interface Invoice {
   expires: TimeMs;
   /** Web origin of a merchant as it claims. */
   origin: string | null;
+  /** The payee refunds on request: whoever pays shows it its account key and bank. */
+  refunds: boolean;
   /** Payment hash. */
   hash: Hex;
 }

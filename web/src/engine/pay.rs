@@ -297,6 +297,7 @@ fn view_invoice(explorer: &Explorer<'_>, invoice: &Verified<CoreInvoice>) -> Inv
         created: body.created_ms.into(),
         expires: body.expires_ms.into(),
         origin: body.origin.clone(),
+        refunds: body.refunds == RefundPolicy::OnRequest,
         hash: body.lock_hash,
     }
 }

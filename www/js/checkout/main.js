@@ -25,7 +25,12 @@ function start() {
     if (window.top !== window) throw shape('browser.framed', 'A wallet does not run inside another page.');
     const app = new App(connect({ name, relays: [location.origin] }), () => draw(app));
     const sheet = new CheckoutSheet(app, currentRequest());
-    window.addEventListener('hashchange', () => visit(app, sheet));
+    window.addEventListener('hashchange', () => {
+      const request = readRequest(location.hash);
+      // The page that opened this window can change its address: what the payer looks at is not exchanged in place.
+      if (request && window.opener !== null && sheet.replaces(request)) location.reload();
+      else visit(app, sheet);
+    });
     watchIdle(app, name);
     visit(app, sheet);
   } catch (thrown) {

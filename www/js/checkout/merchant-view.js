@@ -30,6 +30,13 @@ function standingTag(standing) {
   }
 }
 
+/** Said where another page opened this window, nobody knows which. @param {Who} who */
+export function openedByOther({ origin }) {
+  const name = origin === null ? 'somebody without a website' : shownOrigin(origin);
+  return h('div', { key: 'opened' }, note('warn', h('strong', null, 'Another page opened this window'),
+    h('p', { class: 'stranger' }, `You are paying ${name}. Go on only if you ordered there.`)));
+}
+
 /**
  * @param {'other' | 'denied' | 'odd'} why
  * @param {Who} who

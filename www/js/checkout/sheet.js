@@ -9,13 +9,14 @@ import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { amountLine, exactTime, strangersText } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
+import { refundPromise } from '../parts/refund-promise.js';
 import { statusLine } from '../pages/pay.js';
 import { unlockPage } from '../pages/unlock.js';
 import { to } from '../router.js';
 import { fund } from './fund.js';
 import { Handover } from './handover.js';
 import { checkMerchant } from './merchant.js';
-import { merchantView, refusedMerchant } from './merchant-view.js';
+import { merchantView, openedByOther, refusedMerchant } from './merchant-view.js';
 import { otherDevice } from './other-device.js';
 import { webOrigin } from './request.js';
 
@@ -27,6 +28,8 @@ import { webOrigin } from './request.js';
 
 /** A page that was to hand an invoice over is waited for so long before the payer is told. */
 const HANDOVER_MS = 15_000;
+/** Another page may put an invoice under the payer's finger: what is shown so long can be paid. */
+const SEEN_MS = 1_000;
 /** What a wallet without money, bank or room answers: on a test network it can be helped. */
 const POOR = new Set(['payment.no_route', 'payment.too_much', 'channel.unknown_bank']);
 
@@ -50,7 +53,12 @@ export class CheckoutSheet {
   #quote = null;
   /** @type {FairError | null} */
   #quoteError = null;
-  #busy = '';
+  /** Whether invoice and quote have been shown for `SEEN_MS`. */
+  #seen = false;
+  /** What is asked of the engine about the invoice here, by name. @type {Map<string, symbol>} */
+  #busy = new Map();
+  /** Grows with every invoice that is taken: answers about an earlier one are dropped. */
+  #turn = 0;
   #attempt = 0;
   /** @type {string | null} */
   #paymentId = null;
@@ -63,7 +71,7 @@ export class CheckoutSheet {
    */
   constructor(app, request) {
     this.#app = app;
-    this.#gate = unlockPage(app);
+    this.#gate = unlockPage(app, 'h2');
     this.turnTo(request);
     for (const event of /** @type {const} */ (['head', 'channel', 'status'])) app.client.on(event, () => { if (this.#quoteError && !app.doing('fund')) this.#ask(); });
     app.client.on('payment', (payment) => { if (payment.id === this.#paymentId) this.#told(payment); });
@@ -73,9 +81,19 @@ export class CheckoutSheet {
     return this.#paymentId === null ? 'Pay' : 'Payment';
   }
 
+  /** Whether turning to this would replace an invoice that is shown. @param {Request} request */
+  replaces(request) {
+    return this.#invoice !== null && !this.#isAt(request);
+  }
+
+  /** @param {Request} request */
+  #isAt(request) {
+    return JSON.stringify(request) === JSON.stringify(this.#request);
+  }
+
   /** @param {Request | null} request */
   turnTo(request) {
-    if (request && JSON.stringify(request) === JSON.stringify(this.#request)) return;
+    if (request && this.#isAt(request)) return;
     this.#request = request;
     this.#handover = null;
     this.#take(request?.invoice ?? null);
@@ -87,12 +105,16 @@ export class CheckoutSheet {
 
   /** @param {string | null} text */
   #take(text) {
+    this.#turn += 1;
+    this.#busy.clear();
     this.#text = text;
     this.#invoice = null;
     this.#unusable = null;
     this.#standing = 'none';
+    this.#typed = typedAmount();
     this.#quote = null;
     this.#quoteError = null;
+    this.#seen = false;
     this.#attempt = 0;
     this.#paymentId = null;
     this.#app.refresh();
@@ -111,34 +133,43 @@ export class CheckoutSheet {
 
   /** @param {string} what @param {() => Promise<void>} work */
   async #once(what, work) {
-    if (this.#busy === what) return;
-    this.#busy = what;
+    if (this.#busy.has(what)) return;
+    const mine = Symbol(what);
+    this.#busy.set(what, mine);
     await work();
-    if (this.#busy === what) this.#busy = '';
+    if (this.#busy.get(what) === mine) this.#busy.delete(what);
     this.#app.refresh();
   }
 
   /** @param {string} text */
   #decode(text) {
+    const turn = this.#turn;
     return this.#once('decode', async () => {
       try {
         const decoded = await this.#app.client.decode({ text });
         if (decoded.kind !== 'invoice') throw { code: 'payment.malformed', message: 'This is an address, not an invoice.', retryable: false, data: null };
         const { invoice } = decoded;
-        if (this.#text !== text) return;
+        if (this.#turn !== turn) return;
         this.#invoice = invoice;
         this.#typed.asset = invoice.asset.id;
         const known = read(invoice.hash);
         this.#attempt = known.attempt;
         this.#paymentId = known.id;
-        if (known.id !== null) this.#told(await this.#app.client.payment({ id: known.id }));
+        if (known.id !== null) {
+          const payment = await this.#app.client.payment({ id: known.id });
+          if (this.#turn !== turn) return;
+          this.#told(payment);
+        }
         const origin = this.#origin();
         if (origin === null) return;
         this.#standing = 'asking';
         this.#app.refresh();
-        this.#standing = await checkMerchant(origin, invoice.payee.key);
+        const standing = await checkMerchant(origin, invoice.payee.key);
+        if (this.#turn !== turn) return;
+        this.#standing = standing;
         if (this.#refused()) this.#handover?.tell('error', { code: 'merchant.refused' });
       } catch (thrown) {
+        if (this.#turn !== turn) return;
         this.#unusable = asFairError(thrown);
         this.#handover?.tell(this.#unusable.code === 'payment.expired' ? 'expired' : 'error', { code: this.#unusable.code });
       }
@@ -171,31 +202,47 @@ export class CheckoutSheet {
   #ask() {
     const order = this.#order();
     if (!order || this.#refused()) return;
+    const turn = this.#turn;
+    // Another invoice came or another amount was typed meanwhile: it is asked about next.
+    const isOld = () => this.#turn !== turn || this.#order()?.amount !== order.amount;
     this.#once('quote', async () => {
       try {
         const quote = await this.#app.client.quote(order);
-        // Another amount was typed meanwhile: it is asked about next.
-        if (this.#order()?.amount !== order.amount) return;
+        if (isOld()) return;
         this.#quote = quote;
         this.#quoteError = null;
+        if (!this.#seen) setTimeout(() => { if (this.#turn === turn) this.#see(); }, SEEN_MS);
       } catch (thrown) {
+        if (isOld()) return;
         this.#quote = null;
         this.#quoteError = asFairError(thrown);
       }
     });
   }
 
+  #see() {
+    this.#seen = true;
+    this.#app.refresh();
+  }
+
+  /** Whether what is to be paid is known and was to be seen. */
+  #isReady() {
+    return this.#quote !== null && this.#seen && this.#standing !== 'asking' && !this.#refused();
+  }
+
   #pay() {
     const order = this.#order();
     const quote = this.#quote;
     const invoice = this.#invoice;
-    if (!order || !quote || !invoice || this.#refused()) return;
+    if (!order || !quote || !invoice || !this.#isReady()) return;
+    const [turn, attempt] = [this.#turn, this.#attempt];
     this.#app.act('pay', async () => {
       // The same attempt at the same invoice is the same payment, in every tab and after a reload.
-      const key = `checkout-${invoice.hash}-${this.#attempt}`;
+      const key = `checkout-${invoice.hash}-${attempt}`;
       const payment = await this.#app.client.pay({ ...order, key, maxFee: quote.fee, description: null });
+      write(invoice.hash, { attempt, id: payment.id });
+      if (this.#turn !== turn) return;
       this.#paymentId = payment.id;
-      write(invoice.hash, { attempt: this.#attempt, id: payment.id });
       this.#told(payment);
     });
   }
@@ -248,7 +295,10 @@ export class CheckoutSheet {
       h('section', { class: 'card', key: 'asked' }, merchantView(who),
         invoice.description && h('p', { class: 'stranger' }, strangersText(invoice.description)),
         invoice.amount !== null && h('p', null, amount(app, invoice.asset, invoice.amount, { big: true })),
+        refundPromise(invoice),
         h('p', { class: 'small muted' }, 'The invoice expires ', ago(app, invoice.expires), '.')),
+      // With a link nobody says which page it was.
+      !refused && !this.#handover && window.opener !== null && openedByOther(who),
       refused ? [refusedMerchant(refused, who, this.#handover?.origin ?? null), this.#wayBack()]
         : wallet === 'unlocked' ? this.#payView(invoice)
           : wallet === 'locked' ? h('section', { class: 'card', key: 'locked' }, this.#gate.view(), h('div', { class: 'row' }, this.#cancelButton()))
@@ -280,7 +330,7 @@ export class CheckoutSheet {
       !quote && !this.#quoteError && this.#order() && h('div', { class: 'stack', 'aria-busy': 'true' }, h('span', { class: 'unseen' }, 'Looking for a route'), h('span', { class: 'bone w3' }), h('span', { class: 'bone w2' })),
       this.#quoteError && this.#poorView(invoice, this.#quoteError),
       problem && errorNote(problem, button('Look again', { slim: true, onclick: () => { app.clearProblem('pay'); this.#ask(); } })),
-      h('div', { class: 'row', key: 'do' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !quote || this.#standing === 'asking' }), this.#cancelButton())));
+      h('div', { class: 'row', key: 'do' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() }), this.#cancelButton())));
   }
 
   /** @param {Quote} quote */

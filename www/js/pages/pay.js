@@ -12,6 +12,7 @@ import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersTe
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
 import { canScan, scanner } from '../parts/scanner.js';
+import { refundPromise } from '../parts/refund-promise.js';
 import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
@@ -209,6 +210,7 @@ class PaySheet {
       ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(this.#note, (text) => { this.#note = text; app.refresh(); }),
     })),
     this.#quoteView(),
+    invoice && refundPromise(invoice),
     invoice && h('p', { class: 'small muted' }, 'The invoice expires ', ago(app, invoice.expires), '.'),
     problem && this.#failedToPay(problem),
     h('div', { class: 'row' }, this.#payButton()));

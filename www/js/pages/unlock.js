@@ -8,9 +8,10 @@ import { to } from '../router.js';
 
 /**
  * @param {import('../app.js').App} app
+ * @param {'h1' | 'h2'} [level] of its heading, within a page that has one
  * @returns {import('../app.js').Page}
  */
-export function unlockPage(app) {
+export function unlockPage(app, level = 'h1') {
   let password = '';
   return {
     title: 'Unlock',
@@ -19,7 +20,7 @@ export function unlockPage(app) {
       const mistyped = error?.code === 'wallet.wrong_password';
       return h('div', { class: 'welcome' },
         icon('lock', { size: 36 }),
-        h('h1', null, 'Wallet locked'),
+        h(level, null, 'Wallet locked'),
         form(() => app.act('unlock', async () => {
           app.put('status', await app.client.unlock({ password }));
           password = '';

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::shop::{Order, Shop};
 use super::{BUTTON, hear};
-use fair_tests::browser::person::BLOCKS;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
 
 /// How long an invoice can be paid.
 const LIFETIME_MS: u64 = 600_000;
@@ -186,6 +186,35 @@ async fn words_of_strangers_stay_words_and_frames_stay_empty() -> Result<()> {
     let inside = browser.run("return [document.querySelector('#app') !== null, location.origin];").await?;
     assert_eq!(inside, serde_json::json!([false, "null"]), "the browser shows nothing of the wallet");
     browser.driver().enter_default_frame().await?;
+    browser.close().await?;
+    network.shut_down().await
+}
+
+#[tokio::test]
+async fn whoever_pays_is_told_what_promised_refunds_show() -> Result<()> {
+    let network = Network::start(&Plan::with_pages()?).await?;
+    let url = network.url()?;
+    let of = |refunds| signed(&network, &payee(), |invoice| invoice.refunds = refunds);
+    let (promised, none) = (of(RefundPolicy::OnRequest)?, of(RefundPolicy::None)?);
+    let browser = Browser::open().await?;
+    let told = "The payee promises refunds on request. For that, paying shows it your account’s key and your bank";
+
+    open_link(&browser, &network, &none).await?;
+    browser.see_within("A bag of coffee", BLOCKS).await?;
+    assert!(!browser.text().await?.contains("refunds"));
+    open_link(&browser, &network, &promised).await?;
+    browser.see_within(told, BLOCKS).await?;
+    browser.screenshot("checkout-refunds").await?;
+
+    person::make_keys(&browser, Pictures::None).await?;
+    browser.see_within("Your wallet cannot pay this yet", BLOCKS).await?;
+    browser.go(&format!("{url}/#/pay/{none}")).await?;
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    person::unlock(&browser).await?;
+    browser.see_within("The invoice expires", BLOCKS).await?;
+    assert!(!browser.text().await?.contains("refunds"));
+    browser.run(&format!("location.hash = '#/pay/{promised}';")).await?;
+    browser.see_within(told, BLOCKS).await?;
     browser.close().await?;
     network.shut_down().await
 }

@@ -135,6 +135,8 @@ async fn double_click_and_cancel(scene: &Scene) -> Result<()> {
     browser.to_tab(1).await?;
     browser.see_within("Wallet locked", BLOCKS).await?;
     browser.see_within("confirmed by the site", BLOCKS).await?;
+    let headings = browser.run("return document.querySelectorAll('h1').length;").await?;
+    assert_eq!(headings, 1, "one heading names the page");
     browser.screenshot("checkout-locked").await?;
     assert_eq!(browser.driver().windows().await?.len(), 2);
     browser.click("Cancel").await?;
@@ -165,6 +167,37 @@ async fn changed_amount(scene: &Scene) -> Result<()> {
     browser.click("Cancel").await?;
     windows(browser, 1).await?;
     browser.to_tab(0).await
+}
+
+/// What has only just appeared is not paid: another page may have put it under the payer's finger.
+async fn not_at_once(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(8).await?;
+    browser.click_to_new_tab(BUTTON).await?;
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    let impatient = format!(
+        "new MutationObserver(() => {{
+            const buttons = [...document.querySelectorAll('button[type=submit]')];
+            const button = buttons.find((one) => one.textContent === '{BUTTON}');
+            if (!button) return;
+            window.appeared ??= performance.now();
+            if (!button.disabled) window.enabled ??= performance.now();
+            else button.form.requestSubmit();
+        }}).observe(document.body, {{ subtree: true, childList: true, attributes: true, characterData: true }});"
+    );
+    browser.run(&impatient).await?;
+    scene.unlock().await?;
+    let waited = wait::until("a button to press", BLOCKS, async || {
+        Ok(browser.run("return window.enabled - window.appeared;").await?.as_f64())
+    });
+    let waited = waited.await?;
+    ensure!(waited > 900.0, "the button can be pressed {waited} ms after it appeared");
+    ensure!(!browser.text().await?.contains("Locking"), "it is paid before");
+    browser.click("Cancel").await?;
+    windows(browser, 1).await?;
+    browser.to_tab(0).await?;
+    assert_eq!(hear(browser, "cancel").await?, ["open", "cancel"]);
+    Ok(())
 }
 
 /// A page that is loaded anew goes on with the same window; a second tab knows nothing of it.
@@ -271,6 +304,7 @@ async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
     first_order(&scene).await?;
     double_click_and_cancel(&scene).await?;
     changed_amount(&scene).await?;
+    not_at_once(&scene).await?;
     reload_beside_another_tab(&scene).await?;
     blocked_window(&scene).await?;
     closed_on_the_way(&mut scene).await?;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// No script and no style but from files of its own.
@@ -37,6 +38,8 @@ struct Inside {
     payees: Vec<String>,
     element: PathBuf,
     orders: Mutex<BTreeMap<u32, Order>>,
+    /// While true, whoever asks for the payees waits.
+    held: watch::Sender<bool>,
 }
 
 /// Serves until it is dropped.
@@ -59,6 +62,7 @@ impl Shop {
             payees,
             element: pages.join("embed/fair-pay.js"),
             orders: Mutex::default(),
+            held: watch::Sender::new(false),
         });
         let router = Router::new()
             .route("/orders/{number}", get(page))
@@ -85,6 +89,11 @@ impl Shop {
     /// Changes what `status-src` says.
     pub(crate) fn set_state(&self, number: u32, state: &str) {
         state.clone_into(&mut self.inside.orders().entry(number).or_default().state);
+    }
+
+    /// Lets whoever asks for the payees wait, or go on.
+    pub(crate) fn hold_payees(&self, held: bool) {
+        self.inside.held.send_replace(held);
     }
 
     /// How often the invoice of an order was asked for.
@@ -158,6 +167,9 @@ async fn frame(State(shop): State<Arc<Inside>>) -> Response {
 }
 
 async fn well_known(State(shop): State<Arc<Inside>>) -> Response {
+    if shop.held.subscribe().wait_for(|held| !held).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let everybody: [(HeaderName, &str); 1] = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     (everybody, Json(json!({ "payees": shop.payees }))).into_response()
 }
