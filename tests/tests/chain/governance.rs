@@ -39,9 +39,12 @@ async fn a_validator_is_voted_in_and_another_one_out() -> Result<()> {
     let account = network.add_validator("v5").await?;
     let five = client(&network, "v5")?;
     network.node(BANK, "faucet", &["--account", &account.to_string()]).await?;
-    reaches(&five, one.height().await? + 2).await?;
+    let refused = wait::until("the newcomer to see its account", PATIENCE, async || {
+        let refused = network.node("v5", "vote", &["1", "yes"]).await.unwrap_err().to_string();
+        Ok((!refused.contains("is not registered")).then_some(refused))
+    });
+    let refused = refused.await?;
     ensure!(!votes(&five).await? && votes(&four).await?, "it follows, and does not vote");
-    let refused = network.node("v5", "vote", &["1", "yes"]).await.unwrap_err().to_string();
     ensure!(refused.contains("only validators propose and vote"), "{refused}");
 
     let member = network.folder().join("v5/member.json");
