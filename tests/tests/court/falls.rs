@@ -23,6 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::task::JoinHandle;
 
 use crate::cast::{Actor, World, frd};
 use crate::chain::{PATIENCE, Seen, account_key};
@@ -171,22 +172,48 @@ async fn pair(world: &mut World, point: Point, side: Side) -> Result<[Actor; 2]>
     Ok([payer, payee])
 }
 
+/// A payment that waits for its payee at the bank.
+struct Forwarded {
+    id: String,
+    hash: Hash,
+    payment: String,
+    order: JoinHandle<()>,
+}
+
+/// Pays a payee that stands still, so that the bank can forward and learn nothing. `None`: it failed at once, since
+/// sessions that just began take none yet; the payee goes on.
+async fn forwarded(world: &mut World, payer: &Actor, payee: &Actor) -> Result<Option<Forwarded>> {
+    at_rest(world, payer).await?;
+    at_rest(world, payee).await?;
+    let (id, text) = world.invoice(payee, AMOUNT).await?;
+    let hash = world.lock_hash(&text)?;
+    let payment: String = hash.to_string().chars().take(32).collect();
+    let path = format!("/v1/pay-me/{payment}");
+    signal(world, payee, Signal::STOP)?;
+    let order = world.begin(payer, json!({ "invoice": text }))?;
+    let is_forwarded = wait::until("the bank to forward, or the payment to fail", PATIENCE, async || {
+        if bank_on_disk(world)?.forwards().any(|forward| forward.hash == hash) {
+            return Ok(Some(true));
+        }
+        let state = state_of(world, payer, &path).await.ok();
+        let has_failed = state.as_deref().map_or(order.is_finished(), |state| state == "failed");
+        Ok(has_failed.then_some(false))
+    })
+    .await?;
+    if !is_forwarded {
+        signal(world, payee, Signal::CONT)?;
+        return Ok(None);
+    }
+    Ok(Some(Forwarded { id, hash, payment, order }))
+}
+
 /// Pays until the bank is dead at the point; so is the payer then, which died when its lock was irrevocable.
 async fn fall(world: &mut World, [payer, payee]: [Actor; 2], point: Point) -> Result<Fall> {
     let parties = world.parties(&payer)?;
     for count in 1..=MOST_POINTS {
-        at_rest(world, &payer).await?;
-        at_rest(world, &payee).await?;
-        let (id, text) = world.invoice(&payee, AMOUNT).await?;
-        let hash = world.lock_hash(&text)?;
-        let payment: String = hash.to_string().chars().take(32).collect();
-        // The payee stands still, so that the bank can forward and learn nothing.
-        signal(world, &payee, Signal::STOP)?;
-        let order = world.begin(&payer, json!({ "invoice": text }))?;
-        wait::until("the bank to forward", PATIENCE, async || {
-            Ok(bank_on_disk(world)?.forwards().any(|forward| forward.hash == hash).then_some(()))
-        })
-        .await?;
+        let trying =
+            wait::until("a payment that the bank forwards", PATIENCE, async || forwarded(world, &payer, &payee).await);
+        let Forwarded { id, hash, payment, order } = trying.await?;
         world.network.kill(&payer.name).await?;
         order.await?;
         match point {
