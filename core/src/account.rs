@@ -60,6 +60,19 @@ pub struct SentBatch {
     pub sent_ms: TimeMs,
     /// What became of it.
     pub state: SentState,
+    /// The head when it was first signed: what it waits is counted from there, whatever K says by now.
+    #[borsh(deserialize_with = "read_signed_at")]
+    pub signed_at: Height,
+}
+
+/// Records used to end before it. Such a batch offers no more until it is too old, and is signed anew then.
+fn read_signed_at<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Height> {
+    let mut bytes = [0; size_of::<Height>()];
+    match reader.read(&mut bytes)? {
+        0 => Ok(Height::MAX),
+        got if got == bytes.len() => Ok(Height::from_le_bytes(bytes)),
+        _ => Err(borsh::io::ErrorKind::InvalidData.into()),
+    }
 }
 
 /// What became of a batch.
@@ -348,8 +361,15 @@ impl OnChain {
             }
             let batch = Signed::new(self.assemble(state), &state.chain_id(), key);
             let hash = batch::hash(&batch);
-            let sent =
-                SentBatch { request, batch, hash, fee: estimate.fee, sent_ms: now_ms, state: SentState::Waiting };
+            let sent = SentBatch {
+                request,
+                batch,
+                hash,
+                fee: estimate.fee,
+                sent_ms: now_ms,
+                state: SentState::Waiting,
+                signed_at: state.height(),
+            };
             for id in std::mem::take(&mut self.draft).into_keys() {
                 write.delete(action_key(id));
             }

@@ -114,7 +114,7 @@ impl OnChain {
         if fee > free {
             return Err(CannotSend::Fee { fee, balance: free });
         }
-        Ok(sealed(body, fee, key, state, now_ms))
+        Ok(sealed(body, fee, key, state, Since { sent_ms: now_ms, height: state.height() }))
     }
 
     /// What there is for the batch of a nonce. What waits is paid for first, but of one nonce only one batch.
@@ -130,11 +130,13 @@ impl OnChain {
     }
 
     /// Signs again what waits for too long: every [`limits::COURT_PATIENCE_HEIGHTS`] at twice the rate, up to
-    /// [`limits::COURT_MOST_FEE_RATES`] times K.min_fee_rate, as far as the balance goes.
+    /// [`limits::COURT_MOST_FEE_RATES`] times K.min_fee_rate, as far as the balance goes. What the largest dispute costs
+    /// is kept back: who makes court dear would else keep out what is needed next, in another channel.
     pub(super) fn raise_court(&mut self, key: &SecretKey, state: &State, write: &mut Write) {
         if self.is_debtor(state) {
             return;
         }
+        let kept = state.parameters().dispute_cost();
         let courts = self.to_submit().filter(|sent| batch::is_court(&sent.batch.body));
         let overdue: Vec<SentBatch> =
             courts.filter(|sent| sent.batch.body.fee_rate < due_rate(sent, state)).cloned().collect();
@@ -142,9 +144,10 @@ impl OnChain {
             let bytes = batch::signed_bytes(&sent.batch);
             let fee_rate = due_rate(&sent, state).max(batch::outbidding_rate(sent.fee, bytes));
             let fee = batch::fee(fee_rate, bytes).unwrap_or(Amount::MAX);
-            if fee <= self.free(sent.batch.body.nonce, state) {
+            if fee.saturating_add(kept) <= self.free(sent.batch.body.nonce, state) {
+                let since = Since { sent_ms: sent.sent_ms, height: sent.signed_at };
                 let body = Batch { fee_rate, ..sent.batch.body };
-                self.keep(sealed(body, fee, key, state, sent.sent_ms), write);
+                self.keep(sealed(body, fee, key, state, since), write);
             }
         }
     }
@@ -175,7 +178,7 @@ impl OnChain {
         }
         let batch = Signed::new(body, &state.chain_id(), key);
         let hash = batch::hash(&batch);
-        self.keep(SentBatch { batch, hash, fee, ..sent }, write);
+        self.keep(SentBatch { batch, hash, fee, signed_at: state.height(), ..sent }, write);
         None
     }
 }
@@ -187,23 +190,28 @@ fn life(parameters: &Parameters) -> Height {
 
 /// The rate that a batch should offer by now.
 fn due_rate(sent: &SentBatch, state: &State) -> Amount {
-    let parameters = state.parameters();
-    let signed_at = sent.batch.body.valid_until.saturating_sub(life(parameters));
-    let waited = state.height().saturating_sub(signed_at);
+    let waited = state.height().saturating_sub(sent.signed_at);
     let doublings = waited.checked_div(limits::COURT_PATIENCE_HEIGHTS).and_then(|count| u32::try_from(count).ok());
     let times = 1_u64.checked_shl(doublings.unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
-    parameters.min_fee_rate.saturating_mul(times.min(limits::COURT_MOST_FEE_RATES))
+    state.parameters().min_fee_rate.saturating_mul(times.min(limits::COURT_MOST_FEE_RATES))
+}
+
+/// Since when a batch waits.
+struct Since {
+    sent_ms: TimeMs,
+    height: Height,
 }
 
 /// A batch of court, signed: it is named after its hash.
-fn sealed(body: Batch, fee: Amount, key: &SecretKey, state: &State, sent_ms: TimeMs) -> SentBatch {
+fn sealed(body: Batch, fee: Amount, key: &SecretKey, state: &State, since: Since) -> SentBatch {
     let batch = Signed::new(body, &state.chain_id(), key);
     let hash = batch::hash(&batch);
     let mut request: RequestId = [0; 16];
     for (to, from) in request.iter_mut().zip(hash.0) {
         *to = from;
     }
-    SentBatch { request, batch, hash, fee, sent_ms, state: SentState::Waiting }
+    let Since { sent_ms, height: signed_at } = since;
+    SentBatch { request, batch, hash, fee, sent_ms, state: SentState::Waiting, signed_at }
 }
 
 /// Whether a batch is an earlier signing of one at a higher rate, or lost to one: of several only the one that was

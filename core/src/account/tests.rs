@@ -1,15 +1,17 @@
+use super::court::CourtSent;
 use super::*;
 use crate::chain::certificate::{Validator, ValidatorSet};
 use crate::chain::follow::Follower;
 use crate::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
 use crate::chain::params::Parameters;
-use crate::ledger::operation::Deposit;
+use crate::crypto::Secret;
+use crate::ledger::operation::{Deposit, Reveal};
 
 fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-fn genesis(balance: Amount) -> Genesis {
+fn genesis(balance: Amount, parameters: Parameters) -> Genesis {
     let key = key(1).public();
     let asset = |id: u32, supply| Asset {
         id: AssetId(id),
@@ -23,7 +25,7 @@ fn genesis(balance: Amount) -> Genesis {
         network: "test".into(),
         purpose: Purpose::Test,
         time_ms: 1,
-        parameters: Parameters { max_batch_life_heights: 3, ..Parameters::DEMO },
+        parameters,
         validators: ValidatorSet { validators: vec![validator] },
         assets: vec![asset(1, balance), asset(2, 0)],
         accounts: vec![GenesisAccount { key, balances: vec![(AssetId::FRD, balance)] }],
@@ -51,8 +53,12 @@ struct Desk {
 
 impl Desk {
     fn new(balance: Amount) -> Self {
+        Self::with(balance, Parameters { max_batch_life_heights: 3, ..Parameters::DEMO })
+    }
+
+    fn with(balance: Amount, parameters: Parameters) -> Self {
         let on_chain = OnChain::new(key(1).public());
-        Self { follower: Follower::new(&genesis(balance)), on_chain, disk: BTreeMap::new() }
+        Self { follower: Follower::new(&genesis(balance, parameters)), on_chain, disk: BTreeMap::new() }
     }
 
     fn store(&mut self, write: Write) {
@@ -81,6 +87,21 @@ impl Desk {
         let batch = sent.map(|sent| sent.batch.clone());
         self.store(write);
         batch
+    }
+
+    /// Shows so many secrets to court.
+    fn reveal(&mut self, secrets: usize) -> CourtSent {
+        let reveal = Operation::Reveal(Reveal { secrets: vec![Secret([7; 32]); secrets] });
+        let mut write = Write::default();
+        let sent = self.on_chain.send_court(vec![reveal], &key(1), self.follower.state(), 5, &mut write);
+        self.store(write);
+        sent
+    }
+
+    /// What is submitted now: what it costs, and its rate in least rates.
+    fn offers(&self) -> Vec<(Amount, Amount)> {
+        let offers = self.on_chain.to_submit();
+        offers.map(|sent| (sent.fee, sent.batch.body.fee_rate / Parameters::DEMO.min_fee_rate)).collect()
     }
 
     fn block(&mut self, batches: &[Signed<Batch>]) -> Option<SentState> {
@@ -179,4 +200,75 @@ fn damaged_records_are_named() {
     let error = on_chain.restore(b"d12345678", b"nonsense").unwrap_err();
     assert_eq!(error.kind, 'd');
     assert_eq!(on_chain.restore(b"x", b""), Ok(false));
+}
+
+/// A thief makes court dear while one answer waits, and then shows an old state in another channel: for the answer to
+/// that there is still money.
+#[test]
+fn what_court_may_need_next_is_not_offered() {
+    let parameters = Parameters::DEMO;
+    let balance = 2 * parameters.dispute_cost();
+    let mut desk = Desk::with(balance, parameters.clone());
+    assert_eq!(desk.reveal(10).problem, None);
+    for _ in 0..8 * limits::COURT_PATIENCE_HEIGHTS - 1 {
+        desk.block(&[]);
+    }
+    let [(fee, times)] = desk.offers()[..] else { panic!("one batch") };
+    let raised = batch::fee(times * parameters.min_fee_rate * 2, 500).unwrap();
+    assert!(times > 4 && raised > fee && raised < balance, "{times} times the least rate: twice that could be paid");
+    assert!(balance - fee >= parameters.dispute_cost(), "{fee} of {balance} are offered");
+    let largest = usize::try_from(parameters.dispute_cost() * 1_000 / parameters.min_fee_rate).unwrap();
+    for _ in 0..2 {
+        let sent = desk.reveal(limits::MAX_SECRETS);
+        assert_eq!((sent.problem, sent.batches.len()), (None, 1));
+    }
+    let bytes = desk.on_chain.to_submit().skip(1).map(|sent| batch::signed_bytes(&sent.batch));
+    assert!(bytes.sum::<usize>() > largest * 9 / 10, "no more than the largest dispute");
+}
+
+/// Parameters that change while a batch waits neither make it dear at once nor keep it cheap: what it waits is counted
+/// from when it was signed.
+#[test]
+fn a_wait_is_counted_from_the_signature() {
+    let balance = 1_000_000;
+    let longer = Parameters { margin_blocks: 3 * Parameters::DEMO.margin_blocks, ..Parameters::DEMO };
+    let shorter = Parameters { max_batch_life_heights: 1, ..Parameters::DEMO };
+    for changed in [longer, shorter] {
+        let (mut desk, mut after) = (Desk::with(balance, Parameters::DEMO), Desk::with(balance, changed));
+        for desk in [&mut desk, &mut after] {
+            for _ in 0..3 * Parameters::DEMO.margin_blocks {
+                desk.block(&[]);
+            }
+        }
+        desk.reveal(1);
+        for waited in 1..=2 * limits::COURT_PATIENCE_HEIGHTS {
+            after.block(&[]);
+            let mut write = Write::default();
+            desk.on_chain.on_block(&key(1), after.follower.state(), 7, &[], &mut write);
+            desk.store(write);
+            let times = 1 << (waited / limits::COURT_PATIENCE_HEIGHTS);
+            assert_eq!(desk.offers().iter().map(|(_, times)| *times).collect::<Vec<_>>(), [times]);
+        }
+    }
+}
+
+/// Whoever had a batch under way before records said when it was signed goes on with it.
+#[test]
+fn a_record_without_its_height_is_read() {
+    let mut desk = Desk::with(1_000_000, Parameters::DEMO);
+    let sent = desk.reveal(1).batches.remove(0);
+    let bytes = codec::encode(&sent);
+    let before = &bytes[..bytes.len() - size_of::<Height>()];
+    let read = |value: &[u8]| super::read::<SentBatch>(SENT, value);
+    assert_eq!(read(before), Ok(SentBatch { signed_at: Height::MAX, ..sent.clone() }));
+    assert_eq!(read(&bytes), Ok(sent));
+    assert!(read(&bytes[..bytes.len() - 1]).is_err());
+    let mut on_chain = OnChain::new(key(1).public());
+    assert_eq!(on_chain.restore(&desk.disk.keys().next().unwrap().clone(), before), Ok(true));
+    for _ in 0..2 * limits::COURT_PATIENCE_HEIGHTS {
+        desk.block(&[]);
+        on_chain.on_block(&key(1), desk.follower.state(), 7, &[], &mut Write::default());
+    }
+    let offered = on_chain.to_submit().map(|sent| sent.batch.body.fee_rate);
+    assert_eq!(offered.collect::<Vec<_>>(), [Parameters::DEMO.min_fee_rate]);
 }

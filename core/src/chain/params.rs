@@ -238,7 +238,7 @@ impl Parameters {
     }
 
     /// What disputing a maximal state and one reveal cost at the least fee rate.
-    fn dispute_cost(&self) -> Amount {
+    pub(crate) fn dispute_cost(&self) -> Amount {
         u64::from(self.max_state_bytes).saturating_add(1000).saturating_mul(self.min_fee_rate).div_ceil(1000)
     }
 

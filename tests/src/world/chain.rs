@@ -5,6 +5,7 @@
 use fair_core::chain::params::Parameters;
 use fair_core::channel::shared::{AssetFacts, ChainView, CourtStatus, Facts, Head, Sides};
 use fair_core::channel::state::{ChannelState, StateOrder};
+use fair_core::crypto::{Secret, lock_hash};
 use fair_core::ledger::operation::WithdrawalConsent;
 use fair_core::message::{Message, Signed};
 use fair_core::types::{Amount, AssetId, Hash, Height, Parties, Side, TimeMs, UsableHeight};
@@ -36,6 +37,7 @@ pub struct Chain {
     blocks: Vec<Block>,
     next: BTreeMap<Parties, Row>,
     reveals: BTreeMap<Hash, (Height, UsableHeight)>,
+    shown: BTreeMap<Hash, Secret>,
 }
 
 /// Why a withdrawal is skipped.
@@ -63,6 +65,7 @@ impl Chain {
             blocks: vec![genesis],
             next: BTreeMap::new(),
             reveals: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 
@@ -166,6 +169,13 @@ impl Chain {
         self.reveals.entry(hash).or_insert((height, usable_height));
     }
 
+    /// The same, and whoever looks at the registry reads the secret.
+    pub fn show(&mut self, secret: Secret) {
+        let hash = lock_hash(&secret);
+        self.reveal(hash);
+        self.shown.insert(hash, secret);
+    }
+
     /// Court begins: nothing more is signed.
     pub fn dispute(&mut self, parties: &Parties) {
         self.next.entry(*parties).or_default().court.disputed = true;
@@ -216,6 +226,10 @@ impl ChainView for View<'_> {
 
     fn revealed(&self, hash: &Hash, height: Height) -> Option<UsableHeight> {
         self.chain.reveals.get(hash).filter(|(at, _)| *at <= height).map(|(_, usable)| *usable)
+    }
+
+    fn secret(&self, hash: &Hash) -> Option<Secret> {
+        self.revealed(hash, self.height).and_then(|_| self.chain.shown.get(hash).copied())
     }
 
     fn court(&self) -> CourtStatus {

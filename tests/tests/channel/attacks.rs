@@ -270,6 +270,39 @@ fn attack_7_paid_twice() {
     assert_eq!((line.balance(Side::Left), pair.parties[RIGHT].book.received), (1_000, 0));
 }
 
+/// Attack 7; rule 9: the chain tells the order of its last resolution alone. A payer that was away for two disputes does
+/// not know what decided the first, in which court paid its lock: told that it failed, it would pay again.
+#[test]
+fn attack_7_two_disputes_unseen() {
+    for honest in [LEFT, RIGHT] {
+        let mut pair = funded();
+        let payment = pair.lock(honest, 300, 20).expect("payable");
+        pair.settle_down();
+        let shown = pair.parties[honest].channel.agreement().state.clone();
+        assert_eq!(pair.open(1 - honest).len(), 1);
+        pair.disconnect();
+        let keys = pair.keys();
+        pair.chain.show(secret(payment));
+        pair.chain.mine();
+        pair.chain.resolve(&keys, &[shown]);
+        pair.chain.mine();
+        // Nothing was signed in the epoch between.
+        pair.chain.resolve(&keys, &[]);
+        pair.chain.mine();
+        pair.follow_clock();
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            pair.parties[honest].height = pair.chain.tip();
+            told.extend(pair.input(honest, Input::Head, Crash::Never).expect("not a command").events);
+            pair.chain.mine();
+            pair.follow_clock();
+        }
+        told.retain(|event| matches!(event, Event::OutgoingSettled { .. } | Event::OutgoingFailed { .. }));
+        assert_eq!(told, [Event::OutgoingSettled { reference: Some(payment), secret: secret(payment) }]);
+        assert_eq!(pair.parties[honest].book.issued[&payment], (300, Fate::Paid));
+    }
+}
+
 /// Attack 8; rule 8: after a restore the partner's whole insured part is held for as long as a forgotten
 /// consent may live.
 #[test]
