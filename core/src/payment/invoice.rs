@@ -201,6 +201,11 @@ pub fn to_text(invoice: &Verified<Invoice>, case: Case) -> String {
     text::write(KIND, invoice.signed(), case)
 }
 
+/// As text, of one that was signed here.
+pub(crate) fn own_text(invoice: &Signed<Invoice>, case: Case) -> String {
+    text::write(KIND, invoice, case)
+}
+
 /// Reads an invoice for a chain and checks everything but its expiry, which is a matter of time.
 ///
 /// # Errors

@@ -12,9 +12,11 @@ use crate::channel::state::{Lock, LockId};
 use crate::channel::transition::FailReason;
 use crate::codec;
 use crate::crypto::{self, Secret};
+use crate::effect::Write;
 use crate::message::Signed;
 use crate::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
 use crate::payment::onion::{self, Claim, Final, Layer, RefundAddress};
+use crate::payment::text::Case;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Epoch, PublicKey, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -60,6 +62,13 @@ pub struct OwnInvoice {
     pub payment: Option<RequestId>,
 }
 
+impl OwnInvoice {
+    /// What a payer's wallet reads. The own signature is not verified again.
+    pub fn text(&self, case: Case) -> String {
+        invoice::own_text(&self.invoice, case)
+    }
+}
+
 /// How an own invoice stands. Whether it expired is a matter of time: [`Invoice::is_expired`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum InvoiceState {
@@ -76,7 +85,7 @@ pub enum InvoiceState {
     Cancelled,
 }
 
-/// Why an invoice cannot be cancelled. Nothing changed.
+/// Why an invoice cannot be cancelled or forgotten. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotCancel {
     /// None of ours.
@@ -120,6 +129,10 @@ fn check_invoice(own: &OwnInvoice, payment_secret: &Secret, situation: &Situatio
     fits.then_some(own.preimage)
 }
 
+fn invoice_key(id: &InvoiceId) -> Vec<u8> {
+    [&[INVOICE], id.0.as_slice()].concat()
+}
+
 fn promises_refunds(own: &OwnInvoice) -> bool {
     own.invoice.body.refunds == RefundPolicy::OnRequest
 }
@@ -145,9 +158,7 @@ impl Wallet {
 
     fn keep_invoice(&mut self, own: OwnInvoice, out: &mut Out) {
         let id = own.invoice.body.id;
-        let mut key = vec![INVOICE];
-        key.extend_from_slice(&id.0);
-        out.write.put(key, codec::encode(&own));
+        out.write.put(invoice_key(&id), codec::encode(&own));
         out.notify(Event::Invoice(id));
         self.invoices.insert(id, own);
     }
@@ -190,6 +201,23 @@ impl Wallet {
             InvoiceState::Pending | InvoiceState::Paid => return Err(CannotCancel::Taken(id)),
         }
         Ok(())
+    }
+
+    /// Forgets an invoice that nobody has paid, and with it its id: a payment of it is refused from then on as one of
+    /// an invoice that never was. To be stored with whatever made the owner want it.
+    ///
+    /// # Errors
+    /// [`CannotCancel`]; nothing has changed then.
+    pub fn forget_invoice(&mut self, id: &InvoiceId, write: &mut Write) -> Result<(), CannotCancel> {
+        match self.invoices.get(id).map(|own| own.state) {
+            None => Err(CannotCancel::Unknown(*id)),
+            Some(InvoiceState::Pending | InvoiceState::Paid) => Err(CannotCancel::Taken(*id)),
+            Some(InvoiceState::Open | InvoiceState::Cancelled | InvoiceState::Void) => {
+                self.invoices.remove(id);
+                write.delete(invoice_key(id));
+                Ok(())
+            }
+        }
     }
 
     /// Where the payer of an incoming payment wants a refund, if it said so.
@@ -282,9 +310,7 @@ impl Wallet {
         match &last.claim {
             Claim::Invoice { id, payment_secret } => {
                 let own = self.invoices.get(id)?;
-                if own.invoice.body.payment_secret == *payment_secret
-                    && matches!(own.state, InvoiceState::Pending | InvoiceState::Paid)
-                {
+                if self.is_paid_again(own, payment_secret, &situation) {
                     out.notify(Event::InvoicePaidAgain(*id));
                 }
                 let secret = check_invoice(own, payment_secret, &situation)?;
@@ -296,6 +322,17 @@ impl Wallet {
                 refund: None,
             }),
         }
+    }
+
+    /// Whether a lock would pay as an earlier one does or did: of the same hash, asset and amount. Anything less is
+    /// nobody's second payment, whatever it claims.
+    fn is_paid_again(&self, own: &OwnInvoice, payment_secret: &Secret, situation: &Situation<'_>) -> bool {
+        let first = own.payment.and_then(|payment| self.payments.get(&payment));
+        matches!(own.state, InvoiceState::Pending | InvoiceState::Paid)
+            && own.invoice.body.payment_secret == *payment_secret
+            && own.invoice.body.lock_hash == situation.lock.hash
+            && own.invoice.body.asset == situation.id.asset
+            && first.is_some_and(|first| first.amount == situation.lock.amount)
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one event and the context of every handler")]

@@ -2,8 +2,9 @@
 
 use crate::mediation::pair;
 use crate::world::*;
-use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
-use fair_core::types::{Amount, PublicKey};
+use fair_core::effect::Write;
+use fair_core::payment::invoice::{Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
+use fair_core::types::{Amount, Hash, PublicKey};
 use fair_core::wallet::{
     self, CannotCancel, CannotPay, Event, InvoiceState, NewInvoice, Payable, PaymentState, Refusal,
 };
@@ -17,18 +18,20 @@ fn invoice(
     refunds: RefundPolicy,
     late: LatePolicy,
 ) -> (InvoiceId, Payable) {
+    invoice_of(world, payee, Some(amount), refunds, late)
+}
+
+fn invoice_of(
+    world: &mut World,
+    payee: PublicKey,
+    amount: Option<Amount>,
+    refunds: RefundPolicy,
+    late: LatePolicy,
+) -> (InvoiceId, Payable) {
     let request = world.next_request();
     let description = Description::Text("tea".into());
-    let new = NewInvoice {
-        request,
-        asset: FRD,
-        amount: Some(amount),
-        description,
-        lifetime_ms: LIFETIME_MS,
-        origin: None,
-        refunds,
-        late,
-    };
+    let new =
+        NewInvoice { request, asset: FRD, amount, description, lifetime_ms: LIFETIME_MS, origin: None, refunds, late };
     world.wish(payee, wallet::Input::CreateInvoice(Box::new(new))).unwrap();
     let id = InvoiceId(request);
     let signed = world.wallet(payee).invoice(&id).unwrap().invoice.clone();
@@ -104,6 +107,53 @@ fn a_second_payment_goes_back_and_is_told() {
     assert_eq!(world.payment(other, &second).state, PaymentState::Failed);
     assert!(world.nodes[&payee].wallet_events.contains(&again));
     assert_eq!(world.wallet(payee).invoice(&id).unwrap().received, 500);
+    assert_eq!(world.balance(payee), 500);
+}
+
+/// Whoever has read an invoice can lock one unit with its payment secret.
+#[test]
+fn what_does_not_pay_an_invoice_does_not_pay_it_again() {
+    let (mut world, payer, payee) = pair(Setup::new());
+    let other = world.user(&key(22), 1_000 * DOLLAR, None);
+    world.pay(payer, other, 600);
+    for amount in [Some(500), None] {
+        let (id, to) = invoice_of(&mut world, payee, amount, RefundPolicy::None, LatePolicy::Fail);
+        world.start_payment(payer, to.clone(), 500).unwrap();
+        world.deliver();
+        let Payable::Invoice(invoice) = to else { panic!("an invoice") };
+        let of = |change: fn(&mut Invoice)| {
+            let mut body = invoice.body().clone();
+            body.amount = None;
+            change(&mut body);
+            let signed = body.sign_by(&key(21)).unwrap();
+            Payable::Invoice(Box::new(signed))
+        };
+        let (same, other_hash) = (of(|_| {}), of(|body| body.lock_hash = Hash([7; 32])));
+        for (to, amount) in [(same.clone(), 1), (same, 499), (other_hash, 500)] {
+            let request = world.start_payment(other, to, amount).unwrap();
+            world.deliver();
+            assert_eq!(world.payment(other, &request).state, PaymentState::Failed);
+        }
+        assert!(!world.nodes[&payee].wallet_events.contains(&Event::InvoicePaidAgain(id)));
+    }
+}
+
+#[test]
+fn what_nobody_paid_is_forgotten_and_what_is_paid_is_not() {
+    let (mut world, payer, payee) = pair(Setup::new());
+    let (open, to) = invoice(&mut world, payee, 500, RefundPolicy::None, LatePolicy::Fail);
+    let (paid, paid_to) = invoice(&mut world, payee, 500, RefundPolicy::None, LatePolicy::Fail);
+    world.start_payment(payer, paid_to, 500).unwrap();
+    world.deliver();
+    let mut write = Write::default();
+    assert_eq!(world.wallet_mut(payee).forget_invoice(&paid, &mut write), Err(CannotCancel::Taken(paid)));
+    assert!(write.is_empty());
+    assert_eq!(world.wallet_mut(payee).forget_invoice(&open, &mut write), Ok(()));
+    assert_eq!(world.wallet_mut(payee).forget_invoice(&open, &mut write), Err(CannotCancel::Unknown(open)));
+    assert_eq!((write.puts.len(), write.deletes.len()), (0, 1));
+    let request = world.start_payment(payer, to, 500).unwrap();
+    world.deliver();
+    assert_eq!(world.payment(payer, &request).state, PaymentState::Failed);
     assert_eq!(world.balance(payee), 500);
 }
 

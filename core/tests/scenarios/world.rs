@@ -485,6 +485,13 @@ impl World {
         }
     }
 
+    pub(crate) fn wallet_mut(&mut self, user: PublicKey) -> &mut Wallet {
+        match self.nodes.get_mut(&user).map(|node| &mut node.machine) {
+            Some(Machine::Wallet(wallet)) => wallet,
+            Some(Machine::Bank(_) | Machine::Puppet(_)) | None => panic!("no wallet"),
+        }
+    }
+
     pub(crate) fn bank(&self) -> &Bank {
         match &self.nodes[&self.bank].machine {
             Machine::Bank(bank) => bank,
