@@ -32,6 +32,14 @@ pub(crate) enum NodeError {
         /// What is missing.
         missing: &'static str,
     },
+    /// The process of a home has never run.
+    #[error("{} has no {missing}: its process makes that file at its first start, so run `node run --home {}` first", path.display(), path.display())]
+    NeverRan {
+        /// The home.
+        path: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+    },
     /// A private file that others can read.
     #[error("{} can be read by others (mode {mode:o}); make it private with `chmod {wanted:o} {}`", path.display(), path.display())]
     NotPrivate {
@@ -135,6 +143,12 @@ pub(crate) enum NodeError {
         /// Its words.
         reason: String,
     },
+    /// A payment that was ordered came to nothing.
+    #[error("the payment failed: {reason}. Nothing was paid")]
+    NotPaid {
+        /// Why.
+        reason: String,
+    },
     /// The system refuses threads or randomness.
     #[error("the system refuses {what}: {reason}")]
     System {
@@ -146,10 +160,15 @@ pub(crate) enum NodeError {
 }
 
 impl NodeError {
-    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer, 9 new rules.
+    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer, 9 new rules, 10 a payment
+    /// that failed.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::File { .. } | Self::Exists { .. } | Self::NoHome { .. } | Self::NotPrivate { .. } => 3,
+            Self::File { .. }
+            | Self::Exists { .. }
+            | Self::NoHome { .. }
+            | Self::NotPrivate { .. }
+            | Self::NeverRan { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
             Self::WrongGenesis { .. } | Self::NotABank { .. } => 4,
             Self::Store(_) | Self::Damaged { .. } | Self::Snapshot { .. } => 5,
@@ -157,6 +176,7 @@ impl NodeError {
             Self::Consensus(_) | Self::Fork { .. } => 7,
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,
             Self::Rules(_) => 9,
+            Self::NotPaid { .. } => 10,
             Self::System { .. } => 1,
         }
     }

@@ -199,7 +199,7 @@ impl Home {
     pub(crate) fn operator_token(&self) -> Result<Token, NodeError> {
         let path = self.file(OPERATOR_TOKEN);
         if !path.exists() {
-            return Err(NodeError::NoHome { path: self.path.clone(), missing: OPERATOR_TOKEN });
+            return Err(NodeError::NeverRan { path: self.path.clone(), missing: OPERATOR_TOKEN });
         }
         check_private(&path, 0o600)?;
         let text = fs::read_to_string(&path).map_err(|error| NodeError::File { path, error })?;

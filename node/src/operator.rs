@@ -16,6 +16,20 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Asks the process of a home to do something and prints its answer.
 pub(crate) fn post(path: &Path, what: &str, body: &Value) -> Result<(), NodeError> {
+    ask(path, what, body).map(drop)
+}
+
+/// As [`post`], for a payment: one that failed is an error, after its answer was printed.
+pub(crate) fn pay(path: &Path, what: &str, body: &Value) -> Result<(), NodeError> {
+    let answer = ask(path, what, body)?;
+    if answer.get("state").and_then(Value::as_str) == Some("failed") {
+        let reason = answer.get("failure").and_then(Value::as_str).unwrap_or("nobody says why").to_owned();
+        return Err(NodeError::NotPaid { reason });
+    }
+    Ok(())
+}
+
+fn ask(path: &Path, what: &str, body: &Value) -> Result<Value, NodeError> {
     let (home, config) = Home::open(path)?;
     let token = home.operator_token()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -36,7 +50,7 @@ pub(crate) fn post(path: &Path, what: &str, body: &Value) -> Result<(), NodeErro
         }
     })?;
     println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());
-    Ok(())
+    Ok(answer)
 }
 
 /// Hands a batch to the validator of a home and waits until a block has it.

@@ -201,7 +201,7 @@ impl Pay {
             "request": request, "to": self.to, "asset": written.asset, "amount": amount, "max_fee": max_fee,
             "description": self.description,
         });
-        written.post("/v1/pay", &body)
+        operator::pay(&written.home, "/v1/pay", &body)
     }
 }
 
@@ -215,11 +215,11 @@ impl PayDirect {
         match (config.kind, self.peer) {
             (Kind::Bank, Some(peer)) => {
                 body["peer"] = json!(peer);
-                written.post("/v1/pay", &body)
+                operator::pay(&written.home, "/v1/pay", &body)
             }
             (Kind::Bank, None) => refused("a bank has many partners: say which with --peer"),
             (_, Some(_)) => refused("a wallet pays its bank directly and nobody else: leave --peer out"),
-            (_, None) => written.post("/v1/pay-direct", &body),
+            (_, None) => operator::pay(&written.home, "/v1/pay-direct", &body),
         }
     }
 }
