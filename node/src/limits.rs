@@ -101,8 +101,25 @@ pub(crate) const MERCHANT_BURST: u32 = 200;
 pub(crate) const STRANGERS_PER_MINUTE: u32 = 60;
 /// Addresses of strangers that are remembered before those that were quiet are forgotten.
 pub(crate) const STRANGERS: usize = 10_000;
+/// Claims by one link in a minute.
+pub(crate) const LINK_PER_MINUTE: u32 = 30;
 /// Requests to a merchant that wait for something to happen; more are refused.
 pub(crate) const MERCHANT_WAITING: usize = 512;
+/// Of them with one key.
+pub(crate) const MERCHANT_WAITING_PER_KEY: usize = 64;
+/// Open invoices of a merchant; `open_invoices` says otherwise.
+pub(crate) const MERCHANT_OPEN_INVOICES: usize = 100_000;
+/// Of them made with one key; `open_invoices_per_key` says otherwise.
+pub(crate) const MERCHANT_OPEN_PER_KEY: usize = 20_000;
+/// How long an invoice is kept that ended unpaid, in seconds: 30 days; `keep_unpaid_s` says otherwise.
+pub(crate) const MERCHANT_KEEP_UNPAID_S: u64 = 30 * 86_400;
+/// How long events are kept, in seconds: 30 days; `keep_events_s` says otherwise.
+pub(crate) const MERCHANT_KEEP_EVENTS_S: u64 = 30 * 86_400;
+const _: () = assert!(MERCHANT_KEEP_EVENTS_S * 1_000 > WEBHOOK_LIFE_MS);
+/// Invoices or events that are forgotten in one step.
+pub(crate) const MERCHANT_FORGOTTEN_AT_ONCE: usize = 1_000;
+/// Shortest and longest pause between two looks for events that are too old.
+pub(crate) const MERCHANT_LOOKS_MS: (u64, u64) = (500, 60_000);
 /// Longest wait of such a request in seconds.
 pub(crate) const MERCHANT_WAIT_S: u64 = 60;
 /// Longest time in which an invoice can be paid, in seconds: a year.
@@ -124,6 +141,20 @@ pub(crate) const MERCHANT_ENDPOINTS: usize = 16;
 pub(crate) const MERCHANT_REDELIVERIES: usize = 128;
 /// How long a webhook may take to answer, its address and its connection included.
 pub(crate) const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
+/// How long after a secret of a webhook was made the same request gets it again.
+pub(crate) const WEBHOOK_SECRET_SHOWN_MS: u64 = 600_000;
+/// How long events are signed with the secret before the newest too: a day.
+pub(crate) const WEBHOOK_OLD_SECRET_MS: u64 = 86_400_000;
+/// Most secrets with which the events of one webhook are signed.
+pub(crate) const WEBHOOK_SECRETS: usize = 4;
+/// Least that banks may take of a payment unless whoever orders it says otherwise, in the asset's smallest unit.
+pub(crate) const LEAST_MAX_FEE: u64 = 10;
+/// Connections to a wallet's process: fewer than the 1,024 descriptors that a process usually has.
+pub(crate) const WALLET_CONNECTIONS: usize = 896;
+/// How long the head of a request to it may take, a connection without one included.
+pub(crate) const REQUEST_HEAD_MS: u64 = 20_000;
+/// How long the body may take.
+pub(crate) const REQUEST_BODY_MS: u64 = 20_000;
 /// How long an event is tried to be brought: 3 days.
 pub(crate) const WEBHOOK_LIFE_MS: u64 = 3 * 86_400_000;
 /// Shortest and longest pause before it is tried again.

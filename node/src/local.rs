@@ -89,6 +89,12 @@ impl Refusal {
         &self.message
     }
 
+    /// Says what a program is to know.
+    pub(crate) fn with_data(mut self, data: serde_json::Value) -> Self {
+        *self.data = data;
+        self
+    }
+
     /// Says when to come again.
     pub(crate) fn after(mut self, wait_s: u64) -> Self {
         *self.data = serde_json::json!({ "retryAfter": wait_s });

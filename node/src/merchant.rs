@@ -10,6 +10,7 @@
 //! sequence.
 
 mod address;
+mod broom;
 mod config;
 mod courier;
 mod desk;
@@ -28,12 +29,14 @@ pub(crate) use keys::Scope;
 
 use crate::error::NodeError;
 use crate::home::{Config, Home};
+use crate::limits;
 use crate::wallet::{self, Stored, Wants};
 use config::Settings;
+use courier::{Courier, Troubles};
 use desk::Rules;
 use keys::Keyring;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 /// First byte of all its records' keys.
 const MERCHANT: u8 = b'M';
@@ -53,8 +56,10 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         origin: settings.origin.clone(),
         min_insured: settings.min_insured,
         sweep: settings.sweep.clone(),
+        keeping: settings.keeping,
     };
-    let (mut desk, mut keys) = (Desk::new(rules, journal.last()?), Vec::new());
+    let first = journal.first()?.unwrap_or(1);
+    let (mut desk, mut keys) = (Desk::new(rules, first, journal.last()?), Vec::new());
     for (key, value) in stored.take_records(MERCHANT) {
         let known = desk.restore(&key, &value).and_then(|known| Ok(known || keys::restore(&mut keys, &key, &value)?));
         match known {
@@ -64,9 +69,11 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         }
     }
     let secret = stored.key.clone();
+    let told = desk.told();
     let wants = Wants { settings: settings.wallet(), banks, desk: Some(desk) };
     let mut running = wallet::start(home, config, stored, wants).await?;
-    let (pokes, poked) = watch::channel(0);
+    let (changes, changed) = mpsc::channel(limits::MERCHANT_ENDPOINTS);
+    let troubles = Troubles::default();
     let shop = http::Shop {
         wallet: running.served.clone(),
         keys: Keyring::new(keys),
@@ -74,16 +81,15 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         url: config.url.trim_end_matches('/').to_owned(),
         secret,
         reach: settings.reach(),
-        endpoints: pokes,
-        waiting: http::places(),
+        endpoints: changes,
+        troubles: troubles.clone(),
+        told: told.clone(),
+        waiting: http::Places::default(),
     };
-    running.tasks.push(tokio::spawn(courier::deliver_all(courier::Courier {
-        host: shop.wallet.host.clone(),
-        journal: shop.journal.clone(),
-        changed: shop.wallet.changed.clone(),
-        reach: settings.reach(),
-        poked,
-    })));
+    let (host, journal) = (shop.wallet.host.clone(), shop.journal.clone());
+    let courier = Courier { host: host.clone(), journal: journal.clone(), told, reach: settings.reach(), troubles };
+    running.tasks.push(tokio::spawn(courier::deliver_all(courier, changed)));
+    running.tasks.push(tokio::spawn(broom::forget_events(host, journal, settings.keeping.events_ms)));
     let router = http::router(shop);
     running.serve(config, router).await
 }

@@ -9,6 +9,7 @@ mod house;
 pub(crate) mod http;
 pub(crate) mod operator;
 mod orders;
+mod serve;
 mod towers;
 
 use crate::bank::http_client;
@@ -86,11 +87,13 @@ impl Machine for Hosted {
             Event::Batch(sent) => tracing::info!(hash = %sent.hash, state = ?sent.state, "a batch ended"),
             Event::Court { peer, what } => tracing::warn!(%peer, ?what, "court"),
             Event::TowerFault { tower, what } => tracing::error!(%tower, %what, "a watchtower broke its word"),
+            Event::Payment(_) | Event::Invoice(_) | Event::InvoicePaidAgain(_) => {
+                if let Some(desk) = &self.desk {
+                    desk.announce();
+                }
+            }
             Event::Tower(_) => self.towers.send_modify(|count| *count = count.wrapping_add(1)),
-            Event::Payment(_)
-            | Event::Invoice(_)
-            | Event::InvoicePaidAgain(_)
-            | Event::Channel(_)
+            Event::Channel(_)
             | Event::Draft
             | Event::SessionWanted(_)
             | Event::SessionUnwanted(_)
@@ -226,7 +229,7 @@ impl Running {
     pub(crate) async fn serve(self, config: &Config, router: Router) -> Result<(), NodeError> {
         let Self { _lock, host, listener, served, tasks } = self;
         drop(served);
-        let server = http::serve(listener, router);
+        let server = serve::serve(listener, router);
         println!("ready http://{}", config.listen);
         let result = tokio::select! {
             result = host.run() => result,

@@ -94,6 +94,17 @@ impl Journal {
         Ok(number.map_or(0, u64::from_be_bytes))
     }
 
+    /// Number of the oldest line; `None` when there is none.
+    pub(crate) fn first(&self) -> Result<Option<u64>, StoreError> {
+        let mut first = None;
+        self.0.walk(RECORDS, &[JOURNAL], &[JOURNAL + 1], |key, _| {
+            let number = key.split_first().and_then(|(_, number)| <[u8; 8]>::try_from(number).ok());
+            first = number.map(u64::from_be_bytes);
+            std::ops::ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
     /// One line.
     pub(crate) fn line(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.get(RECORDS, &Self::key(number))

@@ -1,9 +1,11 @@
 //! `merchant.toml` in a merchant's home: what its operator decides. Every line may be left out.
 
 use super::address::Reach;
+use super::desk::Keeping;
 use super::outgoing::Sweep;
 use crate::error::NodeError;
 use crate::home::Home;
+use crate::limits;
 use crate::wallet;
 use fair_core::payment::address::Address;
 use fair_core::types::{Amount, Hash, PublicKey};
@@ -25,15 +27,19 @@ struct Lines {
     sweep_above: Amount,
     sweep_keep: Amount,
     private_webhooks: bool,
+    open_invoices: usize,
+    open_invoices_per_key: usize,
+    keep_unpaid_s: u64,
+    keep_events_s: u64,
 }
 
 impl Default for Lines {
     fn default() -> Self {
-        let wallet::Settings { credit_limit, insure_above, .. } = wallet::Settings::default();
+        let wallet::Settings { credit_limit, .. } = wallet::Settings::default();
         Self {
             banks: Vec::new(),
             credit_limit,
-            insure_above,
+            insure_above: None,
             funds_itself: false,
             origin: None,
             min_insured: 0,
@@ -41,6 +47,10 @@ impl Default for Lines {
             sweep_above: 0,
             sweep_keep: 0,
             private_webhooks: false,
+            open_invoices: limits::MERCHANT_OPEN_INVOICES,
+            open_invoices_per_key: limits::MERCHANT_OPEN_PER_KEY,
+            keep_unpaid_s: limits::MERCHANT_KEEP_UNPAID_S,
+            keep_events_s: limits::MERCHANT_KEEP_EVENTS_S,
         }
     }
 }
@@ -57,6 +67,7 @@ pub(super) struct Settings {
     pub(super) min_insured: u8,
     /// Where money goes by itself.
     pub(super) sweep: Option<Sweep>,
+    pub(super) keeping: Keeping,
     wallet: wallet::Settings,
     private_webhooks: bool,
 }
@@ -88,10 +99,20 @@ impl Settings {
                 Some(Sweep { to, above: lines.sweep_above, keep: lines.sweep_keep })
             }
         };
-        let Lines { banks, credit_limit, insure_above, funds_itself, origin, min_insured, private_webhooks, .. } =
-            lines;
+        if let Some(origin) = &lines.origin {
+            check_origin(origin)?;
+        }
+        let keeping = Keeping {
+            open: lines.open_invoices,
+            open_per_key: lines.open_invoices_per_key,
+            unpaid_ms: lines.keep_unpaid_s.saturating_mul(1_000),
+            events_ms: lines.keep_events_s.saturating_mul(1_000),
+        };
+        let Lines { banks, credit_limit, funds_itself, origin, min_insured, private_webhooks, .. } = lines;
+        // Half of the room is there for the next payments while the bank insures what came.
+        let insure_above = Some(lines.insure_above.unwrap_or(credit_limit / 2));
         let wallet = wallet::Settings { funds_itself, credit_limit, insure_above };
-        Ok(Self { banks, origin, min_insured, sweep, wallet, private_webhooks })
+        Ok(Self { banks, origin, min_insured, sweep, keeping, wallet, private_webhooks })
     }
 
     pub(super) const fn wallet(&self) -> wallet::Settings {
@@ -101,6 +122,21 @@ impl Settings {
     /// Where webhooks may go.
     pub(super) const fn reach(&self) -> Reach {
         if self.private_webhooks { Reach::Anywhere } else { Reach::Public }
+    }
+}
+
+/// Wallets compare an origin letter by letter with that of the page, and take no other form.
+fn check_origin(text: &str) -> Result<(), String> {
+    let form = "origin is scheme, host and port of the shop's pages, such as \"https://shop.example\": no path, no \
+                slash at the end, no port that goes without saying";
+    let url = reqwest::Url::parse(text).map_err(|error| format!("origin: {error}; {form}"))?;
+    let exact = url.origin().ascii_serialization();
+    if exact != text {
+        return Err(format!("origin is {text:?}, not {exact:?}; {form}"));
+    }
+    match (url.scheme(), url.host_str()) {
+        ("https", Some(_)) | ("http", Some("127.0.0.1" | "localhost" | "[::1]")) => Ok(()),
+        _ => Err(format!("origin is {text:?}: https, or http on the own machine; {form}")),
     }
 }
 
@@ -122,9 +158,26 @@ mod tests {
             "bank = []",
             "banks = [\"00\"]",
             "credit_limit = -1",
+            "keep_unpaid_s = -1",
+            "origin = \"shop.example\"",
+            "origin = \"https://shop.example/\"",
+            "origin = \"https://shop.example/tea\"",
+            "origin = \"https://shop.example:443\"",
+            "origin = \"https://SHOP.example\"",
+            "origin = \"https://u:p@shop.example\"",
+            "origin = \"https://täa.example\"",
+            "origin = \"http://shop.example\"",
+            "origin = \"http://127.0.0.1.shop.example\"",
+            "origin = \"file:///shop\"",
+            "origin = \"null\"",
         ] {
             assert!(of(bad).is_err(), "{bad}");
         }
+        for good in ["https://shop.example", "https://shop.example:8443", "http://127.0.0.1:3000", "http://localhost"] {
+            assert!(of(&format!("origin = {good:?}")).is_ok(), "{good}");
+        }
+        assert_eq!(of("credit_limit = 900").unwrap().wallet.insure_above, Some(450));
+        assert_eq!(of("insure_above = 7").unwrap().wallet.insure_above, Some(7));
         let to = Address::new(&Hash([7; 32]), fair_core::crypto::SecretKey::from_seed(&[1; 32]).public(), &[]);
         let text = to.to_text(fair_core::payment::text::Case::Lower);
         let swept = of(&format!("sweep_to = \"{text}\"\nsweep_above = 9\nsweep_keep = 2")).unwrap();

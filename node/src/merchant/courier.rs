@@ -9,15 +9,18 @@ use crate::crash;
 use crate::host::{Handle, Journal, Stopping};
 use crate::limits;
 use crate::wallet::Hosted;
+use fair_core::types::TimeMs;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+/// Before an event that should be there is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_millis(limits::WEBHOOK_TIMEOUT_MS);
 
 /// What it works with.
@@ -25,11 +28,37 @@ const TIMEOUT: Duration = Duration::from_millis(limits::WEBHOOK_TIMEOUT_MS);
 pub(super) struct Courier {
     pub(super) host: Handle<Hosted>,
     pub(super) journal: Arc<Journal>,
-    /// Counts changes that are durable.
-    pub(super) changed: watch::Receiver<u64>,
+    /// The newest event that is durable.
+    pub(super) told: watch::Receiver<u64>,
     pub(super) reach: Reach,
-    /// Counts changes of the endpoints.
-    pub(super) poked: watch::Receiver<u64>,
+    pub(super) troubles: Troubles,
+}
+
+/// Why endpoints do not take what they are brought, for their owner to see.
+#[derive(Clone, Default)]
+pub(super) struct Troubles(Arc<Mutex<BTreeMap<EndpointId, Trouble>>>);
+
+/// What went wrong last.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) reason: String,
+    pub(super) at_ms: TimeMs,
+    /// How often in a row.
+    pub(super) failures: u32,
+}
+
+impl Troubles {
+    pub(super) fn of(&self, id: &EndpointId) -> Option<Trouble> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn note(&self, id: EndpointId, trouble: Trouble) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, trouble);
+    }
+
+    fn clear(&self, id: &EndpointId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
 }
 
 /// Ends with its owner.
@@ -45,9 +74,10 @@ impl Drop for Route {
     }
 }
 
-/// Keeps a task for every endpoint, as long as there is one.
-pub(super) async fn deliver_all(courier: Courier) {
-    let mut poked = courier.poked.clone();
+/// Keeps a task for every endpoint, as long as there is one. `changed` names those that were added, removed or
+/// changed; the others are left alone.
+pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<EndpointId>) {
+    let mut poked = None;
     let mut routes: BTreeMap<EndpointId, Route> = BTreeMap::new();
     loop {
         let listed = courier.host.ask(|hosted, _, _| {
@@ -56,17 +86,20 @@ pub(super) async fn deliver_all(courier: Courier) {
         });
         let Ok(listed) = listed.await else { return };
         routes.retain(|id, _| listed.contains(id));
-        for id in listed {
-            match routes.get(&id) {
-                Some(route) => route.poke.send_replace(()),
-                None => {
-                    let (poke, wakes) = watch::channel(());
-                    let task = tokio::spawn(deliver(courier.clone(), id, wakes));
-                    routes.insert(id, Route { task, poke });
-                }
-            }
+        if let Some(id) = poked.filter(|id| !listed.contains(id)) {
+            courier.troubles.clear(&id);
         }
-        if poked.changed().await.is_err() {
+        if let Some(route) = poked.and_then(|id| routes.get(&id)) {
+            route.poke.send_replace(());
+        }
+        for id in listed {
+            routes.entry(id).or_insert_with(|| {
+                let (poke, wakes) = watch::channel(());
+                Route { task: tokio::spawn(deliver(courier.clone(), id, wakes)), poke }
+            });
+        }
+        poked = changed.recv().await;
+        if poked.is_none() {
             return;
         }
     }
@@ -76,14 +109,19 @@ pub(super) async fn deliver_all(courier: Courier) {
 async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receiver<()>) {
     let mut failures: u32 = 0;
     loop {
-        courier.changed.mark_unchanged();
+        courier.told.mark_unchanged();
         wakes.mark_unchanged();
         let Ok(next) = courier.desk(move |desk| desk.to_bring(&id)).await else { return };
-        let event = next.and_then(|(endpoint, sequence)| Some((endpoint, sequence, courier.read(sequence)?)));
-        let Some((endpoint, sequence, body)) = event else {
-            tokio::select! {
-                changed = courier.changed.changed() => if changed.is_err() { return },
-                woken = wakes.changed() => if woken.is_err() { return },
+        let Some((endpoint, sequence)) = next else {
+            // Nothing goes there until its owner says so.
+            if wakes.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        let Some(body) = courier.read(sequence) else {
+            if !courier.wait_for(sequence, &mut wakes).await {
+                return;
             }
             continue;
         };
@@ -93,6 +131,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             Ok(brought) => brought,
             Err(reason) => {
                 failures = failures.saturating_add(1);
+                courier.troubles.note(id, Trouble { reason: reason.clone(), at_ms: clock::now_ms(), failures });
                 tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
                 if !is_too_old(&body) {
                     tokio::select! {
@@ -105,6 +144,9 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             }
         };
         failures = 0;
+        if brought == Brought::Taken {
+            courier.troubles.clear(&id);
+        }
         let noted = courier.host.ask(move |hosted, _, _| {
             let effects = hosted.desk.as_mut().map(|desk| desk.brought(&id, sequence, brought));
             (effects.unwrap_or_default(), ())
@@ -121,6 +163,17 @@ impl Courier {
         look: impl FnOnce(&Desk) -> Option<T> + Send + 'static,
     ) -> Result<Option<T>, Stopping> {
         self.host.ask(move |hosted, _, _| (Vec::new(), hosted.desk.as_ref().and_then(look))).await
+    }
+
+    /// Waits until there may be an event, or the endpoint is changed. `false`: nobody is left who could tell.
+    async fn wait_for(&mut self, sequence: u64, wakes: &mut watch::Receiver<()>) -> bool {
+        let known = *self.told.borrow();
+        tokio::select! {
+            told = self.told.wait_for(|told| *told >= sequence && *told != known) => told.is_ok(),
+            woken = wakes.changed() => woken.is_ok(),
+            // It was forgotten just now, or cannot be read.
+            () = sleep(LOOK_AGAIN), if known >= sequence => true,
+        }
     }
 
     /// An event that is durable.
@@ -165,7 +218,7 @@ async fn bring(endpoint: &Endpoint, body: &[u8], reach: Reach) -> Result<Brought
     }
     let client = client.build().map_err(|error| error.to_string())?;
     let timestamp_s = view::now_s();
-    let signature = endpoint.sign(id, timestamp_s, body).unwrap_or_default();
+    let signature = endpoint.sign(id, timestamp_s, body);
     let request = client
         .post(url)
         .header("content-type", "application/json")

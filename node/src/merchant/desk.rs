@@ -1,10 +1,11 @@
 //! What a merchant knows, and what follows from what its wallet does.
 //!
 //! **Invariant**: whatever an input came to, its records and events are part of the same write
-//! ([`Desk::complete`]); nothing here is changed in another way.
+//! ([`Desk::complete`]); nothing here is changed in another way. How much is kept, and for how long, is in
+//! [`keeping`].
 
 use super::MERCHANT;
-use super::entry::{ENTRY, Entry, State};
+use super::entry::{ENTRY, Entry, Place, State};
 use super::event::Recorder;
 use super::outgoing::{OUTGOING, Outgoing, Sweep};
 use super::view;
@@ -18,9 +19,17 @@ use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use fair_core::wallet::{Event, Input, NewInvoice, Wallet};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::watch;
+
+mod keeping;
+
+pub(super) use keeping::Keeping;
+use keeping::Shelf;
 
 /// Blocks between two requests for insurance of one channel.
 const INSURANCE_PAUSE_HEIGHTS: Height = 20;
+/// When whoever asked too early may come again.
+const NOT_READY_WAIT_S: u64 = 2;
 
 /// What the operator decided.
 #[derive(Clone, Debug)]
@@ -32,6 +41,7 @@ pub(crate) struct Rules {
     /// How much in a hundred must be insured when an invoice does not say.
     pub(super) min_insured: u8,
     pub(super) sweep: Option<Sweep>,
+    pub(super) keeping: Keeping,
 }
 
 /// Why the shop does not get what it asked for. Nothing changed.
@@ -47,6 +57,14 @@ pub(super) enum Refused {
     UnknownEndpoint,
     #[error("There is no event with this number.")]
     UnknownEvent,
+    #[error("Events before number {first} are forgotten.")]
+    ForgottenEvent { first: u64 },
+    #[error("The merchant has no channel with a bank yet, through which somebody could pay: ask again in a moment.")]
+    NotReady,
+    #[error("More than {largest} cannot come in at once: the operator raises that (`node credit --limit`).")]
+    AboveLimit { largest: Amount },
+    #[error("{whose} has {most} open invoices, as many as it may: cancel some, let them end, or make shorter ones.")]
+    TooManyOpen { whose: &'static str, most: usize, wait_s: u64 },
     #[error("Something else was asked for under this Idempotency-Key.")]
     NameUsed,
     #[error("There is no asset {0}.")]
@@ -57,6 +75,10 @@ pub(super) enum Refused {
     NotPaid,
     #[error("The refund was claimed already.")]
     Claimed,
+    #[error("The shop took this refund back.")]
+    TakenBack,
+    #[error("The refund goes to an address, not to whoever has a link.")]
+    NoLink,
     #[error("{left} of what was paid are left to refund.")]
     TooMuch { left: Amount },
     #[error("There are as many {what} as there may be: {most}.")]
@@ -74,14 +96,39 @@ impl Refused {
             Self::UnknownPayout => (StatusCode::NOT_FOUND, "payout.unknown"),
             Self::UnknownEndpoint => (StatusCode::NOT_FOUND, "webhook.unknown"),
             Self::UnknownEvent => (StatusCode::NOT_FOUND, "event.unknown"),
+            Self::ForgottenEvent { .. } => (StatusCode::GONE, "event.forgotten"),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+            Self::AboveLimit { .. } => (StatusCode::CONFLICT, "invoice.above_limit"),
+            Self::TooManyOpen { .. } => (StatusCode::TOO_MANY_REQUESTS, "invoice.too_many_open"),
             Self::UnknownAsset(_) => (StatusCode::CONFLICT, "asset.unknown"),
             Self::NameUsed => (StatusCode::CONFLICT, "idempotency.used"),
             Self::Taken => (StatusCode::CONFLICT, "invoice.taken"),
             Self::NotPaid => (StatusCode::CONFLICT, "refund.not_paid"),
             Self::Claimed => (StatusCode::CONFLICT, "refund.claimed"),
+            Self::TakenBack => (StatusCode::CONFLICT, "refund.cancelled"),
+            Self::NoLink => (StatusCode::CONFLICT, "refund.no_link"),
             Self::TooMuch { .. } => (StatusCode::CONFLICT, "refund.too_much"),
             Self::TooMany { .. } => (StatusCode::CONFLICT, "too_many"),
             Self::Wallet(_) => (StatusCode::CONFLICT, "wallet.refused"),
+        }
+    }
+
+    /// What a program is to know beside the code.
+    pub(super) fn data(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::AboveLimit { largest } => Some(serde_json::json!({ "largest": largest })),
+            Self::TooMuch { left } => Some(serde_json::json!({ "left": left })),
+            Self::ForgottenEvent { first } => Some(serde_json::json!({ "first": first })),
+            _ => None,
+        }
+    }
+
+    /// When it is worth asking again.
+    pub(super) const fn wait_s(&self) -> Option<u64> {
+        match self {
+            Self::NotReady => Some(NOT_READY_WAIT_S),
+            Self::TooManyOpen { wait_s, .. } => Some(*wait_s),
+            _ => None,
         }
     }
 }
@@ -91,6 +138,8 @@ impl Refused {
 pub(super) struct Changes {
     pub(super) write: Write,
     pub(super) notify: Vec<Event>,
+    /// When there is something to look at.
+    pub(super) look_at: Option<TimeMs>,
 }
 
 impl Changes {
@@ -105,6 +154,7 @@ impl Changes {
                 _ => effects.insert(0, Effect::Write(self.write)),
             }
         }
+        effects.extend(self.look_at.map(|at_ms| Effect::Timer { at_ms }));
         effects.extend(self.notify.into_iter().map(Effect::Notify));
         effects
     }
@@ -113,7 +163,7 @@ impl Changes {
 /// Paid invoices of one channel and asset of which a part is uninsured, oldest first.
 #[derive(Debug, Default)]
 struct Exposed {
-    ids: Vec<InvoiceId>,
+    ids: BTreeSet<Place>,
     sum: u128,
 }
 
@@ -135,13 +185,18 @@ pub(crate) struct Desk {
     pub(super) recorder: Recorder,
     /// The clock was compared with `ends` since the start.
     has_looked: bool,
+    shelf: Shelf,
+    /// The newest event that is durable.
+    told: watch::Sender<u64>,
 }
 
 impl Desk {
-    /// Empty books; `last_event` is the journal's newest line.
-    pub(super) fn new(rules: Rules, last_event: u64) -> Self {
-        let recorder = Recorder::new(rules.own, last_event);
+    /// Empty books; the journal's lines are those of `first_event` to `last_event`.
+    pub(super) fn new(rules: Rules, first_event: u64, last_event: u64) -> Self {
+        let recorder = Recorder::new(rules.own, first_event, last_event);
         Self {
+            shelf: Shelf::default(),
+            told: watch::channel(last_event).0,
             rules,
             entries: BTreeMap::new(),
             by_number: BTreeMap::new(),
@@ -164,11 +219,10 @@ impl Desk {
         match key {
             [MERCHANT, ENTRY, ..] => {
                 let entry: Entry = codec::decode(value, limit)?;
-                self.by_number.insert(entry.number, entry.id);
                 if let (Some(paid_in), true) = (entry.paid_in, entry.state == State::Paid && entry.uninsured > 0) {
-                    self.expose(paid_in, entry.id, entry.uninsured);
+                    self.expose(paid_in, entry.place(), entry.uninsured);
                 }
-                self.entries.insert(entry.id, entry);
+                self.put(entry);
             }
             [MERCHANT, OUTGOING, ..] => {
                 let outgoing: Outgoing = codec::decode(value, limit)?;
@@ -188,9 +242,20 @@ impl Desk {
         Ok(true)
     }
 
-    fn expose(&mut self, paid_in: (PublicKey, AssetId), id: InvoiceId, uninsured: Amount) {
+    /// Hears of events that are durable.
+    pub(super) fn told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
+    }
+
+    /// What was recorded is durable. Whoever waits is woken also by a number that it has heard: that one may have
+    /// been told a moment early.
+    pub(crate) fn announce(&self) {
+        self.told.send_replace(self.recorder.last());
+    }
+
+    fn expose(&mut self, paid_in: (PublicKey, AssetId), place: Place, uninsured: Amount) {
         let exposed = self.exposed.entry(paid_in).or_default();
-        exposed.ids.push(id);
+        exposed.ids.insert(place);
         exposed.sum = exposed.sum.saturating_add(uninsured.into());
     }
 
@@ -217,23 +282,29 @@ impl Desk {
             let same = known.digest == entry.digest;
             return (Vec::new(), if same { Ok(()) } else { Err(Refused::NameUsed) });
         }
+        let receivable = match self.check_room(&entry.key, now_ms).and_then(|()| check_reach(&new, wallet)) {
+            Ok(receivable) => receivable,
+            Err(refused) => return (Vec::new(), Err(refused)),
+        };
         match wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
-            Ok(mut effects) => {
+            Ok(effects) => {
                 let number = self.by_number.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
-                let entry = Entry { number, ..entry };
+                let entry = Entry { number, since_ms: now_ms, receivable, ..entry };
                 let mut changes = Changes::default();
-                entry.write(&mut changes.write);
-                if let Some(own) = wallet.invoice(&entry.id) {
-                    let ends = own.invoice.body.expires_ms.saturating_add(1);
+                if let Some(ends) = end_of(wallet, &entry.id) {
                     self.ends.insert((ends, entry.id));
-                    effects.push(Effect::Timer { at_ms: ends });
+                    changes.look_at = self.next_look().filter(|first| *first == ends);
                 }
-                self.by_number.insert(number, entry.id);
-                self.entries.insert(entry.id, entry);
+                self.keep_entry(entry, &mut changes);
                 (changes.added_to(effects), Ok(()))
             }
             Err(refusal) => (Vec::new(), Err(Refused::Wallet(refusal.to_string()))),
         }
+    }
+
+    /// When the first invoice ends. One timer is enough for all.
+    fn next_look(&self) -> Option<TimeMs> {
+        self.ends.first().map(|(ends, _)| *ends)
     }
 
     /// Adds what the shop is told to what an input came to.
@@ -266,18 +337,18 @@ impl Desk {
 
     /// Tells of invoices whose time is over.
     fn end_due(&mut self, wallet: &Wallet, chain: &Chain<'_>, now_ms: TimeMs, changes: &mut Changes) {
-        if !std::mem::replace(&mut self.has_looked, true) {
+        let mut has_moved = !std::mem::replace(&mut self.has_looked, true);
+        if has_moved {
             let open = self.entries.values().filter(|entry| entry.state == State::Open);
-            self.ends = open
-                .filter_map(|entry| {
-                    let own = wallet.invoice(&entry.id)?;
-                    Some((own.invoice.body.expires_ms.saturating_add(1), entry.id))
-                })
-                .collect();
+            self.ends = open.filter_map(|entry| Some((end_of(wallet, &entry.id)?, entry.id))).collect();
         }
         while let Some((ends, id)) = self.ends.first().copied().filter(|(ends, _)| *ends <= now_ms) {
             self.ends.remove(&(ends, id));
             self.follow_invoice(&id, wallet, chain, now_ms, changes);
+            has_moved = true;
+        }
+        if has_moved {
+            changes.look_at = self.next_look();
         }
     }
 
@@ -297,7 +368,13 @@ impl Desk {
         if state == entry.state || reopened {
             return;
         }
-        let mut entry = Entry { state, ..entry.clone() };
+        if entry.state == State::Open
+            && let Some(ends) = end_of(wallet, id)
+        {
+            self.ends.remove(&(ends, *id));
+            changes.look_at = self.next_look();
+        }
+        let mut entry = Entry { state, since_ms: now_ms, ..entry.clone() };
         let payment = own.payment.and_then(|payment| wallet.payment(&payment));
         if let Some(payment) = payment {
             entry.late = payment.created_ms > own.invoice.body.expires_ms;
@@ -310,7 +387,7 @@ impl Desk {
                 // What came last is what nothing stands behind.
                 entry.uninsured = uninsured(wallet, chain, &bank, asset).min(own.received);
                 if entry.uninsured > 0 {
-                    self.expose((bank, asset), *id, entry.uninsured);
+                    self.expose((bank, asset), entry.place(), entry.uninsured);
                 }
             }
             entry.assured = entry.has_enough(own.received);
@@ -327,7 +404,15 @@ impl Desk {
 
     fn keep_entry(&mut self, entry: Entry, changes: &mut Changes) {
         entry.write(&mut changes.write);
-        self.entries.insert(entry.id, entry);
+        self.put(entry);
+    }
+
+    fn put(&mut self, entry: Entry) {
+        self.shelf.put(&entry);
+        self.by_number.insert(entry.number, entry.id);
+        if let Some(before) = self.entries.insert(entry.id, entry) {
+            self.shelf.take(&before);
+        }
     }
 
     fn tell_invoice(&mut self, id: &InvoiceId, what: &str, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
@@ -346,7 +431,7 @@ impl Desk {
                 continue;
             }
             let mut left = total;
-            for id in exposed.ids.iter().rev() {
+            for (_, _, id) in exposed.ids.iter().rev() {
                 let (Some(entry), Some(own)) = (self.entries.get_mut(id), wallet.invoice(id)) else { continue };
                 let uninsured = entry.uninsured.min(left);
                 left = left.saturating_sub(uninsured);
@@ -360,7 +445,7 @@ impl Desk {
                 }
                 entry.write(&mut changes.write);
             }
-            exposed.ids.retain(|id| self.entries.get(id).is_some_and(|entry| entry.uninsured > 0));
+            exposed.ids.retain(|(_, _, id)| self.entries.get(id).is_some_and(|entry| entry.uninsured > 0));
             exposed.sum = total.saturating_sub(left).into();
         }
         self.exposed.retain(|_, exposed| !exposed.ids.is_empty());
@@ -374,7 +459,7 @@ impl Desk {
     /// much.
     pub(crate) fn keep(&mut self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
         let mut effects = Vec::new();
-        let waits = |id: &InvoiceId| self.entries.get(id).is_some_and(|entry| !entry.assured);
+        let waits = |(_, _, id): &Place| self.entries.get(id).is_some_and(|entry| !entry.assured);
         let waiting = self.exposed.iter().filter(|(_, exposed)| exposed.ids.iter().any(waits));
         // What is a debt on-chain nothing but money insures any more.
         let waiting = waiting.map(|(key, _)| *key).filter(|(bank, asset)| promised(wallet, bank, *asset) > 0);
@@ -396,13 +481,39 @@ impl Desk {
         }
         let banks: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
         effects.extend(self.sweep(&banks, wallet, chain, now_ms));
-        effects
+        self.forget_unpaid(wallet, now_ms).added_to(effects)
     }
 
     /// Whether another endpoint is too many.
     pub(super) fn check_endpoints(&self) -> Result<(), Refused> {
         let most = limits::MERCHANT_ENDPOINTS;
         if self.endpoints.len() < most { Ok(()) } else { Err(Refused::TooMany { what: "webhooks", most }) }
+    }
+}
+
+/// When an invoice can no longer be paid, unless late.
+fn end_of(wallet: &Wallet, id: &InvoiceId) -> Option<TimeMs> {
+    wallet.invoice(id).map(|own| own.invoice.body.expires_ms.saturating_add(1))
+}
+
+/// Whether somebody could pay. Says how much can come in now when that is less than what is asked for: insurance
+/// may raise it before the payer comes.
+fn check_reach(new: &NewInvoice, wallet: &Wallet) -> Result<Option<Amount>, Refused> {
+    let limit_of = |asset| {
+        let channels = wallet.banks().filter_map(|(bank, _)| wallet.channel(&bank));
+        let terms = channels.filter_map(|channel| channel.agreement().shared.terms(asset, channel.side()));
+        terms.map(|terms| terms.credit_limit).max()
+    };
+    // Every bank is asked for credit in this one.
+    if limit_of(AssetId::FRD).is_none() {
+        return Err(Refused::NotReady);
+    }
+    let now = wallet.banks().map(|(bank, _)| wallet.parts(&bank, new.asset).can_receive).max().unwrap_or(0);
+    let largest = limit_of(new.asset).unwrap_or(0).max(now);
+    match new.amount {
+        Some(amount) if amount > largest => Err(Refused::AboveLimit { largest }),
+        Some(amount) if amount > now => Ok(Some(now)),
+        _ => Ok(None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a merchant keeps beside an invoice of its wallet.
 
 use super::MERCHANT;
+use super::keys::KeyId;
 use borsh::{BorshDeserialize, BorshSerialize};
 use fair_core::codec;
 use fair_core::effect::Write;
@@ -74,16 +75,25 @@ pub(super) struct Entry {
     /// Enough is insured.
     pub(super) assured: bool,
     pub(super) refunds: Vec<[u8; 16]>,
+    /// With which key it was made.
+    pub(super) key: KeyId,
+    /// When it came into its state.
+    pub(super) since_ms: TimeMs,
+    /// How much could come in when it was made, if that was less than its amount.
+    pub(super) receivable: Option<Amount>,
 }
 
 impl Entry {
-    pub(super) fn new(id: InvoiceId, number: u64, digest: Hash, reference: String, min_insured: u8) -> Self {
+    pub(super) fn new(id: InvoiceId, digest: Hash, reference: String, min_insured: u8, key: KeyId) -> Self {
         Self {
             id,
-            number,
+            number: 0,
             digest,
             reference,
             min_insured,
+            key,
+            since_ms: 0,
+            receivable: None,
             state: State::Open,
             late: false,
             duplicate: false,
@@ -96,11 +106,26 @@ impl Entry {
 
     /// As it was when it was made.
     pub(super) fn as_made(&self) -> Self {
-        Self::new(self.id, self.number, self.digest, self.reference.clone(), self.min_insured)
+        let made = Self::new(self.id, self.digest, self.reference.clone(), self.min_insured, self.key);
+        Self { number: self.number, receivable: self.receivable, ..made }
     }
 
     pub(super) fn write(&self, write: &mut Write) {
-        write.put([&[MERCHANT, ENTRY], self.id.0.as_slice()].concat(), codec::encode(self));
+        write.put(record_key(&self.id), codec::encode(self));
+    }
+
+    pub(super) fn forget(id: &InvoiceId, write: &mut Write) {
+        write.delete(record_key(id));
+    }
+
+    /// When it ended unpaid.
+    pub(super) fn ended_unpaid(&self) -> Option<(TimeMs, InvoiceId)> {
+        matches!(self.state, State::Expired | State::Cancelled).then_some((self.since_ms, self.id))
+    }
+
+    /// Its place among those that were paid: by time.
+    pub(super) const fn place(&self) -> Place {
+        (self.since_ms, self.number, self.id)
     }
 
     /// Whether enough of `received` is insured.
@@ -108,6 +133,13 @@ impl Entry {
         let insured = u128::from(received.saturating_sub(self.uninsured));
         insured.saturating_mul(100) >= u128::from(received).saturating_mul(self.min_insured.into())
     }
+}
+
+/// By which paid invoices are ordered.
+pub(super) type Place = (TimeMs, u64, InvoiceId);
+
+fn record_key(id: &InvoiceId) -> Vec<u8> {
+    [&[MERCHANT, ENTRY], id.0.as_slice()].concat()
 }
 
 #[cfg(test)]
@@ -118,7 +150,7 @@ mod tests {
     fn enough_is_insured_from_the_wanted_part_on() {
         let of = |min_insured, uninsured| Entry {
             uninsured,
-            ..Entry::new(InvoiceId([0; 16]), 1, Hash([0; 32]), String::new(), min_insured)
+            ..Entry::new(InvoiceId([0; 16]), Hash([0; 32]), String::new(), min_insured, [0; 8])
         };
         assert!(of(0, 1000).has_enough(1000));
         assert!(of(100, 0).has_enough(1000));

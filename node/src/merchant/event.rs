@@ -6,7 +6,7 @@
 //! invoice.pending, .paid, .expired, .cancelled   data is the invoice as it stood then
 //! invoice.assured     enough of a paid invoice's money is insured now
 //! invoice.paid_again  somebody paid it once more; the money went back
-//! refund.paid, .failed; payout.paid, .failed     data is the refund or payout
+//! refund.paid, .failed, .cancelled; payout.paid, .failed     data is the refund or payout
 //! ```
 
 use crate::host::Journal;
@@ -21,13 +21,26 @@ const EVENT: Tag = Tag(b"fair/shop-event1");
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     own: PublicKey,
+    first: u64,
     last: u64,
 }
 
 impl Recorder {
-    /// `last` is the newest number that was used.
-    pub(super) const fn new(own: PublicKey, last: u64) -> Self {
-        Self { own, last }
+    /// `first` is the oldest number that is kept, `last` the newest that was used.
+    pub(super) const fn new(own: PublicKey, first: u64, last: u64) -> Self {
+        Self { own, first, last }
+    }
+
+    /// The oldest number that is kept.
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Forgets events up to a number, and never the newest: the next one is counted from it.
+    pub(super) fn forget(&mut self, until: u64, write: &mut Write) {
+        let until = until.min(self.last.saturating_sub(1));
+        (self.first..=until).for_each(|sequence| write.delete(Journal::key(sequence)));
+        self.first = self.first.max(until.saturating_add(1));
     }
 
     /// The newest number that was used.

@@ -9,6 +9,7 @@
 //! POST /v1/invoices/{id}/cancel         invoices:write
 //! POST /v1/invoices/{id}/refunds        refunds          Idempotency-Key
 //! GET  /v1/refunds/{id}                 invoices:read    the link only with refunds
+//! POST /v1/refunds/{id}/cancel          refunds          takes a link back that nobody has used
 //! POST /v1/payouts                      payouts          Idempotency-Key
 //! GET  /v1/payouts/{id}                 payouts
 //! GET  /v1/balance                      balance:read
@@ -17,6 +18,7 @@
 //! GET, DELETE /v1/webhooks/{id}         webhooks
 //! POST /v1/webhooks/{id}/enable         webhooks
 //! POST /v1/webhooks/{id}/redeliver      webhooks
+//! POST /v1/webhooks/{id}/rotate         webhooks         Idempotency-Key; another secret
 //! GET  /v1/openapi.json                 everybody
 //! GET, POST /claim/{id}/{token}         whoever has the link: a page that says where a refund goes
 //! POST /v1/keys/create, list, revoke    the operator ([`crate::local`])
@@ -30,11 +32,14 @@ mod events;
 mod invoices;
 mod keys;
 mod money;
+mod polls;
 mod webhooks;
 
 use super::address::Reach;
+use super::courier::Troubles;
 use super::desk::{Desk, Refused};
 use super::keys::Keyring;
+use super::webhooks::EndpointId;
 use crate::host::Journal;
 use crate::limits;
 use crate::local::{self, Refusal};
@@ -58,11 +63,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{mpsc, watch};
+
+pub(super) use polls::Places;
 
 const OPENAPI: &str = include_str!("openapi.json");
-/// When whoever finds no place to wait may come again.
-const NO_PLACE_WAIT_S: u64 = 2;
 
 /// What the server needs.
 #[derive(Clone)]
@@ -76,20 +81,12 @@ pub(super) struct Shop {
     pub(super) secret: SecretKey,
     /// Where webhooks may go.
     pub(super) reach: Reach,
-    /// Counts changes of the endpoints.
-    pub(super) endpoints: watch::Sender<u64>,
+    /// Tells which endpoint was changed, once that is durable.
+    pub(super) endpoints: mpsc::Sender<EndpointId>,
+    pub(super) troubles: Troubles,
+    /// The newest event that is durable.
+    pub(super) told: watch::Receiver<u64>,
     pub(super) waiting: Places,
-}
-
-/// Requests that wait, and how often somebody asks.
-#[derive(Clone)]
-pub(super) struct Places {
-    free: Arc<Semaphore>,
-    pub(super) rates: Arc<caller::Rates>,
-}
-
-pub(super) fn places() -> Places {
-    Places { free: Arc::new(Semaphore::new(limits::MERCHANT_WAITING)), rates: Arc::default() }
 }
 
 pub(super) fn router(shop: Shop) -> Router {
@@ -106,6 +103,7 @@ pub(super) fn router(shop: Shop) -> Router {
         .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
         .route("/v1/invoices/{id}/refunds", post(money::refund))
         .route("/v1/refunds/{id}", get(money::look_at_refund))
+        .route("/v1/refunds/{id}/cancel", post(money::take_back))
         .route("/v1/payouts", post(money::payout))
         .route("/v1/payouts/{id}", get(money::look_at_payout))
         .route("/v1/balance", get(money::balance))
@@ -114,6 +112,7 @@ pub(super) fn router(shop: Shop) -> Router {
         .route("/v1/webhooks/{id}", get(webhooks::look).delete(webhooks::remove))
         .route("/v1/webhooks/{id}/enable", post(webhooks::enable))
         .route("/v1/webhooks/{id}/redeliver", post(webhooks::redeliver))
+        .route("/v1/webhooks/{id}/rotate", post(webhooks::rotate))
         .route("/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/claim/{id}/{token}", get(claim::page).post(claim::claim))
         .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))
@@ -142,7 +141,8 @@ async fn admit_operator(
 
 /// An object, whatever is in it: a list of values without names is none.
 type Body = Result<Json<Map<String, Value>>, JsonRejection>;
-type Asked<T> = Result<Query<T>, QueryRejection>;
+/// Parameters as they are written, so that what is wrong can be named.
+type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 type Answer = Result<Json<Value>, Refusal>;
 type Work<T> = (Vec<Effect<Event>>, Result<T, Refused>);
 
@@ -155,9 +155,23 @@ fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
         .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "input.json", error.to_string()))
 }
 
-fn query<T>(asked: Asked<T>) -> Result<T, Refusal> {
+/// The numbers that parameters of these names have.
+fn query<const N: usize>(asked: Asked, names: [&str; N]) -> Result<[Option<u64>; N], Refusal> {
     let Query(asked) = asked.map_err(|error| bad("input.query", error.body_text()))?;
-    Ok(asked)
+    let mut numbers = [None; N];
+    for (name, value) in asked {
+        let place = names.iter().zip(&mut numbers).find(|(known, _)| **known == name);
+        let Some((name, number)) = place else {
+            let known = names.join(", ");
+            return Err(bad("input.query", format!("There is no parameter {name:?} here; there are: {known}.")));
+        };
+        let code = format!("input.{name}");
+        let read = value.parse().map_err(|_| bad(&code, format!("{name} is a whole number, not {value:?}.")))?;
+        if number.replace(read).is_some() {
+            return Err(bad(&code, format!("{name} is there twice.")));
+        }
+    }
+    Ok(numbers)
 }
 
 /// The shop's own name for what it asks for.
@@ -175,7 +189,12 @@ fn name_of(headers: &HeaderMap) -> Result<String, Refusal> {
 
 fn refusal(refused: &Refused) -> Refusal {
     let (status, code) = refused.kind();
-    Refusal::new(status, code, refused.to_string())
+    let refusal = Refusal::new(status, code, refused.to_string());
+    match (refused.data(), refused.wait_s()) {
+        (Some(data), _) => refusal.with_data(data),
+        (None, Some(wait_s)) => refusal.after(wait_s),
+        (None, None) => refusal,
+    }
 }
 
 impl Shop {
@@ -193,12 +212,27 @@ impl Shop {
         });
         done.await?
     }
+}
 
-    /// A place for a request that waits.
-    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.waiting.free.clone().try_acquire_owned().map_err(|_| {
-            let says = "Too many requests wait already.";
-            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limited", says).after(NO_PLACE_WAIT_S)
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_parameter_is_named() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            query(Ok(Query(pairs)), ["after", "limit"])
+        };
+        assert_eq!(of(&[("limit", "7")]).unwrap(), [None, Some(7)]);
+        for (pairs, name) in [
+            ([("after", "x")].as_slice(), "after"),
+            (&[("limit", "-1")], "limit"),
+            (&[("limit", "")], "limit"),
+            (&[("limit", "1"), ("limit", "1")], "limit"),
+            (&[("until", "1")], "until"),
+        ] {
+            assert!(of(pairs).unwrap_err().message().contains(name), "{pairs:?}");
+        }
     }
 }

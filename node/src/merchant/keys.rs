@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 const KEY: u8 = b'k';
@@ -119,11 +120,26 @@ pub(super) fn restore(keys: &mut Vec<Key>, key: &[u8], value: &[u8]) -> Result<b
 
 /// All keys that are good. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Keyring(Arc<RwLock<BTreeMap<KeyId, Key>>>);
+pub(super) struct Keyring {
+    keys: Arc<RwLock<BTreeMap<KeyId, Key>>>,
+    /// Tells that one was revoked.
+    revoked: watch::Sender<()>,
+}
 
 impl Keyring {
     pub(super) fn new(keys: Vec<Key>) -> Self {
-        Self(Arc::new(RwLock::new(keys.into_iter().map(|key| (key.id, key)).collect())))
+        let keys = Arc::new(RwLock::new(keys.into_iter().map(|key| (key.id, key)).collect()));
+        Self { keys, revoked: watch::channel(()).0 }
+    }
+
+    /// Whether a key is good still.
+    pub(super) fn holds(&self, id: &KeyId) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    }
+
+    /// Hears whenever a key is revoked.
+    pub(super) fn revocations(&self) -> watch::Receiver<()> {
+        self.revoked.subscribe()
     }
 
     /// The key that a text is.
@@ -133,31 +149,32 @@ impl Keyring {
         hex::decode_to_slice(id, &mut found).ok()?;
         let mut shown = Zeroizing::new([0; 32]);
         hex::decode_to_slice(secret, shown.as_mut_slice()).ok()?;
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.get(&found)?;
         bool::from(hashed(&shown).0.ct_eq(&key.hash.0)).then(|| key.clone())
     }
 
     /// Whether one more is too many.
     pub(super) fn is_full(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len() >= limits::MERCHANT_KEYS
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).len() >= limits::MERCHANT_KEYS
     }
 
     /// After it is stored.
     pub(super) fn add(&self, key: Key) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, key);
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, key);
     }
 
     /// Makes a key good for nothing, and says how to forget it. `None`: there is none.
     pub(super) fn revoke(&self, id: &KeyId) -> Option<Write> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        self.revoked.send_replace(());
         let mut write = Write::default();
         write.delete(record_key(id));
         Some(write)
     }
 
     pub(super) fn all(&self) -> Vec<Key> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 

@@ -5,6 +5,7 @@ use super::MERCHANT;
 use super::desk::{Changes, Desk, Refused};
 use super::view;
 use crate::limits;
+use crate::wallet::operator::usual_fee;
 use borsh::{BorshDeserialize, BorshSerialize};
 use fair_core::codec;
 use fair_core::effect::Effect;
@@ -36,6 +37,8 @@ pub(super) enum Stage {
     Pending,
     Paid,
     Failed,
+    /// The shop took it back before anybody said where it goes.
+    Cancelled,
 }
 
 impl Stage {
@@ -45,6 +48,7 @@ impl Stage {
             Self::Pending => "pending",
             Self::Paid => "paid",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -64,7 +68,30 @@ pub(super) struct Outgoing {
     pub(super) created_ms: TimeMs,
 }
 
+impl Purpose {
+    /// In the wallet's list of payments.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Refund { .. } => "Refund",
+            Self::Payout => "Payout",
+            Self::Sweep => "Sweep",
+        }
+    }
+}
+
 impl Outgoing {
+    fn new(
+        id: [u8; 16],
+        digest: Hash,
+        purpose: Purpose,
+        asset: AssetId,
+        amount: Amount,
+        stage: Stage,
+        created_ms: TimeMs,
+    ) -> Self {
+        Self { id, digest, purpose, asset, amount, stage, made_as: stage, created_ms }
+    }
+
     pub(super) fn write(&self, write: &mut Write) {
         write.put([&[MERCHANT, OUTGOING], self.id.as_slice()].concat(), codec::encode(self));
     }
@@ -96,6 +123,8 @@ pub(super) struct NewRefund {
     pub(super) invoice: InvoiceId,
     /// All that is left when not given.
     pub(super) amount: Option<Amount>,
+    /// To whoever has the link, although the payer said where it goes.
+    pub(super) link: bool,
 }
 
 /// A payout that is wanted.
@@ -111,11 +140,6 @@ pub(super) struct NewPayout {
 
 type Made<T> = (Vec<Effect<Event>>, Result<T, Refused>);
 
-/// What banks may take of an amount unless the shop says otherwise: one in a hundred.
-pub(super) const fn usual_fee(amount: Amount) -> Amount {
-    amount / 100
-}
-
 impl Desk {
     pub(super) fn outgoing(&self, id: &[u8; 16]) -> Option<&Outgoing> {
         self.outgoing.get(id)
@@ -127,7 +151,7 @@ impl Desk {
         let sum = |which: fn(Stage) -> bool| {
             all().filter(|one| which(one.stage)).fold(0, |sum: Amount, one| sum.saturating_add(one.amount))
         };
-        (sum(|stage| stage == Stage::Paid), sum(|stage| stage != Stage::Failed))
+        (sum(|stage| stage == Stage::Paid), sum(|stage| !matches!(stage, Stage::Failed | Stage::Cancelled)))
     }
 
     /// Gives back what was paid: to the payer's refund address, or to whoever has the link.
@@ -144,25 +168,10 @@ impl Desk {
         match self.check_refund(new, wallet) {
             Ok((asset, amount, address)) => {
                 let stage = if address.is_some() { Stage::Pending } else { Stage::Claimable };
-                let made = self.make(
-                    new.id,
-                    new.digest,
-                    Purpose::Refund { invoice: new.invoice },
-                    asset,
-                    amount,
-                    stage,
-                    now_ms,
-                );
+                let purpose = Purpose::Refund { invoice: new.invoice };
+                let made = Outgoing::new(new.id, new.digest, purpose, asset, amount, stage, now_ms);
                 let Some(address) = address else { return self.enter(made, Vec::new()) };
-                let input = Input::Pay {
-                    request: new.id,
-                    to: Box::new(Payable::Address(address)),
-                    asset,
-                    amount,
-                    max_fee: usual_fee(amount),
-                    description: "Refund".to_owned(),
-                };
-                self.pay(made, input, wallet, chain, now_ms)
+                self.pay(made, Payable::Address(address), usual_fee(amount), wallet, chain, now_ms)
             }
             Err(refused) => (Vec::new(), Err(refused)),
         }
@@ -183,7 +192,8 @@ impl Desk {
         if amount == 0 || amount > left {
             return Err(Refused::TooMuch { left });
         }
-        let address = own.payment.and_then(|payment| wallet.refund_address(&payment));
+        let said = own.payment.and_then(|payment| wallet.refund_address(&payment));
+        let address = said.filter(|_| !new.link);
         Ok((own.invoice.body.asset, amount, address.map(|address| address.to_address(&self.rules.chain_id))))
     }
 
@@ -199,10 +209,8 @@ impl Desk {
             return (Vec::new(), if known.digest == new.digest { Ok(known.clone()) } else { Err(Refused::NameUsed) });
         }
         let NewPayout { id, digest, to, asset, amount, max_fee } = new;
-        let made = self.make(id, digest, Purpose::Payout, asset, amount, Stage::Pending, now_ms);
-        let description = "Payout".to_owned();
-        let input = Input::Pay { request: id, to: Box::new(to), asset, amount, max_fee, description };
-        self.pay(made, input, wallet, chain, now_ms)
+        let made = Outgoing::new(id, digest, Purpose::Payout, asset, amount, Stage::Pending, now_ms);
+        self.pay(made, to, max_fee, wallet, chain, now_ms)
     }
 
     /// Sends a refund that waits for its claim.
@@ -214,40 +222,60 @@ impl Desk {
         chain: &Chain<'_>,
         now_ms: TimeMs,
     ) -> Made<Outgoing> {
-        let Some(waiting) = self.outgoing.get(&id).cloned() else { return (Vec::new(), Err(Refused::UnknownRefund)) };
-        if waiting.stage != Stage::Claimable {
-            return (Vec::new(), Err(Refused::Claimed));
+        match self.claimable(&id) {
+            Ok(waiting) => {
+                let max_fee = usual_fee(waiting.amount);
+                self.pay(Outgoing { stage: Stage::Pending, ..waiting }, to, max_fee, wallet, chain, now_ms)
+            }
+            Err(refused) => (Vec::new(), Err(refused)),
         }
-        let (asset, amount) = (waiting.asset, waiting.amount);
-        let max_fee = usual_fee(amount);
-        let description = "Refund".to_owned();
-        let input = Input::Pay { request: id, to: Box::new(to), asset, amount, max_fee, description };
-        self.pay(Outgoing { stage: Stage::Pending, ..waiting }, input, wallet, chain, now_ms)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one record")]
-    fn make(
-        &self,
-        id: [u8; 16],
-        digest: Hash,
-        purpose: Purpose,
-        asset: AssetId,
-        amount: Amount,
-        stage: Stage,
-        created_ms: TimeMs,
-    ) -> Outgoing {
-        Outgoing { id, digest, purpose, asset, amount, stage, made_as: stage, created_ms }
+    /// A refund of which nobody has said where it goes.
+    fn claimable(&self, id: &[u8; 16]) -> Result<Outgoing, Refused> {
+        let is_refund = |one: &&Outgoing| matches!(one.purpose, Purpose::Refund { .. });
+        let refund = self.outgoing.get(id).filter(is_refund).ok_or(Refused::UnknownRefund)?;
+        match refund.stage {
+            Stage::Claimable => Ok(refund.clone()),
+            Stage::Cancelled => Err(Refused::TakenBack),
+            Stage::Pending | Stage::Paid | Stage::Failed if refund.made_as == Stage::Claimable => Err(Refused::Claimed),
+            Stage::Pending | Stage::Paid | Stage::Failed => Err(Refused::NoLink),
+        }
+    }
+
+    /// Takes a refund back whose link nobody has used: the money may be refunded in another way.
+    pub(super) fn take_back(&mut self, id: &[u8; 16], now_ms: TimeMs) -> Made<Outgoing> {
+        match self.claimable(id) {
+            Ok(waiting) => {
+                let cancelled = Outgoing { stage: Stage::Cancelled, ..waiting };
+                let mut changes = Changes::default();
+                cancelled.write(&mut changes.write);
+                self.outgoing.insert(*id, cancelled.clone());
+                let data = view::outgoing(&cancelled, None, None);
+                self.recorder.record("refund.cancelled", &data, now_ms, &mut changes.write);
+                if let Purpose::Refund { invoice } = cancelled.purpose {
+                    changes.notify.push(Event::Invoice(invoice));
+                }
+                (changes.added_to(Vec::new()), Ok(cancelled))
+            }
+            // Asked for again.
+            Err(Refused::TakenBack) => (Vec::new(), self.outgoing.get(id).cloned().ok_or(Refused::UnknownRefund)),
+            Err(refused) => (Vec::new(), Err(refused)),
+        }
     }
 
     /// Lets the wallet pay, and keeps what it is for in the same transaction.
     fn pay(
         &mut self,
         made: Outgoing,
-        input: Input<'_>,
+        to: Payable,
+        max_fee: Amount,
         wallet: &mut Wallet,
         chain: &Chain<'_>,
         now_ms: TimeMs,
     ) -> Made<Outgoing> {
+        let (to, description) = (Box::new(to), made.purpose.name().to_owned());
+        let input = Input::Pay { request: made.id, to, asset: made.asset, amount: made.amount, max_fee, description };
         match wallet.handle(input, chain, now_ms) {
             Ok(effects) => self.enter(made, effects),
             Err(refusal) => (Vec::new(), Err(Refused::Wallet(refusal.to_string()))),
@@ -315,11 +343,8 @@ impl Desk {
         }
         self.sweep_from = height.saturating_add(SWEEP_PAUSE_HEIGHTS);
         let id = super::texts::id_of(&self.rules.own, "", "sweep", &format!("{height}"));
-        let made = self.make(id, Hash::ZERO, Purpose::Sweep, AssetId::FRD, amount, Stage::Pending, now_ms);
-        let description = "Sweep".to_owned();
-        let to = Box::new(Payable::Address(to));
-        let input = Input::Pay { request: id, to, asset: AssetId::FRD, amount, max_fee, description };
-        let (effects, result) = self.pay(made, input, wallet, chain, now_ms);
+        let made = Outgoing::new(id, Hash::ZERO, Purpose::Sweep, AssetId::FRD, amount, Stage::Pending, now_ms);
+        let (effects, result) = self.pay(made, Payable::Address(to), max_fee, wallet, chain, now_ms);
         match result {
             Ok(_) => self.sweeping = Some(id),
             Err(refused) => tracing::warn!(%refused, amount, "what is too much cannot be sent away"),

@@ -3,8 +3,7 @@
 use super::entry::Entry;
 use super::outgoing::{Outgoing, Purpose};
 use crate::clock;
-use fair_core::message::Signed;
-use fair_core::payment::invoice::{self, Description, Invoice, LatePolicy};
+use fair_core::payment::invoice::{Description, LatePolicy};
 use fair_core::payment::text::Case;
 use fair_core::types::Amount;
 use fair_core::wallet::{OwnInvoice, Payment, Wallet};
@@ -15,29 +14,27 @@ pub(super) fn invoice(entry: &Entry, own: &OwnInvoice, refunded: Amount, wallet:
     let payment = own.payment.and_then(|payment| wallet.payment(&payment));
     let has_address = own.payment.is_some_and(|payment| wallet.refund_address(&payment).is_some());
     let with_tower = payment.and_then(|payment| wallet.is_with_tower(payment));
-    shown(entry, &own.invoice, own.received, refunded, has_address, with_tower)
+    shown(entry, own, own.received, refunded, has_address, with_tower)
 }
 
 /// The invoice as it was when it was made.
 pub(super) fn invoice_as_made(entry: &Entry, own: &OwnInvoice) -> Value {
-    shown(&entry.as_made(), &own.invoice, 0, 0, false, None)
+    shown(&entry.as_made(), own, 0, 0, false, None)
 }
 
 fn shown(
     entry: &Entry,
-    signed: &Signed<Invoice>,
+    own: &OwnInvoice,
     received: Amount,
     refunded: Amount,
     has_address: bool,
     with_tower: Option<bool>,
 ) -> Value {
-    let body = &signed.body;
+    let body = &own.invoice.body;
     let description = match &body.description {
         Description::Text(text) => text.as_str(),
         Description::Hash(_) => "",
     };
-    // Own signatures are good.
-    let text = invoice::check(signed.clone(), &body.chain_id).map(|verified| invoice::to_text(&verified, Case::Lower));
     json!({
         "id": body.id.to_string(),
         "state": entry.state.name(),
@@ -45,10 +42,11 @@ fn shown(
         "amount": body.amount,
         "description": description,
         "reference": entry.reference,
-        "invoice": text.unwrap_or_default(),
+        "invoice": own.text(Case::Lower),
         "created_ms": body.created_ms,
         "expires_ms": body.expires_ms,
         "accepts_late": body.late == LatePolicy::Accept,
+        "receivable": entry.receivable,
         "received": received,
         "late": entry.late,
         "duplicate": entry.duplicate,

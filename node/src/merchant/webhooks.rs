@@ -31,6 +31,29 @@ pub(super) enum Off {
     Gone,
 }
 
+/// What events are signed with.
+#[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+struct Secret {
+    bytes: [u8; 32],
+    /// The name under which it was asked for.
+    name: [u8; 16],
+    made_ms: TimeMs,
+    /// Until when it signs, once there is a newer one.
+    until_ms: Option<TimeMs>,
+}
+
+impl Secret {
+    fn fresh(name: [u8; 16], made_ms: TimeMs) -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self { bytes, name, made_ms, until_ms: None })
+    }
+
+    fn is_good(&self, now_ms: TimeMs) -> bool {
+        self.until_ms.is_none_or(|until| now_ms < until)
+    }
+}
+
 /// A place where events are brought.
 #[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct Endpoint {
@@ -38,7 +61,8 @@ pub(super) struct Endpoint {
     /// Of what was asked for.
     pub(super) digest: Hash,
     pub(super) url: String,
-    secret: [u8; 32],
+    /// The newest first: each signs.
+    secrets: Vec<Secret>,
     pub(super) off: Option<Off>,
     /// The first event that it has not taken.
     pub(super) next: u64,
@@ -63,22 +87,47 @@ impl Endpoint {
         next: u64,
         created_ms: TimeMs,
     ) -> Result<Self, getrandom::Error> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)?;
-        Ok(Self { id, digest, url, secret, off: None, next, again: Vec::new(), given_up: 0, created_ms })
+        let secrets = vec![Secret::fresh(id, created_ms)?];
+        Ok(Self { id, digest, url, secrets, off: None, next, again: Vec::new(), given_up: 0, created_ms })
     }
 
-    /// The secret as its owner writes it down.
-    pub(super) fn secret_text(&self) -> String {
-        format!("{SECRET_PREFIX}{}", STANDARD.encode(self.secret))
+    /// The newest secret as its owner writes it down, for a while after it was made.
+    pub(super) fn secret_text(&self, now_ms: TimeMs) -> Option<String> {
+        let secret = self.secrets.first()?;
+        let is_new = now_ms.saturating_sub(secret.made_ms) < limits::WEBHOOK_SECRET_SHOWN_MS;
+        is_new.then(|| format!("{SECRET_PREFIX}{}", STANDARD.encode(secret.bytes)))
     }
 
-    /// The header `webhook-signature`. `None` for no key that HMAC takes, which there is not.
-    pub(super) fn sign(&self, id: &str, timestamp_s: u64, body: &[u8]) -> Option<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
-        mac.update(format!("{id}.{timestamp_s}.").as_bytes());
-        mac.update(body);
-        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    /// The header `webhook-signature`: one signature by each secret that is good.
+    pub(super) fn sign(&self, id: &str, timestamp_s: u64, body: &[u8]) -> String {
+        let good = self.secrets.iter().filter(|secret| secret.is_good(timestamp_s.saturating_mul(1_000)));
+        let signatures = good.filter_map(|secret| {
+            // HMAC takes a key of any length.
+            let mut mac = Hmac::<Sha256>::new_from_slice(&secret.bytes).ok()?;
+            mac.update(format!("{id}.{timestamp_s}.").as_bytes());
+            mac.update(body);
+            Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+        });
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Begins to sign with another secret; the one before signs too for a while. Once under a name.
+    fn rotate(&mut self, fresh: Secret) -> Result<(), Refused> {
+        let now_ms = fresh.made_ms;
+        match self.secrets.iter().position(|secret| secret.name == fresh.name) {
+            Some(0) => return Ok(()),
+            Some(_) => return Err(Refused::NameUsed),
+            None => {}
+        }
+        self.secrets.retain(|secret| secret.is_good(now_ms));
+        if self.secrets.len() >= limits::WEBHOOK_SECRETS {
+            return Err(Refused::TooMany { what: "secrets of one webhook", most: limits::WEBHOOK_SECRETS });
+        }
+        if let Some(newest) = self.secrets.first_mut() {
+            newest.until_ms = Some(now_ms.saturating_add(limits::WEBHOOK_OLD_SECRET_MS));
+        }
+        self.secrets.insert(0, fresh);
+        Ok(())
     }
 
     fn write(&self, write: &mut Write) {
@@ -98,6 +147,16 @@ pub(super) enum Brought {
     GivenUp,
     /// Nobody is there any more.
     Gone,
+}
+
+/// A secret of the system's randomness.
+pub(super) struct FreshSecret(Secret);
+
+impl FreshSecret {
+    /// `name` is what it is asked for under.
+    pub(super) fn of(name: [u8; 16], now_ms: TimeMs) -> Result<Self, getrandom::Error> {
+        Secret::fresh(name, now_ms).map(Self)
+    }
 }
 
 type Made<T> = (Vec<Effect<Event>>, Result<T, Refused>);
@@ -145,6 +204,29 @@ impl Desk {
         (changes.added_to(Vec::new()), Ok(()))
     }
 
+    /// Gives an endpoint another secret, once under a name.
+    pub(super) fn rotate_secret(&mut self, id: &EndpointId, fresh: FreshSecret) -> Made<Endpoint> {
+        self.change_endpoint(id, |endpoint, _| {
+            endpoint.rotate(fresh.0)?;
+            Ok(endpoint.clone())
+        })
+    }
+
+    /// Lets endpoints that are behind go on with the oldest event that there is.
+    pub(super) fn skip_forgotten(&mut self, write: &mut Write) {
+        let first = self.recorder.first();
+        for endpoint in self.endpoints.values_mut() {
+            let asked = endpoint.again.len();
+            endpoint.again.retain(|sequence| *sequence >= first);
+            if endpoint.next >= first && endpoint.again.len() == asked {
+                continue;
+            }
+            endpoint.given_up = endpoint.given_up.saturating_add(first.saturating_sub(endpoint.next));
+            endpoint.next = endpoint.next.max(first);
+            endpoint.write(write);
+        }
+    }
+
     /// Brings events to an endpoint again that was gone, from where it stopped.
     pub(super) fn enable_endpoint(&mut self, id: &EndpointId) -> Made<Endpoint> {
         self.change_endpoint(id, |endpoint, _| {
@@ -155,9 +237,13 @@ impl Desk {
 
     /// Brings an event once more.
     pub(super) fn bring_again(&mut self, id: &EndpointId, sequence: u64) -> Made<Endpoint> {
+        let first = self.recorder.first();
         self.change_endpoint(id, |endpoint, last| {
             if sequence == 0 || sequence > last {
                 return Err(Refused::UnknownEvent);
+            }
+            if sequence < first {
+                return Err(Refused::ForgottenEvent { first });
             }
             // One that was never brought comes by itself.
             if sequence < endpoint.next && !endpoint.again.contains(&sequence) {
@@ -204,13 +290,19 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merchant::desk::Rules;
+    use crate::merchant::desk::{Keeping, Rules};
     use fair_core::types::PublicKey;
 
     fn desk() -> Desk {
-        let rules =
-            Rules { own: PublicKey([1; 32]), chain_id: Hash([2; 32]), origin: None, min_insured: 0, sweep: None };
-        Desk::new(rules, 5)
+        let rules = Rules {
+            own: PublicKey([1; 32]),
+            chain_id: Hash([2; 32]),
+            origin: None,
+            min_insured: 0,
+            sweep: None,
+            keeping: Keeping::default(),
+        };
+        Desk::new(rules, 1, 5)
     }
 
     fn endpoint() -> Endpoint {
@@ -224,9 +316,10 @@ mod tests {
         let decoded = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         // The library's example has 24 bytes; HMAC pads with zeros, so that longer keys with zeros are the same.
         secret[..24].copy_from_slice(&decoded);
-        let endpoint = Endpoint { secret, ..endpoint() };
+        let secret = Secret { bytes: secret, name: [0; 16], made_ms: 0, until_ms: None };
+        let endpoint = Endpoint { secrets: vec![secret], ..endpoint() };
         let body = br#"{"test": 2432232314}"#;
-        let signed = endpoint.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
+        let signed = endpoint.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -267,7 +360,8 @@ mod tests {
         let mut desk = desk();
         let first = desk.add_endpoint(endpoint()).1.unwrap();
         // A fresh secret was drawn for the second request; the first stays.
-        assert_eq!(desk.add_endpoint(endpoint()).1.unwrap().secret_text(), first.secret_text());
+        let shown = |endpoint: &Endpoint| endpoint.secret_text(0).unwrap();
+        assert_eq!(shown(&desk.add_endpoint(endpoint()).1.unwrap()), shown(&first));
         let other = Endpoint { digest: Hash([5; 32]), ..endpoint() };
         assert_eq!(desk.add_endpoint(other).1, Err(Refused::NameUsed));
         for number in 1..=u8::MAX {
@@ -275,5 +369,51 @@ mod tests {
             let _ = desk.add_endpoint(more);
         }
         assert_eq!(desk.endpoints.len(), limits::MERCHANT_ENDPOINTS);
+    }
+
+    #[test]
+    fn a_secret_is_shown_for_a_while_and_another_one_signs_beside_it() {
+        let mut desk = desk();
+        let id = desk.add_endpoint(endpoint()).1.unwrap().id;
+        let (soon, late) = (limits::WEBHOOK_SECRET_SHOWN_MS - 1, limits::WEBHOOK_SECRET_SHOWN_MS);
+        let first = desk.endpoints[&id].clone();
+        assert!(first.secret_text(soon).is_some() && first.secret_text(late).is_none());
+
+        let rotate =
+            |desk: &mut Desk, name, at_ms| desk.rotate_secret(&id, FreshSecret::of([name; 16], at_ms).unwrap()).1;
+        let second = rotate(&mut desk, 1, late).unwrap();
+        let again = rotate(&mut desk, 1, late + 5).unwrap();
+        assert_eq!(again.secret_text(late + 5), second.secret_text(late), "once under a name");
+        assert_eq!(second.secret_text(late + late), None);
+        // Both sign, the newest first, until the day is over.
+        let sign = |endpoint: &Endpoint, at_ms: u64| endpoint.sign("x", at_ms / 1_000, b"{}");
+        let both = sign(&second, late);
+        assert_eq!(both.split(' ').count(), 2);
+        assert!(both.ends_with(&sign(&first, late)));
+        let alone = sign(&second, late + limits::WEBHOOK_OLD_SECRET_MS);
+        assert_eq!(alone.split(' ').count(), 1);
+        assert!(sign(&second, late + limits::WEBHOOK_OLD_SECRET_MS - 1_000).split(' ').count() == 2);
+
+        assert!((2..4).all(|name| rotate(&mut desk, name, late).is_ok()));
+        assert!(matches!(rotate(&mut desk, 9, late), Err(Refused::TooMany { .. })), "not without end");
+        assert_eq!(rotate(&mut desk, 1, late), Err(Refused::NameUsed), "an earlier one");
+        assert!(rotate(&mut desk, 9, late + limits::WEBHOOK_OLD_SECRET_MS).is_ok());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_brought_nowhere_and_the_newest_stays() {
+        let mut desk = desk();
+        let id = desk.add_endpoint(Endpoint { next: 0, ..endpoint() }).1.unwrap().id;
+        desk.endpoints.get_mut(&id).unwrap().next = 3;
+        assert!(desk.bring_again(&id, 1).1.is_ok() && desk.bring_again(&id, 2).1.is_ok());
+        let effects = desk.forget_events(1);
+        let [Effect::Write(write)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(write.deletes, [crate::host::Journal::key(1)]);
+        assert_eq!(desk.endpoints[&id].again, [2]);
+        assert_eq!(desk.bring_again(&id, 1).1, Err(Refused::ForgottenEvent { first: 2 }));
+        desk.forget_events(99);
+        let (endpoint, next) = desk.to_bring(&id).unwrap();
+        assert_eq!((next, endpoint.given_up, desk.recorder.first()), (5, 2, 5), "5 is the newest");
+        assert!(desk.forget_events(5).is_empty());
     }
 }

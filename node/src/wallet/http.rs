@@ -10,11 +10,10 @@
 //! GET  /v1/status          JSON, to this machine alone
 //! ```
 //!
-//! What its operator orders is in [`super::operator`].
+//! What its operator orders is in [`super::operator`]; connections are taken by [`super::serve`].
 
 use super::{Hosted, operator, parts, towers};
 use crate::channels::ChannelView;
-use crate::crash;
 use crate::host::Handle;
 use crate::limits;
 use crate::local::{self, Refusal, Token};
@@ -37,11 +36,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// The way back from a page.
@@ -67,12 +64,6 @@ pub(crate) struct Served {
     pub(crate) changed: watch::Receiver<u64>,
     /// When it was asked to pay.
     pub(crate) asked: Arc<Mutex<VecDeque<Instant>>>,
-}
-
-/// Serves for ever.
-pub(crate) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    let service = router.merge(crash::routes()).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(local::at_once(listener), service).await
 }
 
 /// What somebody to try with serves.

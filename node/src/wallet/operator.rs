@@ -48,8 +48,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// Of an amount that is paid, banks may take this part unless the operator says otherwise: one in a hundred.
-const USUAL_MAX_FEE: Amount = 100;
+/// What banks may take of an amount unless whoever orders the payment says otherwise: one in a hundred, and of a small
+/// one a little more.
+pub(crate) fn usual_fee(amount: Amount) -> Amount {
+    (amount / 100).max(limits::LEAST_MAX_FEE)
+}
 
 pub(crate) fn routes(served: &Served) -> Router<Served> {
     Router::new()
@@ -231,7 +234,7 @@ async fn pay(State(served): State<Served>, body: Body<Pay>) -> Result<Json<Payin
         to: Box::new(to),
         asset: asset.unwrap_or(asked_asset),
         amount,
-        max_fee: max_fee.unwrap_or(amount / USUAL_MAX_FEE),
+        max_fee: max_fee.unwrap_or_else(|| usual_fee(amount)),
         description,
     };
     start(&served, input).await?;

@@ -1,6 +1,7 @@
 //! Books over a state and a wallet that are put together from records.
 
 use super::*;
+use crate::merchant::keys::KeyId;
 use crate::presets::Preset;
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::chain::genesis::{self, Asset, Genesis, GenesisAccount, Purpose};
@@ -84,9 +85,15 @@ fn wallet<'a>(records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Wallet
 }
 
 fn desk() -> Desk {
-    let rules =
-        Rules { own: keys()[0].public(), chain_id: genesis().chain_id(), origin: None, min_insured: 100, sweep: None };
-    Desk::new(rules, 0)
+    let rules = Rules {
+        own: keys()[0].public(),
+        chain_id: genesis().chain_id(),
+        origin: None,
+        min_insured: 100,
+        sweep: None,
+        keeping: Keeping { open: 4, open_per_key: 3, unpaid_ms: 10_000, events_ms: 10_000 },
+    };
+    Desk::new(rules, 1, 0)
 }
 
 fn new_invoice(id: InvoiceId) -> NewInvoice {
@@ -102,16 +109,17 @@ fn new_invoice(id: InvoiceId) -> NewInvoice {
     }
 }
 
+fn entry(id: InvoiceId) -> Entry {
+    Entry::new(id, Hash::ZERO, String::new(), 100, [5; 8])
+}
+
 /// Books with an invoice that is being paid through the bank, and a wallet to which it is paid.
 fn paid() -> (Desk, Wallet) {
     let (mut desk, mut wallet_before) = (desk(), wallet([]));
     let ledger = ledger(&[]);
-    let entry = Entry::new(ID, 0, Hash::ZERO, String::new(), 100);
-    let (effects, made) = desk.create(new_invoice(ID), entry, &mut wallet_before, &chain(&ledger, 1), NOW_MS);
-    made.unwrap();
-    let entry = desk.entries.get_mut(&ID).unwrap();
-    entry.state = State::Pending;
-    entry.paid_in = Some((bank(), AssetId::FRD));
+    let input = Input::CreateInvoice(Box::new(new_invoice(ID)));
+    let effects = wallet_before.handle(input, &chain(&ledger, 1), NOW_MS).unwrap();
+    desk.put(Entry { state: State::Pending, paid_in: Some((bank(), AssetId::FRD)), ..entry(ID) });
     let own = wallet_before.invoice(&ID).unwrap().clone();
     let own = codec::encode(&OwnInvoice { state: InvoiceState::Paid, received: AMOUNT, ..own });
     let Some(Effect::Write(write)) = effects.first() else { panic!("a write") };
@@ -155,11 +163,100 @@ fn a_payment_that_was_only_promised_stays_so_when_the_bank_falls() {
     let own = keys()[0].public();
     let entry = desk.entries.get_mut(&ID).unwrap();
     (entry.state, entry.uninsured) = (State::Paid, AMOUNT);
-    desk.expose((bank(), AssetId::FRD), ID, AMOUNT);
+    let place = entry.place();
+    desk.expose((bank(), AssetId::FRD), place, AMOUNT);
     // The court has ended the channel: its line owes nothing any more, the chain does.
     let owed = ledger(&[(own, AssetId::FRD, AMOUNT)]);
     let resolved = vec![Effect::Notify(Event::Channel(bank()))];
     let text = told(&desk.complete(resolved, &wallet, &chain(&owed, 2), NOW_MS));
     assert!(!text.contains("invoice.assured"), "{text}");
     assert_eq!((desk.entries[&ID].uninsured, desk.entries[&ID].assured), (AMOUNT, false));
+}
+
+/// A wallet that has no terms with a bank yet.
+#[test]
+fn nothing_is_made_that_nobody_could_pay() {
+    let (mut desk, mut wallet, ledger) = (desk(), wallet([]), ledger(&[]));
+    let (effects, made) = desk.create(new_invoice(ID), entry(ID), &mut wallet, &chain(&ledger, 1), NOW_MS);
+    assert_eq!((effects, made), (Vec::new(), Err(Refused::NotReady)));
+    assert!(desk.entries.is_empty() && wallet.invoice(&ID).is_none());
+}
+
+/// Invoices that end in this order, and the wallet that knows them.
+fn with_open(desk: &mut Desk, wallet: &mut Wallet, ledger: &Ledger, ids: &[(u8, KeyId)]) {
+    for (number, (id, key)) in (1_u64..).zip(ids) {
+        let id = InvoiceId([*id; 16]);
+        let new = NewInvoice { lifetime_ms: 1_000 * number, ..new_invoice(id) };
+        wallet.handle(Input::CreateInvoice(Box::new(new)), &chain(ledger, 1), NOW_MS).unwrap();
+        desk.put(Entry { number, key: *key, since_ms: NOW_MS, ..entry(id) });
+    }
+}
+
+#[test]
+fn so_many_are_open_with_one_key_and_in_all_and_those_that_end_make_room() {
+    let (mut desk, mut wallet, ledger) = (desk(), wallet([]), ledger(&[]));
+    let (one, other, third) = ([1; 8], [2; 8], [3; 8]);
+    with_open(&mut desk, &mut wallet, &ledger, &[(9, one), (8, one), (7, one)]);
+    desk.complete(Vec::new(), &wallet, &chain(&ledger, 2), NOW_MS);
+    let full = |desk: &Desk, key| match desk.check_room(key, NOW_MS) {
+        Err(Refused::TooManyOpen { whose, most, wait_s }) => Some((whose, most, wait_s)),
+        other => {
+            assert_eq!(other, Ok(()));
+            None
+        }
+    };
+    assert_eq!(full(&desk, &one), Some(("This key", 3, 2)), "the first ends in 1,001 ms");
+    assert_eq!(full(&desk, &other), None);
+    with_open(&mut desk, &mut wallet, &ledger, &[(9, one), (8, one), (7, one), (6, other)]);
+    assert_eq!(full(&desk, &third).map(|(whose, most, _)| (whose, most)), Some(("This merchant", 4)));
+    // The first one's time is over.
+    desk.complete(Vec::new(), &wallet, &chain(&ledger, 3), NOW_MS + 1_001);
+    assert_eq!((full(&desk, &one), full(&desk, &third)), (None, None));
+    let cancelled = InvoiceId([8; 16]);
+    let effects = wallet.handle(Input::CancelInvoice(cancelled), &chain(&ledger, 3), NOW_MS + 1_002).unwrap();
+    desk.complete(effects, &wallet, &chain(&ledger, 3), NOW_MS + 1_002);
+    assert_eq!((desk.shelf_counts(), desk.ends.len()), ((2, 2), 2));
+}
+
+#[test]
+fn what_ended_unpaid_is_forgotten_and_what_is_paid_or_newest_is_not() {
+    let (mut desk, mut wallet, ledger) = (desk(), wallet([]), ledger(&[]));
+    let key = [1; 8];
+    with_open(&mut desk, &mut wallet, &ledger, &[(1, key), (2, key), (3, key), (4, key)]);
+    let id = |number| InvoiceId([number; 16]);
+    let paid = Entry { state: State::Paid, ..desk.entries[&id(2)].clone() };
+    desk.put(paid);
+    let late = NOW_MS + 4_001;
+    desk.complete(Vec::new(), &wallet, &chain(&ledger, 2), late);
+    assert!(desk.forget_unpaid(&mut wallet, late + 10_000).write.is_empty(), "they are kept for so long");
+    let changes = desk.forget_unpaid(&mut wallet, late + 10_001);
+    assert_eq!(changes.write.deletes.len(), 4, "two invoices, in the books and in the wallet");
+    assert_eq!(desk.entries.keys().copied().collect::<Vec<_>>(), [id(2), id(4)]);
+    assert_eq!(desk.entries_after(0).map(|entry| entry.number).collect::<Vec<_>>(), [2, 4]);
+    assert!(wallet.invoice(&id(1)).is_none() && wallet.invoice(&id(2)).is_some() && wallet.invoice(&id(4)).is_some());
+    assert_eq!(desk.shelf_counts(), (0, 1));
+}
+
+/// What stands behind a channel stands behind what came first, whatever the ids are.
+#[test]
+fn after_a_restart_the_oldest_payment_is_insured_first() {
+    let mut desk = desk();
+    let ids = [3_u8, 1, 2];
+    for (number, id) in (1_u64..).zip(ids) {
+        let paid = Entry {
+            number,
+            state: State::Paid,
+            since_ms: NOW_MS + number,
+            paid_in: Some((bank(), AssetId::FRD)),
+            uninsured: 10,
+            ..entry(InvoiceId([id; 16]))
+        };
+        let mut write = Write::default();
+        paid.write(&mut write);
+        let (key, value) = write.puts.remove(0);
+        assert!(desk.restore(&key, &value).unwrap());
+    }
+    let exposed = &desk.exposed[&(bank(), AssetId::FRD)];
+    assert_eq!(exposed.ids.iter().map(|(_, _, id)| id.0[0]).collect::<Vec<_>>(), ids);
+    assert_eq!(exposed.sum, 30);
 }

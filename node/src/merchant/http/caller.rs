@@ -21,6 +21,7 @@ type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 pub(in crate::merchant) struct Rates {
     keys: Keyed<KeyId>,
     strangers: Keyed<IpAddr>,
+    links: Keyed<[u8; 16]>,
     clock: DefaultClock,
 }
 
@@ -33,6 +34,7 @@ impl Default for Rates {
         Self {
             keys: RateLimiter::hashmap(quota(limits::MERCHANT_PER_MINUTE, limits::MERCHANT_BURST)),
             strangers: RateLimiter::hashmap(quota(limits::STRANGERS_PER_MINUTE, limits::STRANGERS_PER_MINUTE)),
+            links: RateLimiter::hashmap(quota(limits::LINK_PER_MINUTE, limits::LINK_PER_MINUTE)),
             clock: DefaultClock::default(),
         }
     }
@@ -50,7 +52,16 @@ impl Rates {
         self.count(&self.keys, key)
     }
 
-    /// Counts somebody without a key, or with a link.
+    /// Counts somebody with a link that proved itself.
+    pub(super) fn link(&self, refund: &[u8; 16]) -> Result<(), Refusal> {
+        if self.links.len() > limits::STRANGERS {
+            self.links.retain_recent();
+        }
+        self.count(&self.links, refund)
+    }
+
+    /// Counts somebody whose key or link is none. Behind a proxy all have one address: who has a good one is not
+    /// counted with them.
     pub(super) fn stranger(&self, address: IpAddr) -> Result<(), Refusal> {
         if self.strangers.len() > limits::STRANGERS {
             self.strangers.retain_recent();
@@ -61,6 +72,7 @@ impl Rates {
 
 /// The holder of a key.
 pub(super) struct Caller {
+    pub(super) id: KeyId,
     /// The operator's name of the key.
     pub(super) name: String,
     scopes: BTreeSet<Scope>,
@@ -78,6 +90,12 @@ impl Caller {
     }
 }
 
+/// Nobody is known by this.
+pub(super) fn unauthorized() -> Refusal {
+    let says = "Show a key: Authorization: Bearer fair_… (`node key create` makes one).";
+    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", says)
+}
+
 impl FromRequestParts<Shop> for Caller {
     type Rejection = Refusal;
 
@@ -89,11 +107,10 @@ impl FromRequestParts<Shop> for Caller {
         let Some(key) = found else {
             let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
             from.map_or(Ok(()), |address| shop.waiting.rates.stranger(address))?;
-            let says = "Show a key: Authorization: Bearer fair_… (`node key create` makes one).";
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", says));
+            return Err(unauthorized());
         };
         shop.waiting.rates.key(&key.id)?;
-        Ok(Self { name: key.name, scopes: key.scopes })
+        Ok(Self { id: key.id, name: key.name, scopes: key.scopes })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::wallet::http::{bad, read_id};
 use crate::wallet::operator::payable;
 use axum::Form;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, FromRequest as _, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -40,12 +40,20 @@ fn unknown() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "refund.unknown", "This link leads to no refund.")
 }
 
+/// The refund that a link names, if it proves itself.
+fn proven(shop: &Shop, id: &str, shown: &str) -> Option<[u8; 16]> {
+    let id = read_id(id).ok()?;
+    let shown = hex::decode(shown).ok()?;
+    proof(shop, &id)?.verify_slice(&shown).ok().map(|()| id)
+}
+
 /// The refund to which a link leads.
 async fn find(shop: &Shop, from: SocketAddr, id: &str, shown: &str) -> Result<Outgoing, Refusal> {
-    shop.waiting.rates.stranger(from.ip())?;
-    let id = read_id(id).map_err(|_| unknown())?;
-    let shown = hex::decode(shown).map_err(|_| unknown())?;
-    proof(shop, &id).ok_or_else(unknown)?.verify_slice(&shown).map_err(|_| unknown())?;
+    let Some(id) = proven(shop, id, shown) else {
+        shop.waiting.rates.stranger(from.ip())?;
+        return Err(unknown());
+    };
+    shop.waiting.rates.link(&id)?;
     let found = shop.at_desk(move |desk, _, _, _| (Vec::new(), Ok(desk.outgoing(&id).cloned())));
     found.await?.ok_or_else(unknown)
 }
@@ -75,6 +83,7 @@ fn look(shop: &Shop, refund: &Outgoing) -> String {
         Stage::Pending => write!(html, "<p>{amount} are on their way.</p>"),
         Stage::Paid => write!(html, "<p>{amount} were sent.</p>"),
         Stage::Failed => write!(html, "<p>It did not arrive. Ask the shop for another link.</p>"),
+        Stage::Cancelled => write!(html, "<p>The shop took this refund back. Ask the shop.</p>"),
     };
     html
 }
@@ -89,10 +98,12 @@ pub(super) async fn claim(
     State(shop): State<Shop>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     Path((id, shown)): Path<(String, String)>,
-    form: Result<Form<Claimed>, FormRejection>,
+    request: Request,
 ) -> Response {
     let claimed = async {
         let refund = find(&shop, from, &id, &shown).await?;
+        // Nobody else has a body read.
+        let form: Result<Form<Claimed>, FormRejection> = Form::from_request(request, &()).await;
         let Form(Claimed { to }) = form.map_err(|error| bad("input.form", error.body_text()))?;
         let (to, _, _) = payable(&shop.wallet, to.trim())?;
         let id = refund.id;

@@ -1,43 +1,41 @@
 //! Events in their order, as they are in the journal.
 
 use super::invoices::{lines, patience};
-use super::{Answer, Asked, Caller, Shop, query};
+use super::polls::Poll;
+use super::{Answer, Asked, Caller, Shop, query, refusal};
 use crate::local::Refusal;
+use crate::merchant::desk::Refused;
 use crate::merchant::keys::Scope;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout_at;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    after: Option<u64>,
-    limit: Option<usize>,
-    wait: Option<u64>,
-}
-
-pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked<Page>) -> Answer {
+pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked) -> Answer {
     caller.may(Scope::EventsRead)?;
-    let Page { after, limit, wait } = query(asked)?;
-    let (after, limit, until) = (after.unwrap_or(0), lines(limit)?, patience(wait)?);
-    let _place = until.map(|_| shop.place()).transpose()?;
-    let mut changed = shop.wallet.changed.clone();
+    let [after, limit, wait] = query(asked, ["after", "limit", "wait"])?;
+    let (limit, until) = (lines(limit)?, patience(wait)?);
+    let mut poll = until.map(|until| Poll::begin(&shop, &caller, until)).transpose()?;
     loop {
-        changed.mark_unchanged();
-        let events = read(&shop, after, limit)?;
-        let waits = until.filter(|_| events.is_empty());
-        let again = match waits {
-            Some(until) => matches!(timeout_at(until, changed.changed()).await, Ok(Ok(()))),
-            None => false,
-        };
-        if !again {
-            let cursor = events.last().and_then(|event| event.get("sequence")).and_then(Value::as_u64);
-            let more = events.len() == limit;
-            return Ok(Json(json!({ "events": events, "cursor": cursor.unwrap_or(after), "more": more })));
+        if let Some(poll) = &mut poll {
+            poll.mark();
         }
+        let events = read(&shop, after.unwrap_or(0), limit)?;
+        let number = |event: &Value| event.get("sequence").and_then(Value::as_u64);
+        // Numbers have no gaps: what is between was forgotten.
+        if let (Some(after), Some(first)) = (after, events.first().and_then(number))
+            && first > after.saturating_add(1)
+        {
+            return Err(refusal(&Refused::ForgottenEvent { first }));
+        }
+        if let (Some(poll), true) = (&mut poll, events.is_empty())
+            && poll.event_after(after.unwrap_or(0)).await?
+        {
+            continue;
+        }
+        let cursor = events.last().and_then(number).or(after).unwrap_or(0);
+        let more = events.len() == limit;
+        return Ok(Json(json!({ "events": events, "cursor": cursor, "more": more })));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Invoices: made, looked at, listed, cancelled.
 
+use super::polls::Poll;
 use super::{Answer, Asked, Body, Caller, Made, Shop, name_of, query, read};
 use crate::limits;
 use crate::local::Refusal;
@@ -18,7 +19,7 @@ use fair_core::wallet::{self, CannotCancel, Input, NewInvoice, Wallet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 const HOUR_S: u64 = 3_600;
 
@@ -90,12 +91,13 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
     wanted.check()?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "invoice", &name);
+    let key = caller.id;
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| {
         if chain.state.asset(wanted.asset).is_none() {
             return (Vec::new(), Err(Refused::UnknownAsset(wanted.asset)));
         }
         let min_insured = wanted.min_insured.unwrap_or(desk.rules.min_insured);
-        let entry = Entry::new(InvoiceId(id), 0, digest, wanted.reference.clone(), min_insured);
+        let entry = Entry::new(InvoiceId(id), digest, wanted.reference.clone(), min_insured, key);
         let new = wanted.into_new(id, desk.rules.origin.clone());
         let (effects, made) = desk.create(new, entry, wallet, chain, now_ms);
         let shown = made.and_then(|()| found(desk, wallet, &InvoiceId(id)));
@@ -112,15 +114,13 @@ fn found<'a>(
     desk.entry(id).zip(wallet.invoice(id)).ok_or(Refused::UnknownInvoice)
 }
 
-fn shown(desk: &Desk, wallet: &Wallet, id: &InvoiceId) -> Result<(Stands, Value), Refused> {
+fn shown(desk: &Desk, wallet: &Wallet, id: &InvoiceId) -> Result<Value, Refused> {
     let (entry, own) = found(desk, wallet, id)?;
-    Ok((entry.state, view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)))
+    Ok(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Waits {
-    wait: Option<u64>,
+fn state(desk: &Desk, id: &InvoiceId) -> Result<Stands, Refused> {
+    desk.entry(id).map(|entry| entry.state).ok_or(Refused::UnknownInvoice)
 }
 
 /// How long somebody wants to wait.
@@ -132,49 +132,37 @@ pub(super) fn patience(wait: Option<u64>) -> Result<Option<Instant>, Refusal> {
     }
 }
 
-pub(super) async fn look(
-    caller: Caller,
-    State(shop): State<Shop>,
-    Path(id): Path<String>,
-    asked: Asked<Waits>,
-) -> Answer {
+pub(super) async fn look(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>, asked: Asked) -> Answer {
     caller.may(Scope::InvoicesRead)?;
     let id = InvoiceId(read_id(&id)?);
-    let until = patience(query(asked)?.wait)?;
-    let _place = until.map(|_| shop.place()).transpose()?;
-    let mut changed = shop.wallet.changed.clone();
-    let mut before = None;
-    loop {
-        changed.mark_unchanged();
-        let (state, invoice) = shop.at_desk(move |desk, wallet, _, _| (Vec::new(), shown(desk, wallet, &id))).await?;
-        let is_new = *before.get_or_insert(state) != state;
-        let Some(until) = until.filter(|_| !is_new && !state.is_final()) else { return Ok(Json(invoice)) };
-        if !matches!(timeout_at(until, changed.changed()).await, Ok(Ok(()))) {
-            return Ok(Json(invoice));
+    let [wait] = query(asked, ["wait"])?;
+    if let Some(until) = patience(wait)? {
+        let mut poll = Poll::begin(&shop, &caller, until)?;
+        let mut before = None;
+        loop {
+            let known = poll.mark();
+            let state = shop.at_desk(move |desk, _, _, _| (Vec::new(), state(desk, &id))).await?;
+            let is_new = *before.get_or_insert(state) != state;
+            if is_new || state.is_final() || !poll.event_after(known).await? {
+                break;
+            }
         }
     }
-}
-
-/// Where a list goes on.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    after: Option<u64>,
-    limit: Option<usize>,
+    Ok(Json(shop.at_desk(move |desk, wallet, _, _| (Vec::new(), shown(desk, wallet, &id))).await?))
 }
 
 /// How many lines somebody wants.
-pub(super) fn lines(limit: Option<usize>) -> Result<usize, Refusal> {
+pub(super) fn lines(limit: Option<u64>) -> Result<usize, Refusal> {
     let most = limits::MERCHANT_LIST;
-    match limit.unwrap_or(most) {
+    match limit.map_or(Ok(most), usize::try_from).unwrap_or(0) {
         limit if (1..=most).contains(&limit) => Ok(limit),
         _ => Err(bad("input.limit", format!("A list has 1 to {most} lines."))),
     }
 }
 
-pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked<Page>) -> Answer {
+pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked) -> Answer {
     caller.may(Scope::InvoicesRead)?;
-    let Page { after, limit } = query(asked)?;
+    let [after, limit] = query(asked, ["after", "limit"])?;
     let (after, limit) = (after.unwrap_or(0), lines(limit)?);
     let listed = shop.at_desk(move |desk, wallet, _, _| {
         let mut cursor = after;
@@ -206,5 +194,5 @@ pub(super) async fn cancel(caller: Caller, State(shop): State<Shop>, Path(id): P
     .await?;
     // What it came to was told after that.
     let shown = shop.at_desk(move |desk, wallet, _, _| (Vec::new(), shown(desk, wallet, &id)));
-    Ok(Json(shown.await?.1))
+    Ok(Json(shown.await?))
 }

@@ -4,10 +4,10 @@ use super::{Answer, Body, Caller, Made, Shop, name_of, read};
 use crate::local::Refusal;
 use crate::merchant::desk::Refused;
 use crate::merchant::keys::Scope;
-use crate::merchant::outgoing::{NewPayout, NewRefund, Outgoing, Purpose, Stage, usual_fee};
+use crate::merchant::outgoing::{NewPayout, NewRefund, Outgoing, Purpose, Stage};
 use crate::merchant::{numbers, texts, view};
 use crate::wallet::http::{bad, frd, read_id};
-use crate::wallet::operator::payable;
+use crate::wallet::operator::{payable, usual_fee};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Json;
@@ -24,6 +24,9 @@ pub(super) struct WantedRefund {
     /// All that is left when it is not given.
     #[serde(default, deserialize_with = "numbers::optional")]
     amount: Option<Amount>,
+    /// To whoever has the link, although the payer said where refunds go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    link: bool,
 }
 
 pub(super) async fn refund(
@@ -41,7 +44,7 @@ pub(super) async fn refund(
     let digest = texts::digest_of(&(invoice.to_string(), &wanted));
     let digest = digest.map_err(|error| bad("input.json", error.to_string()))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "refund", &name);
-    let new = NewRefund { id, digest, invoice, amount: wanted.amount };
+    let new = NewRefund { id, digest, invoice, amount: wanted.amount, link: wanted.link };
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.refund(&new, wallet, chain, now_ms));
     let made = made.await?;
     Ok((StatusCode::CREATED, Json(shown(&shop, &as_made(&made)))))
@@ -73,6 +76,13 @@ pub(super) async fn look_at_refund(caller: Caller, State(shop): State<Shop>, Pat
     // Whoever has the link has the money.
     let link = caller.may(Scope::Refunds).ok().and_then(|()| super::claim::link(&shop, &refund));
     Ok(Json(view::outgoing(&refund, payment.as_ref(), link)))
+}
+
+pub(super) async fn take_back(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::Refunds)?;
+    let id = read_id(&id)?;
+    let taken = shop.at_desk(move |desk, _, _, now_ms| desk.take_back(&id, now_ms)).await?;
+    Ok(Json(view::outgoing(&taken, None, None)))
 }
 
 pub(super) async fn look_at_payout(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
@@ -119,7 +129,7 @@ pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, headers: He
     let (to, _, asked) = payable(&shop.wallet, wanted.to.trim())?;
     let amount = wanted.amount.or(asked).ok_or_else(|| bad("input.amount", "Give an amount."))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "payout", &name);
-    let max_fee = wanted.max_fee.unwrap_or(usual_fee(amount));
+    let max_fee = wanted.max_fee.unwrap_or_else(|| usual_fee(amount));
     let new = NewPayout { id, digest, to, asset: wanted.asset, amount, max_fee };
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.payout(new, wallet, chain, now_ms)).await?;
     Ok((StatusCode::CREATED, Json(shown(&shop, &as_made(&made)))))

@@ -2,11 +2,13 @@
 
 use super::{Answer, Body, Caller, Made, Shop, name_of, read};
 use crate::clock;
+use crate::host::Stopping;
 use crate::local::Refusal;
 use crate::merchant::address;
+use crate::merchant::courier::Troubles;
 use crate::merchant::desk::{Desk, Refused};
 use crate::merchant::keys::Scope;
-use crate::merchant::webhooks::{Endpoint, Off};
+use crate::merchant::webhooks::{Endpoint, EndpointId, FreshSecret, Off};
 use crate::merchant::{numbers, texts};
 use crate::wallet::http::{bad, read_id};
 use axum::extract::{Path, State};
@@ -24,8 +26,11 @@ pub(super) struct Wanted {
     url: String,
 }
 
-/// The secret is told when the endpoint is made, and when the same is asked for again.
-fn shown(endpoint: &Endpoint) -> Value {
+/// Without the secret, which is told for a while after it was made, to whoever asks for it under the same name.
+fn shown(endpoint: &Endpoint, troubles: &Troubles) -> Value {
+    let trouble = troubles
+        .of(&endpoint.id)
+        .map(|trouble| json!({ "reason": trouble.reason, "at_ms": trouble.at_ms, "failures": trouble.failures }));
     let state = match endpoint.off {
         None => "enabled",
         Some(Off::Gone) => "gone",
@@ -37,6 +42,7 @@ fn shown(endpoint: &Endpoint) -> Value {
         "next_sequence": endpoint.next,
         "redeliveries": endpoint.again,
         "given_up": endpoint.given_up,
+        "last_error": trouble,
         "created_ms": endpoint.created_ms,
     })
 }
@@ -48,45 +54,63 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
     if wanted.url.len() > MAX_URL_BYTES {
         return Err(bad("input.url", format!("A URL has at most {MAX_URL_BYTES} bytes.")));
     }
-    let refused = |why: address::BadTarget| {
-        Refusal::new(StatusCode::CONFLICT, "webhook.url", format!("Nothing is brought there: {why}."))
-    };
+    let refused = |why: address::BadTarget| bad("webhook.url", format!("Nothing is brought there: {why}."));
     address::read(&wanted.url, shop.reach).map_err(refused)?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "webhook", &name);
-    let new = Endpoint::new(id, digest, wanted.url, 0, clock::now_ms())
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string()))?;
+    let new = Endpoint::new(id, digest, wanted.url, 0, clock::now_ms()).map_err(no_randomness)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| desk.add_endpoint(new)).await?;
-    poke(&shop);
-    let made = json!({
+    poke(&shop, id).await?;
+    Ok((StatusCode::CREATED, Json(with_secret(&endpoint))))
+}
+
+fn with_secret(endpoint: &Endpoint) -> Value {
+    json!({
         "id": hex::encode(endpoint.id),
         "url": endpoint.url,
-        "secret": endpoint.secret_text(),
+        "secret": endpoint.secret_text(clock::now_ms()),
         "created_ms": endpoint.created_ms,
-    });
-    Ok((StatusCode::CREATED, Json(made)))
+    })
 }
 
 /// Tells the courier, once it is durable.
-fn poke(shop: &Shop) {
-    shop.endpoints.send_modify(|count| *count = count.wrapping_add(1));
+async fn poke(shop: &Shop, id: EndpointId) -> Result<(), Refusal> {
+    Ok(shop.endpoints.send(id).await.map_err(|_| Stopping)?)
+}
+
+/// Another secret, for which nothing stands still: the one before signs too for a day.
+pub(super) async fn rotate(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let id = read_id(&id)?;
+    let name = texts::id_of(&shop.wallet.own, &caller.name, "rotate", &name_of(&headers)?);
+    let fresh = FreshSecret::of(name, clock::now_ms()).map_err(no_randomness)?;
+    let endpoint = shop.at_desk(move |desk, _, _, _| desk.rotate_secret(&id, fresh)).await?;
+    Ok(Json(with_secret(&endpoint)))
+}
+
+fn no_randomness(error: impl ToString) -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "randomness", error.to_string())
 }
 
 pub(super) async fn list(caller: Caller, State(shop): State<Shop>) -> Answer {
     caller.may(Scope::Webhooks)?;
-    let listed = shop.at_desk(|desk, _, _, _| {
-        let endpoints: Vec<Value> = desk.endpoints.values().map(shown).collect();
-        (Vec::new(), Ok(json!({ "webhooks": endpoints })))
-    });
-    Ok(Json(listed.await?))
+    let listed = shop.at_desk(|desk, _, _, _| (Vec::new(), Ok(desk.endpoints.values().cloned().collect::<Vec<_>>())));
+    let listed = listed.await?;
+    let endpoints: Vec<Value> = listed.iter().map(|endpoint| shown(endpoint, &shop.troubles)).collect();
+    Ok(Json(json!({ "webhooks": endpoints })))
 }
 
 pub(super) async fn look(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
     caller.may(Scope::Webhooks)?;
     let id = read_id(&id)?;
     let found = shop
-        .at_desk(move |desk, _, _, _| (Vec::new(), desk.endpoints.get(&id).map(shown).ok_or(Refused::UnknownEndpoint)));
-    Ok(Json(found.await?))
+        .at_desk(move |desk, _, _, _| (Vec::new(), desk.endpoints.get(&id).cloned().ok_or(Refused::UnknownEndpoint)));
+    Ok(Json(shown(&found.await?, &shop.troubles)))
 }
 
 pub(super) async fn remove(
@@ -97,7 +121,7 @@ pub(super) async fn remove(
     caller.may(Scope::Webhooks)?;
     let id = read_id(&id)?;
     shop.at_desk(move |desk, _, _, _| desk.remove_endpoint(&id)).await?;
-    poke(&shop);
+    poke(&shop, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -126,6 +150,6 @@ async fn change(
 ) -> Answer {
     caller.may(Scope::Webhooks)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| change(desk)).await?;
-    poke(shop);
-    Ok(Json(shown(&endpoint)))
+    poke(shop, endpoint.id).await?;
+    Ok(Json(shown(&endpoint, &shop.troubles)))
 }

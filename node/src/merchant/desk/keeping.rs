@@ -1,0 +1,126 @@
+//! How much a merchant keeps, and for how long: what anybody with a key can make without money must not grow without
+//! bound. What is paid stays, with its refunds and receipts.
+
+use super::{Changes, Desk, Refused};
+use crate::limits;
+use crate::merchant::entry::{Entry, State};
+use crate::merchant::keys::KeyId;
+use fair_core::effect::Effect;
+use fair_core::payment::invoice::InvoiceId;
+use fair_core::types::TimeMs;
+use fair_core::wallet::{Event, Wallet};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Shortest and longest time after which whoever has too many open invoices may come again.
+const ROOM_WAIT_S: (u64, u64) = (1, 3_600);
+
+/// What the operator decided about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::merchant) struct Keeping {
+    /// Most open invoices.
+    pub(in crate::merchant) open: usize,
+    /// Of them with one key.
+    pub(in crate::merchant) open_per_key: usize,
+    /// How long one that ended unpaid is kept.
+    pub(in crate::merchant) unpaid_ms: u64,
+    /// How long events are kept.
+    pub(in crate::merchant) events_ms: u64,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self {
+            open: limits::MERCHANT_OPEN_INVOICES,
+            open_per_key: limits::MERCHANT_OPEN_PER_KEY,
+            unpaid_ms: limits::MERCHANT_KEEP_UNPAID_S * 1_000,
+            events_ms: limits::MERCHANT_KEEP_EVENTS_S * 1_000,
+        }
+    }
+}
+
+/// Counts what is open, and knows what is to be forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    open: usize,
+    open_of: BTreeMap<KeyId, usize>,
+    /// By when they ended.
+    unpaid: BTreeSet<(TimeMs, InvoiceId)>,
+}
+
+impl Shelf {
+    pub(super) fn put(&mut self, entry: &Entry) {
+        if entry.state == State::Open {
+            self.open = self.open.saturating_add(1);
+            let of_key = self.open_of.entry(entry.key).or_default();
+            *of_key = of_key.saturating_add(1);
+        }
+        self.unpaid.extend(entry.ended_unpaid());
+    }
+
+    pub(super) fn take(&mut self, entry: &Entry) {
+        if entry.state == State::Open {
+            self.open = self.open.saturating_sub(1);
+            if let Some(of_key) = self.open_of.get_mut(&entry.key) {
+                *of_key = of_key.saturating_sub(1);
+                if *of_key == 0 {
+                    self.open_of.remove(&entry.key);
+                }
+            }
+        }
+        if let Some(ended) = entry.ended_unpaid() {
+            self.unpaid.remove(&ended);
+        }
+    }
+}
+
+impl Desk {
+    /// How many are open, and how many ended unpaid.
+    #[cfg(test)]
+    pub(super) fn shelf_counts(&self) -> (usize, usize) {
+        (self.shelf.open, self.shelf.unpaid.len())
+    }
+
+    /// Whether whoever has a key may make another invoice.
+    pub(super) fn check_room(&self, key: &KeyId, now_ms: TimeMs) -> Result<(), Refused> {
+        let Keeping { open, open_per_key, .. } = self.rules.keeping;
+        let of_key = self.shelf.open_of.get(key).copied().unwrap_or(0);
+        let full = [("This merchant", self.shelf.open, open), ("This key", of_key, open_per_key)];
+        match full.into_iter().find(|(_, has, most)| has >= most) {
+            Some((whose, _, most)) => {
+                let wait_ms = self.next_look().map_or(0, |ends| ends.saturating_sub(now_ms));
+                let (shortest, longest) = ROOM_WAIT_S;
+                Err(Refused::TooManyOpen { whose, most, wait_s: wait_ms.div_ceil(1_000).clamp(shortest, longest) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets invoices that ended unpaid long ago. The newest one stays: the next is counted from it.
+    pub(super) fn forget_unpaid(&mut self, wallet: &mut Wallet, now_ms: TimeMs) -> Changes {
+        let mut changes = Changes::default();
+        let newest = self.by_number.last_key_value().map(|(_, id)| *id);
+        let keep_ms = self.rules.keeping.unpaid_ms;
+        let due = self.shelf.unpaid.iter().take_while(|(ended, _)| ended.saturating_add(keep_ms) < now_ms);
+        let due = due.map(|(_, id)| *id).filter(|id| Some(*id) != newest).take(limits::MERCHANT_FORGOTTEN_AT_ONCE);
+        for id in due.collect::<Vec<_>>() {
+            // Paid late, in this very moment.
+            if wallet.forget_invoice(&id, &mut changes.write).is_err() {
+                continue;
+            }
+            Entry::forget(&id, &mut changes.write);
+            if let Some(entry) = self.entries.remove(&id) {
+                self.by_number.remove(&entry.number);
+                self.shelf.take(&entry);
+            }
+        }
+        changes
+    }
+
+    /// Forgets events up to a number. Webhooks that were not brought them go on with the next.
+    pub(in crate::merchant) fn forget_events(&mut self, until: u64) -> Vec<Effect<Event>> {
+        let mut changes = Changes::default();
+        self.recorder.forget(until, &mut changes.write);
+        self.skip_forgotten(&mut changes.write);
+        changes.added_to(Vec::new())
+    }
+}
