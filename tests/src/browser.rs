@@ -1,4 +1,4 @@
-//! Chromium, operated by what a person sees.
+//! Chromium and Firefox, operated by what a person sees.
 //!
 //! Things are found by their visible label: a button by its text, a field by the text of its
 //! `<label>`. Every call waits until what it needs is there, up to [`DEADLINE`], and says what was
@@ -24,17 +24,19 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
-use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
 
-use crate::process::{Process, Spec};
+use crate::process::Process;
 use crate::wait;
 
+mod chromium;
+mod firefox;
 pub mod person;
 mod pictures;
 mod screenshot;
 
 pub use pictures::Place;
 pub use screenshot::folder as screenshot_folder;
+use screenshot::target;
 
 /// How long a call waits for what it needs.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -42,14 +44,37 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// What finds elements by their labels, in the page.
 const FINDER: &str = include_str!("browser/find.js");
 
-/// Flags for a browser without a screen, also as root, that talks to nobody on its own.
-const FLAGS: &str = include_str!("browser/flags.txt");
+/// Which browser a person uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Debian's Chromium.
+    Chromium,
+    /// Debian's Firefox ESR.
+    Firefox,
+}
+
+/// What the browser does when a page opens a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Windows {
+    /// Opens it, also for a script of a test that nobody pressed anything for.
+    Opened,
+    /// What it does as people have it: opens none that nobody pressed anything for.
+    Guarded,
+}
 
 /// A person with an own profile: a browser whose storage nobody shares.
 pub struct Browser {
     driver: Session,
-    chromedriver: Process,
-    profile: PathBuf,
+    server: Process,
+    profile: Profile,
+}
+
+/// What outlives a browser's processes.
+#[derive(Debug)]
+struct Profile {
+    kind: Kind,
+    windows: Windows,
+    storage: PathBuf,
     folder: TempDir,
 }
 
@@ -57,8 +82,7 @@ pub struct Browser {
 #[derive(Debug)]
 pub struct Closed {
     address: String,
-    profile: PathBuf,
-    folder: TempDir,
+    profile: Profile,
 }
 
 impl Closed {
@@ -67,9 +91,7 @@ impl Closed {
     /// # Errors
     /// If it does not start.
     pub async fn open(self) -> Result<Browser> {
-        let Closed { profile, folder, .. } = self;
-        let (chromedriver, driver) = start(folder.path(), &profile).await?;
-        Ok(Browser { driver, chromedriver, profile, folder })
+        Browser::start(self.profile).await
     }
 
     /// Opens it again at the page where it was.
@@ -84,7 +106,7 @@ impl Closed {
     }
 }
 
-/// A session with chromedriver. Where nobody quits it, its processes are killed: asking them to end, as
+/// A session with a driver. Where nobody quits it, its processes are killed: asking them to end, as
 /// dropping a session usually does, would wait for minutes for those that are gone or busy.
 struct Session(WebDriver);
 
@@ -104,15 +126,36 @@ impl Drop for Session {
 }
 
 impl Browser {
+    /// Starts Chromium with a fresh profile.
+    ///
+    /// # Errors
+    /// As [`Browser::open_as`].
+    pub async fn open() -> Result<Self> {
+        Self::open_as(Kind::Chromium, Windows::Opened).await
+    }
+
     /// Starts a browser with a fresh profile.
     ///
     /// # Errors
-    /// If Chromium or chromedriver is missing (`cargo xtask setup` installs them) or fails.
-    pub async fn open() -> Result<Self> {
+    /// If it or its driver is missing (`cargo xtask setup` installs them) or fails.
+    pub async fn open_as(kind: Kind, windows: Windows) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("fair-browser-").tempdir()?;
-        let profile = folder.path().join("profile");
-        let (chromedriver, driver) = start(folder.path(), &profile).await?;
-        Ok(Browser { driver, chromedriver, profile, folder })
+        let storage = folder.path().join("profile");
+        Self::start(Profile { kind, windows, storage, folder }).await
+    }
+
+    async fn start(profile: Profile) -> Result<Self> {
+        let (server, driver) = match profile.kind {
+            Kind::Chromium => chromium::start(&profile).await?,
+            Kind::Firefox => firefox::start(&profile).await?,
+        };
+        Ok(Browser { driver: Session(driver), server, profile })
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.profile.kind
     }
 
     /// Everything that WebDriver offers, for what this interface lacks.
@@ -124,7 +167,7 @@ impl Browser {
     /// The folder with its storage, named in the arguments of its processes.
     #[must_use]
     pub fn profile(&self) -> &Path {
-        &self.profile
+        &self.profile.storage
     }
 
     /// Loads an address and waits until the document is there.
@@ -165,11 +208,26 @@ impl Browser {
     }
 
     async fn click_once(&self, label: &str) -> Result<()> {
+        let element = self.find_in_middle(label).await?;
+        element.click().await.with_context(|| format!("cannot click `{label}`"))
+    }
+
+    /// Clicks twice as fast as a hand that trembles.
+    ///
+    /// # Errors
+    /// As [`Browser::click`].
+    pub async fn double_click(&self, label: &str) -> Result<()> {
+        let element = self.find_in_middle(label).await?;
+        let clicks = self.driver.action_chain().double_click_element(&element);
+        clicks.perform().await.with_context(|| format!("cannot click `{label}` twice"))
+    }
+
+    /// The control, away from the edges, where bars that stay in place would be in the way.
+    async fn find_in_middle(&self, label: &str) -> Result<WebElement> {
         let element = self.find("control", label).await?;
-        // Away from the edges, where bars that stay in place would be in the way.
         let script = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});";
         self.driver.execute(script, vec![element.to_json()?]).await?;
-        element.click().await.with_context(|| format!("cannot click `{label}`"))
+        Ok(element)
     }
 
     /// Clicks what opens a new tab, and goes on in that tab.
@@ -304,8 +362,10 @@ impl Browser {
     /// # Errors
     /// If the browser does not answer.
     pub async fn console_errors(&self) -> Result<Vec<String>> {
-        let entries: Vec<BrowserLogEntry> = self.driver.browser_log().await?;
-        Ok(entries.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect())
+        match self.profile.kind {
+            Kind::Chromium => chromium::console_errors(&self.driver).await,
+            Kind::Firefox => firefox::console_errors(&self.driver, &self.server).await,
+        }
     }
 
     /// Four pictures of the whole page: a phone's width and a desk's, light and dark, without
@@ -314,7 +374,7 @@ impl Browser {
     /// # Errors
     /// If the page is wider than the screen: nobody should have to scroll sideways.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
-        screenshot::take(&self.driver, name).await
+        screenshot::take(&self.driver, self.profile.kind, name).await
     }
 
     /// Closes the browser as a person would, then opens it again with the same profile.
@@ -330,11 +390,11 @@ impl Browser {
     /// # Errors
     /// If it does not end.
     pub async fn shut(self) -> Result<Closed> {
-        let Browser { driver, mut chromedriver, profile, folder } = self;
+        let Browser { driver, mut server, profile } = self;
         let address = driver.current_url().await?.to_string();
         driver.clone().quit().await?;
-        chromedriver.stop().await?;
-        Ok(Closed { address, profile, folder })
+        server.stop().await?;
+        Ok(Closed { address, profile })
     }
 
     /// Closes the browser and removes its profile.
@@ -342,9 +402,9 @@ impl Browser {
     /// # Errors
     /// If it does not end.
     pub async fn close(self) -> Result<()> {
-        let Browser { driver, mut chromedriver, .. } = self;
+        let Browser { driver, mut server, .. } = self;
         driver.clone().quit().await?;
-        chromedriver.stop().await
+        server.stop().await
     }
 
     async fn find(&self, kind: &str, label: &str) -> Result<WebElement> {
@@ -375,42 +435,20 @@ impl Browser {
     }
 }
 
-/// Starts a chromedriver of its own and a browser through it.
-async fn start(folder: &Path, profile: &Path) -> Result<(Process, Session)> {
-    let spec = Spec {
-        name: "chromedriver".into(),
-        program: find_program(&["chromedriver"])?,
-        arguments: vec!["--port=0".into()],
-        environment: Vec::new(),
-        log_file: folder.join("chromedriver.log"),
-    };
-    let chromedriver = Process::start(spec)?;
-    let line = chromedriver.wait_for_line("started successfully on port", DEADLINE).await?;
-    let port = line.trim_end_matches('.').rsplit(' ').next().context("a port in chromedriver's line")?;
-
-    let mut capabilities = DesiredCapabilities::chrome();
-    let browser = find_program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])?;
-    capabilities.set_binary(&browser.to_string_lossy())?;
-    for flag in FLAGS.lines() {
-        capabilities.add_arg(flag)?;
-    }
-    capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
-    let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
-        .await
-        .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", chromedriver.log_end()))?;
-    Ok((chromedriver, Session(driver)))
-}
-
 /// Whether an element was no longer in the page when it was to be used.
 fn is_gone(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<WebDriverError>();
     error.is_some_and(|error| matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)))
 }
 
+/// A program that is installed, or that `cargo xtask setup` has put into `target/tools`.
 fn find_program(names: &[&str]) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let candidates = names.iter().flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)));
+    let own = target()?.join("tools");
+    let candidates = names.iter().flat_map(|name| {
+        let own = own.join(name).join("bin");
+        std::env::split_paths(&path).chain([own]).map(|folder| folder.join(name)).collect::<Vec<_>>()
+    });
     candidates
         .into_iter()
         .find(|file| file.is_file())

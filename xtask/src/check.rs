@@ -28,6 +28,9 @@ const XTASK: [&str; 2] = ["--package", "xtask"];
 /// The tests that need Chromium and the bundled pages.
 const IN_CHROMIUM: [&str; 4] = ["--test", "browser", "--test", "court"];
 
+/// The last part of the name of those that run in Firefox as well.
+const IN_FIREFOX: &str = "in_firefox";
+
 /// How long one file of the client's tests may take in Chromium.
 const CLIENT_TESTS_SECONDS: &str = "180";
 
@@ -41,11 +44,17 @@ pub(crate) fn quick(steps: &mut Steps) -> Result<()> {
 pub(crate) fn full(steps: &mut Steps) -> Result<()> {
     let toolchain = setup::wasm_target(steps)?;
     setup::browser(steps)?;
+    setup::firefox(steps)?;
     without_browser(steps, &toolchain)?;
     steps.run("client tests in Chromium", || client_tests(&toolchain, Profile::Fast, &[]))?;
     bundle::bundle(steps, &toolchain, Profile::Small)?;
     steps.run("end to end in Chromium", || {
-        process::run(process::cargo().arg("test").args(PRODUCT).args(IN_CHROMIUM).args(["--", "--test-threads=1"]))
+        let others = ["--", "--test-threads=1", "--skip", IN_FIREFOX];
+        process::run(process::cargo().arg("test").args(PRODUCT).args(IN_CHROMIUM).args(others))
+    })?;
+    steps.run("end to end in Firefox", || {
+        let chosen = ["--test", "browser", "--", "--test-threads=1", IN_FIREFOX];
+        process::run(process::cargo().arg("test").args(PRODUCT).args(chosen))
     })
 }
 

@@ -35,7 +35,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Format, lints, every test, the client in Chromium, the whole network in Chromium.
+    /// Format, lints, every test, the client in Chromium, the whole network in Chromium and in Firefox.
     Test {
         /// Leave out what needs a browser.
         #[arg(long)]
@@ -78,7 +78,7 @@ enum Task {
     },
     /// The verifiers of receipts in other languages, over all vectors.
     Receipts,
-    /// Install what is missing: the wasm target, Chromium, chromedriver, a font.
+    /// Install what is missing: the wasm target, Chromium, Firefox, their drivers, a font.
     Setup,
     /// Runs one compiled wasm test file in Chromium; cargo calls this.
     #[command(hide = true)]
@@ -107,7 +107,8 @@ fn main() -> ExitCode {
         Task::Receipts => with_steps(|steps| steps.run("verifiers of receipts", receipts::check)),
         Task::Setup => with_steps(|steps| {
             setup::wasm_target(steps)?;
-            setup::browser(steps)
+            setup::browser(steps)?;
+            setup::firefox(steps)
         }),
         Task::WasmTestRunner { arguments } => check::run_wasm_test_file(arguments),
     };

@@ -6,6 +6,7 @@ use crate::steps::Steps;
 
 mod apt;
 mod browser;
+mod firefox;
 mod schemathesis;
 mod wasm;
 
@@ -25,4 +26,9 @@ pub(crate) fn schemathesis(steps: &mut Steps) -> Result<Option<std::path::PathBu
 /// Chromium, its driver and at least one font.
 pub(crate) fn browser(steps: &mut Steps) -> Result<()> {
     steps.run("set up: browser", browser::set_up)
+}
+
+/// Firefox and its driver.
+pub(crate) fn firefox(steps: &mut Steps) -> Result<()> {
+    steps.run("set up: Firefox", firefox::set_up)
 }

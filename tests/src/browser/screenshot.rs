@@ -3,8 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 use thirtyfour::WebDriver;
+
+use super::{Kind, chromium, firefox};
+
+/// What a page believes about the screen it is on; without motion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Screen {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) theme: &'static str,
+}
 
 /// Widths in CSS pixels with the height of the window that the page believes to be in.
 const SCREENS: [(u32, u32); 2] = [(390, 844), (1280, 800)];
@@ -26,32 +35,41 @@ const NEXT_FRAME: &str = "const done = arguments[0];
 /// # Errors
 /// If the running program is in no target folder.
 pub fn folder() -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let target = program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file())
-        .context("the running program is in no target folder")?;
-    Ok(target.join("screenshots"))
+    Ok(target()?.join("screenshots"))
 }
 
-pub(super) async fn take(driver: &WebDriver, name: &str) -> Result<()> {
+/// The target folder that the running program is in.
+pub(super) fn target() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let mut folders = program.ancestors();
+    let target = folders.find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    Ok(target.context("the running program is in no target folder")?.to_owned())
+}
+
+/// Lets the page believe that it is on this screen, or on its own one again.
+async fn show_on(driver: &WebDriver, kind: Kind, screen: Option<Screen>) -> Result<()> {
+    match kind {
+        Kind::Chromium => chromium::show_on(driver, screen).await,
+        Kind::Firefox => firefox::show_on(driver, screen).await,
+    }
+}
+
+pub(super) async fn take(driver: &WebDriver, kind: Kind, name: &str) -> Result<()> {
     let folder = folder()?;
     std::fs::create_dir_all(&folder)?;
-    let cdp = driver.cdp();
+    let browser = match kind {
+        Kind::Chromium => "",
+        Kind::Firefox => "-firefox",
+    };
     let mut too_wide = Vec::new();
     for (width, height) in SCREENS {
         for theme in THEMES {
-            let features = json!([
-                {"name": "prefers-color-scheme", "value": theme},
-                {"name": "prefers-reduced-motion", "value": "reduce"},
-            ]);
-            cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": features})).await?;
-            cdp.send_raw("Emulation.setDeviceMetricsOverride", screen(width, height)).await?;
+            show_on(driver, kind, Some(Screen { width, height, theme })).await?;
             let (page_width, page_height) = page_size(driver).await?;
             let whole = page_height.clamp(height, LONGEST);
-            cdp.send_raw("Emulation.setDeviceMetricsOverride", screen(width, whole)).await?;
+            show_on(driver, kind, Some(Screen { width, height: whole, theme })).await?;
             page_size(driver).await?;
-            let file = folder.join(format!("{name}-{width}-{theme}.png"));
+            let file = folder.join(format!("{name}-{width}-{theme}{browser}.png"));
             driver.screenshot(&file).await?;
             println!("screenshot {}", file.display());
             if page_width > width {
@@ -59,17 +77,11 @@ pub(super) async fn take(driver: &WebDriver, name: &str) -> Result<()> {
             }
         }
     }
-    cdp.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await?;
-    cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": []})).await?;
+    show_on(driver, kind, None).await?;
     if !too_wide.is_empty() {
         bail!("the page `{name}` is wider than the screen: {}", too_wide.join(", "));
     }
     Ok(())
-}
-
-/// A window of this size.
-fn screen(width: u32, height: u32) -> Value {
-    json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
 }
 
 /// Width and height of the whole page in CSS pixels, after it has drawn itself anew.

@@ -1,20 +1,27 @@
 //! The harness tried on a page of its own.
 
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::browser::{Browser, DEADLINE};
+use fair_tests::browser::{Browser, DEADLINE, Kind, Windows};
 use fair_tests::process::{Process, Spec};
 use fair_tests::wait;
 
-async fn open_page() -> Result<Browser> {
+in_both!(
+    operates_a_page_by_its_labels,
+    storage_outlives_the_browser,
+    an_error_tells_what_the_page_shows,
+    pictures_show_the_whole_page_and_refuse_a_wide_one,
+    a_browser_that_nobody_closes_ends,
+);
+
+async fn open_page(kind: Kind) -> Result<Browser> {
     let page = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/browser/harness/page.html");
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
     browser.go(page).await?;
     Ok(browser)
 }
 
-#[tokio::test]
-async fn operates_a_page_by_its_labels() -> Result<()> {
-    let browser = open_page().await?;
+async fn operates_a_page_by_its_labels(kind: Kind) -> Result<()> {
+    let browser = open_page(kind).await?;
     browser.see("No order yet").await?;
     browser.fill("Amount", "12.50").await?;
     browser.fill("Currency", "FRD").await?;
@@ -28,9 +35,8 @@ async fn operates_a_page_by_its_labels() -> Result<()> {
     browser.close().await
 }
 
-#[tokio::test]
-async fn storage_outlives_the_browser() -> Result<()> {
-    let browser = open_page().await?;
+async fn storage_outlives_the_browser(kind: Kind) -> Result<()> {
+    let browser = open_page(kind).await?;
     let page = browser.address().await?;
     browser.click("Remember").await?;
     browser.see("remembered").await?;
@@ -40,9 +46,8 @@ async fn storage_outlives_the_browser() -> Result<()> {
     browser.close().await
 }
 
-#[tokio::test]
-async fn an_error_tells_what_the_page_shows() -> Result<()> {
-    let browser = open_page().await?;
+async fn an_error_tells_what_the_page_shows(kind: Kind) -> Result<()> {
+    let browser = open_page(kind).await?;
     let short = std::time::Duration::from_millis(100);
     let error = browser.see_within("Paid", short).await.expect_err("nobody paid");
     assert!(format!("{error:#}").contains("No order yet"), "{error:#}");
@@ -52,13 +57,13 @@ async fn an_error_tells_what_the_page_shows() -> Result<()> {
     browser.close().await
 }
 
-#[tokio::test]
-async fn pictures_show_the_whole_page_and_refuse_a_wide_one() -> Result<()> {
-    let browser = open_page().await?;
+async fn pictures_show_the_whole_page_and_refuse_a_wide_one(kind: Kind) -> Result<()> {
+    let browser = open_page(kind).await?;
     browser.screenshot("harness").await?;
     let folder = fair_tests::browser::screenshot_folder()?;
+    let suffix = if kind == Kind::Firefox { "-firefox" } else { "" };
     for (screen, width) in [("390-light", 390), ("390-dark", 390), ("1280-light", 1280), ("1280-dark", 1280)] {
-        let picture = std::fs::read(folder.join(format!("harness-{screen}.png")))?;
+        let picture = std::fs::read(folder.join(format!("harness-{screen}{suffix}.png")))?;
         let field = |at: usize| picture[at..at + 4].iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
         assert_eq!(field(16), width);
         assert!(field(20) >= 2_000, "the page is 2,000 px long, the picture {}", field(20));
@@ -80,9 +85,8 @@ async fn ends(profile: &str) -> Result<()> {
     wait::until("the end of a browser", DEADLINE, async || Ok((count(profile)? == 0).then_some(()))).await
 }
 
-#[tokio::test]
-async fn a_browser_that_nobody_closes_ends() -> Result<()> {
-    let browser = open_page().await?;
+async fn a_browser_that_nobody_closes_ends(kind: Kind) -> Result<()> {
+    let browser = open_page(kind).await?;
     let profile = browser.profile().display().to_string();
     ensure!(count(&profile)? > 0, "it runs");
     drop(browser);
@@ -98,7 +102,7 @@ async fn holds_a_browser_if_told_to() -> Result<()> {
     if std::env::var(HOLD).is_err() {
         return Ok(());
     }
-    let browser = open_page().await?;
+    let browser = open_page(Kind::Chromium).await?;
     println!("held {}", browser.profile().display());
     std::future::pending().await
 }

@@ -1,9 +1,11 @@
 //! A newcomer at the demo's address, following what is written on the pages.
 
 use anyhow::Result;
-use fair_tests::browser::Browser;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Members, Network, Plan};
+
+in_both!(a_newcomer_creates_deposits_pays_is_paid_and_is_insured);
 
 /// Buys in the shop beside the wallet: its invoice, its link back to the wallet, the payment.
 async fn buy(browser: &Browser) -> Result<()> {
@@ -90,10 +92,9 @@ async fn look_around(browser: &Browser) -> Result<()> {
 }
 
 /// From nothing to money that was earned and is insured.
-#[tokio::test]
-async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured() -> Result<()> {
+async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
     browser.go(network.url()?).await?;
     person::create_wallet(&browser, Pictures::Kept).await?;
     person::get_money(&browser).await?;

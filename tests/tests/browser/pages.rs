@@ -4,9 +4,15 @@
 mod server;
 
 use anyhow::{Context as _, Result};
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Kind, Windows};
 use serde_json::Value;
 use server::Server;
+
+in_both!(
+    one_tab_leads_others_follow_and_one_takes_over,
+    a_crashed_engine_is_replaced_and_what_may_be_repeated_is,
+    a_checkout_in_a_frame_does_nothing_but_say_so,
+);
 
 /// Opens a page with a client of wallet `test`, reachable as `window.client`.
 async fn open_client(browser: &Browser, server: &Server) -> Result<()> {
@@ -131,9 +137,8 @@ async fn calls_run_one_after_another_and_errors_keep_their_code() -> Result<()> 
     browser.close().await
 }
 
-#[tokio::test]
-async fn one_tab_leads_others_follow_and_one_takes_over() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+async fn one_tab_leads_others_follow_and_one_takes_over(kind: Kind) -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     open_client(&browser, &server).await?;
     let first = eval(&browser, "return (await client.status()).born;").await?;
     let leader = browser.driver().window().await?;
@@ -163,9 +168,8 @@ async fn one_tab_leads_others_follow_and_one_takes_over() -> Result<()> {
     browser.close().await
 }
 
-#[tokio::test]
-async fn a_crashed_engine_is_replaced_and_what_may_be_repeated_is() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+async fn a_crashed_engine_is_replaced_and_what_may_be_repeated_is(kind: Kind) -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     open_client(&browser, &server).await?;
     let before = eval(&browser, "return (await client.status()).born;").await?;
     let paid = eval(&browser, "return client.pay({ key: 'p1' });").await?;
@@ -195,9 +199,8 @@ async fn an_engine_that_always_crashes_is_given_up() -> Result<()> {
     browser.close().await
 }
 
-#[tokio::test]
-async fn a_checkout_in_a_frame_does_nothing_but_say_so() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+async fn a_checkout_in_a_frame_does_nothing_but_say_so(kind: Kind) -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     // This server sends no headers that refuse frames.
     eval(

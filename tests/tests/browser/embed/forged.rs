@@ -1,7 +1,7 @@
 //! Messages that the element and the checkout do not believe.
 
 use anyhow::Result;
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Network, Plan};
 use serde_json::{Value, json};
 
@@ -9,6 +9,8 @@ use super::invoices::{order_of, payee, signed};
 use super::shop::Shop;
 use super::{BUTTON, count_messages, hear, messages, order, text, told, windows};
 use fair_tests::browser::person::BLOCKS;
+
+in_both!(a_payment_is_told_by_its_own_wallet_window_alone);
 
 fn paid(nonce: &Value, invoice: &Value) -> Value {
     json!({ "protocol": "fair-pay/1", "type": "paid", "nonce": nonce, "invoice": invoice })
@@ -33,8 +35,7 @@ async fn open_beside(browser: &Browser, url: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_payment_is_told_by_its_own_wallet_window_alone() -> Result<()> {
+async fn a_payment_is_told_by_its_own_wallet_window_alone(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let url = network.url()?;
     let shop = Shop::open(url, None, vec![payee().public().to_string()]).await?;
@@ -49,7 +50,7 @@ async fn a_payment_is_told_by_its_own_wallet_window_alone() -> Result<()> {
     shop.put(1, order_of(of(1, "A bag of coffee")?));
     shop.put(2, order_of(of(2, "A pot of tea")?));
     elsewhere.put(1, order_of(String::new()));
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
     browser.go(&shop.page(1)).await?;
     let shop_window = browser.driver().window().await?;
     browser.click_to_new_tab(BUTTON).await?;

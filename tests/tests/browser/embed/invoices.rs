@@ -5,13 +5,19 @@ use fair_core::crypto::{Secret, SecretKey, lock_hash};
 use fair_core::payment::invoice::{Description, Invoice, InvoiceId, LatePolicy, RefundPolicy, VERSION, to_text};
 use fair_core::payment::text::Case;
 use fair_core::types::{AssetId, Hash};
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Network, Plan};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::shop::{Order, Shop};
 use super::{BUTTON, hear};
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
+
+in_both!(
+    what_cannot_be_paid_is_told_in_clear_words,
+    nobody_is_paid_in_the_name_of_a_shop,
+    words_of_strangers_stay_words_and_frames_stay_empty,
+);
 
 /// How long an invoice can be paid.
 const LIFETIME_MS: u64 = 600_000;
@@ -67,12 +73,11 @@ async fn offers_to_pay(browser: &Browser) -> Result<bool> {
     Ok(text.contains("Create wallet") || text.contains(BUTTON))
 }
 
-#[tokio::test]
-async fn what_cannot_be_paid_is_told_in_clear_words() -> Result<()> {
+async fn what_cannot_be_paid_is_told_in_clear_words(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let url = network.url()?;
     let shop = Shop::open(url, None, vec![payee().public().to_string()]).await?;
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
 
     browser.go(&format!("{url}/pay/")).await?;
     browser.see_within("There is nothing to pay here", BLOCKS).await?;
@@ -107,15 +112,14 @@ async fn what_cannot_be_paid_is_told_in_clear_words() -> Result<()> {
     network.shut_down().await
 }
 
-#[tokio::test]
-async fn nobody_is_paid_in_the_name_of_a_shop() -> Result<()> {
+async fn nobody_is_paid_in_the_name_of_a_shop(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let url = network.url()?;
     let shop = Shop::open(url, None, vec![payee().public().to_string()]).await?;
     let other = SecretKey::from_seed(&[78; 32]);
     let look_alike = Shop::open(url, None, vec![other.public().to_string()]).await?;
     let of = |key: &SecretKey, origin: &str| signed(&network, key, |invoice| invoice.origin = Some(origin.to_owned()));
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
 
     open_link(&browser, &network, &of(&payee(), &shop.origin)?).await?;
     browser.see_within("confirmed by the site", BLOCKS).await?;
@@ -154,11 +158,10 @@ async fn nobody_is_paid_in_the_name_of_a_shop() -> Result<()> {
     network.shut_down().await
 }
 
-#[tokio::test]
-async fn words_of_strangers_stay_words_and_frames_stay_empty() -> Result<()> {
+async fn words_of_strangers_stay_words_and_frames_stay_empty(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let shop = Shop::open(network.url()?, None, vec![payee().public().to_string()]).await?;
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
 
     let hostile = format!(
         "<img src=x onerror=\"document.title='caught'\">\u{202e}DRF 10.0 yaP\u{202c}\u{200b}\u{7}e{}\n\n\n\n\n{}",

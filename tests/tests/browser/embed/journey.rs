@@ -1,7 +1,7 @@
 //! Buying, from nothing: a wallet is made and funded in the checkout, and what may happen to windows does.
 
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use fair_tests::wait;
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,6 +11,8 @@ use super::shop::{Order, Shop};
 use super::{BUTTON, hear, text, told, windows};
 use crate::pages::eval;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
+
+in_both!(a_shop_is_paid_whatever_happens_to_the_windows);
 
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
@@ -23,7 +25,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn open() -> Result<Self> {
+    async fn open(kind: Kind) -> Result<Self> {
         let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
         let counterpart = network.url_of(COUNTERPART)?;
         // An invoice that is made before names no bank, and nobody finds the way to it.
@@ -33,7 +35,7 @@ impl Scene {
         });
         let payees = vec![text(&status.await?["account"])?.to_owned()];
         let shop = Shop::open(network.url()?, Some(counterpart), payees).await?;
-        Ok(Self { network, shop, browser: Browser::open().await? })
+        Ok(Self { network, shop, browser: Browser::open_as(kind, Windows::Guarded).await? })
     }
 
     /// Puts something up for 12.00 FRD and opens its page.
@@ -128,9 +130,7 @@ async fn first_order(scene: &Scene) -> Result<()> {
 async fn double_click_and_cancel(scene: &Scene) -> Result<()> {
     let browser = &scene.browser;
     scene.sell(2).await?;
-    let twice = "const button = document.querySelector('fair-pay').shadowRoot.querySelector('[part=button]');
-        button.click(); button.click();";
-    browser.run(twice).await?;
+    browser.double_click(BUTTON).await?;
     windows(browser, 2).await?;
     browser.to_tab(1).await?;
     browser.see_within("Wallet locked", BLOCKS).await?;
@@ -234,13 +234,13 @@ async fn reload_beside_another_tab(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Where the browser opens no window, this one goes to the wallet and comes back.
+/// Where the browser opens no window, since nobody pressed the button, this one goes to the wallet and comes back.
 async fn blocked_window(scene: &Scene) -> Result<()> {
     let browser = &scene.browser;
     scene.sell(6).await?;
-    browser.run("window.open = () => null;").await?;
-    browser.click(BUTTON).await?;
+    browser.go(&scene.shop.page_that_presses(6)).await?;
     scene.unlock().await?;
+    assert_eq!(browser.driver().windows().await?.len(), 1);
     browser.click(BUTTON).await?;
     browser.see_within("Final in", BLOCKS).await?;
     browser.screenshot("checkout-redirected").await?;
@@ -298,9 +298,8 @@ async fn till(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
-    let mut scene = Scene::open().await?;
+async fn a_shop_is_paid_whatever_happens_to_the_windows(kind: Kind) -> Result<()> {
+    let mut scene = Scene::open(kind).await?;
     first_order(&scene).await?;
     double_click_and_cancel(&scene).await?;
     changed_amount(&scene).await?;

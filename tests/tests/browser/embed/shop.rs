@@ -3,11 +3,13 @@
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
+use standardwebhooks::Webhook;
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +20,9 @@ use tokio::task::JoinHandle;
 /// No script and no style but from files of its own.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       frame-src http:; base-uri 'none'; require-trusted-types-for 'script'";
+
+/// What everything costs: 12.00 FRD.
+pub(crate) const PRICE: u64 = 1_200;
 
 /// One thing that somebody buys.
 #[derive(Clone, Default)]
@@ -40,6 +45,14 @@ struct Inside {
     orders: Mutex<BTreeMap<u32, Order>>,
     /// While true, whoever asks for the payees waits.
     held: watch::Sender<bool>,
+    hook: Mutex<Hook>,
+}
+
+/// What a merchant says of orders.
+#[derive(Default)]
+struct Hook {
+    verifier: Option<Webhook>,
+    said: Vec<String>,
 }
 
 /// Serves until it is dropped.
@@ -63,14 +76,17 @@ impl Shop {
             element: pages.join("embed/fair-pay.js"),
             orders: Mutex::default(),
             held: watch::Sender::new(false),
+            hook: Mutex::default(),
         });
         let router = Router::new()
             .route("/orders/{number}", get(page))
             .route("/orders/{number}/invoice", get(invoice))
             .route("/orders/{number}/status", get(status))
             .route("/frame", get(frame))
+            .route("/hook", post(hear))
             .route("/.well-known/fair-pay.json", get(well_known))
             .route("/fair-pay.js", get(element))
+            .route("/press.js", get(|| async { typed("text/javascript", include_str!("press.js")) }))
             .route("/log.js", get(|| async { typed("text/javascript", include_str!("log.js")) }))
             .route("/shop.css", get(|| async { typed("text/css", include_str!("shop.css")) }))
             .with_state(Arc::clone(&inside));
@@ -84,6 +100,22 @@ impl Shop {
     /// Puts something up for sale, or changes how it stands.
     pub(crate) fn put(&self, number: u32, order: Order) {
         self.inside.orders().insert(number, order);
+    }
+
+    /// Takes the merchant's word about orders from now on, if it is signed with this secret.
+    pub(crate) fn trust(&self, secret: &str) -> Result<()> {
+        self.inside.hook().verifier = Some(Webhook::new(secret)?);
+        Ok(())
+    }
+
+    /// The kinds of the events that came, signed, in their order.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.inside.hook().said.clone()
+    }
+
+    /// How an order stands in the shop's books.
+    pub(crate) fn state(&self, number: u32) -> String {
+        self.inside.orders().get(&number).map(|order| order.state.clone()).unwrap_or_default()
     }
 
     /// Changes what `status-src` says.
@@ -105,6 +137,11 @@ impl Shop {
     pub(crate) fn page(&self, number: u32) -> String {
         format!("{}/orders/{number}", self.origin)
     }
+
+    /// The same page, with a script that presses the button at once.
+    pub(crate) fn page_that_presses(&self, number: u32) -> String {
+        format!("{}?press", self.page(number))
+    }
 }
 
 impl Drop for Shop {
@@ -117,6 +154,10 @@ impl Inside {
     fn orders(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn hook(&self) -> std::sync::MutexGuard<'_, Hook> {
+        self.hook.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn typed(kind: &'static str, content: impl IntoResponse) -> Response {
@@ -127,8 +168,9 @@ fn page_of(html: String) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response()
 }
 
-async fn page(State(shop): State<Arc<Inside>>, Path(number): Path<u32>) -> Response {
+async fn page(State(shop): State<Arc<Inside>>, Path(number): Path<u32>, RawQuery(query): RawQuery) -> Response {
     let wallet = &shop.wallet;
+    let press = if query.as_deref() == Some("press") { "<script type=module src=/press.js></script>" } else { "" };
     let link = shop.orders().get(&number).map(|order| order.invoice.clone()).unwrap_or_default();
     page_of(format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
@@ -136,7 +178,7 @@ async fn page(State(shop): State<Arc<Inside>>, Path(number): Path<u32>) -> Respo
          <script src=/log.js></script><script type=module src=/fair-pay.js></script>\
          <h1>Bean and Leaf</h1><p>Order {number}: a bag of coffee.</p>\
          <fair-pay invoice-src=/orders/{number}/invoice status-src=/orders/{number}/status wallet={wallet}>\
-         <a href='{wallet}/pay/#{link}'>Pay 12.00 FRD</a></fair-pay>"
+         <a href='{wallet}/pay/#{link}'>Pay 12.00 FRD</a></fair-pay>{press}"
     ))
 }
 
@@ -158,6 +200,27 @@ async fn status(State(shop): State<Arc<Inside>>, Path(number): Path<u32>) -> Res
         Ok(answer) => Json(json!({ "state": answer["state"] })).into_response(),
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }
+}
+
+/// An order is paid when the merchant says so, over the right amount; nobody else is believed.
+async fn hear(State(shop): State<Arc<Inside>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let mut hook = shop.hook();
+    if !hook.verifier.as_ref().is_some_and(|verifier| verifier.verify(&body, &headers).is_ok()) {
+        return StatusCode::BAD_REQUEST;
+    }
+    let Ok(event) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
+    let (kind, data) = (event["type"].as_str().unwrap_or_default(), &event["data"]);
+    let number = data["reference"].as_str().and_then(|reference| reference.parse::<u32>().ok());
+    let is_enough = data["assurance"]["enough"] == true && data["received"].as_u64() >= Some(PRICE);
+    let mut orders = shop.orders();
+    if let Some(order) = number.and_then(|number| orders.get_mut(&number))
+        && kind == "invoice.paid"
+        && is_enough
+    {
+        "paid".clone_into(&mut order.state);
+    }
+    hook.said.push(kind.to_owned());
+    StatusCode::NO_CONTENT
 }
 
 /// A page that shows the wallet inside of itself.

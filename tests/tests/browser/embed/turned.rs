@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use fair_core::crypto::SecretKey;
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Network, Plan};
 use fair_tests::wait;
 use serde_json::Value;
@@ -13,6 +13,11 @@ use super::windows;
 use crate::pages::eval;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 
+in_both!(
+    a_late_answer_about_one_invoice_is_none_about_the_next,
+    the_page_that_opened_the_window_exchanges_nothing_in_it,
+);
+
 /// An invoice over 12.00 FRD with these words, in the name of this origin.
 fn of(network: &Network, key: &SecretKey, id: u8, words: &str, origin: Option<&str>) -> Result<String> {
     signed(network, key, |invoice| {
@@ -22,14 +27,13 @@ fn of(network: &Network, key: &SecretKey, id: u8, words: &str, origin: Option<&s
     })
 }
 
-#[tokio::test]
-async fn a_late_answer_about_one_invoice_is_none_about_the_next() -> Result<()> {
+async fn a_late_answer_about_one_invoice_is_none_about_the_next(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let url = network.url()?;
     let other = SecretKey::from_seed(&[78; 32]);
     let shop = Shop::open(url, None, vec![payee().public().to_string()]).await?;
     let slow = Shop::open(url, None, vec![other.public().to_string()]).await?;
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
 
     // With a wallet, since asking for a route is what once let the next invoice in.
     browser.go(&format!("{url}/pay/#{}", of(&network, &other, 1, "Nobody asks", None)?)).await?;
@@ -62,12 +66,11 @@ async fn a_late_answer_about_one_invoice_is_none_about_the_next() -> Result<()> 
     network.shut_down().await
 }
 
-#[tokio::test]
-async fn the_page_that_opened_the_window_exchanges_nothing_in_it() -> Result<()> {
+async fn the_page_that_opened_the_window_exchanges_nothing_in_it(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan::with_pages()?).await?;
     let url = network.url()?;
     let elsewhere = Shop::open(url, None, vec![payee().public().to_string()]).await?;
-    let browser = Browser::open().await?;
+    let browser = Browser::open_as(kind, Windows::Opened).await?;
     browser.go(&elsewhere.page(1)).await?;
     let opener = browser.driver().window().await?;
     let first = of(&network, &payee(), 1, "A bag of coffee", None)?;

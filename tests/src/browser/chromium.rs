@@ -1,0 +1,65 @@
+//! What only Chromium does so.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use thirtyfour::prelude::*;
+use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
+
+use super::screenshot::Screen;
+use super::{DEADLINE, Profile, Windows, find_program};
+use crate::process::{Process, Spec};
+
+/// Flags for a browser without a screen, also as root, that talks to nobody on its own.
+const FLAGS: &str = include_str!("flags.txt");
+
+/// Starts a chromedriver of its own and a browser through it.
+pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
+    let spec = Spec {
+        name: "chromedriver".into(),
+        program: find_program(&["chromedriver"])?,
+        arguments: vec!["--port=0".into()],
+        environment: Vec::new(),
+        log_file: profile.folder.path().join("chromedriver.log"),
+    };
+    let server = Process::start(spec)?;
+    let line = server.wait_for_line("started successfully on port", DEADLINE).await?;
+    let port = line.trim_end_matches('.').rsplit(' ').next().context("a port in chromedriver's line")?;
+
+    let mut capabilities = DesiredCapabilities::chrome();
+    let browser = find_program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])?;
+    capabilities.set_binary(&browser.to_string_lossy())?;
+    for flag in FLAGS.lines() {
+        capabilities.add_arg(flag)?;
+    }
+    capabilities.add_arg(&format!("--user-data-dir={}", profile.storage.display()))?;
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
+    if profile.windows == Windows::Guarded {
+        capabilities.add_exclude_switch("disable-popup-blocking")?;
+    }
+    let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+        .await
+        .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", server.log_end()))?;
+    Ok((server, driver))
+}
+
+pub(super) async fn console_errors(driver: &WebDriver) -> Result<Vec<String>> {
+    let entries: Vec<BrowserLogEntry> = driver.browser_log().await?;
+    Ok(entries.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect())
+}
+
+pub(super) async fn show_on(driver: &WebDriver, screen: Option<Screen>) -> Result<()> {
+    let cdp = driver.cdp();
+    let Some(Screen { width, height, theme }) = screen else {
+        cdp.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await?;
+        cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": []})).await?;
+        return Ok(());
+    };
+    let features = json!([
+        {"name": "prefers-color-scheme", "value": theme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]);
+    cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": features})).await?;
+    let window = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    cdp.send_raw("Emulation.setDeviceMetricsOverride", window).await?;
+    Ok(())
+}
