@@ -42,16 +42,16 @@ use super::keys::Keyring;
 use super::webhooks::EndpointId;
 use crate::host::Journal;
 use crate::limits;
-use crate::local::{self, Refusal};
+use crate::local::Refusal;
 use crate::page::STYLE;
 use crate::wallet::http::{Served, bad, status};
 use crate::wallet::operator;
 use axum::Router;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Query};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
+use axum::middleware;
+use axum::response::Json;
 use axum::routing::{get, post};
 use caller::Caller;
 use fair_core::crypto::SecretKey;
@@ -61,7 +61,6 @@ use fair_core::types::TimeMs;
 use fair_core::wallet::{Event, Wallet};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -96,7 +95,7 @@ pub(super) fn router(shop: Shop) -> Router {
         .route("/v1/keys/create", post(keys::create))
         .route("/v1/keys/list", post(keys::list))
         .route("/v1/keys/revoke", post(keys::revoke))
-        .layer(middleware::from_fn_with_state(served, admit_operator));
+        .layer(middleware::from_fn_with_state(served.token, operator::admit));
     Router::new()
         .route("/v1/invoices", get(invoices::list).post(invoices::create))
         .route("/v1/invoices/{id}", get(invoices::look))
@@ -124,19 +123,6 @@ pub(super) fn router(shop: Shop) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This is asked for in another way.")
         })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
-}
-
-/// Nobody but the operator makes keys.
-async fn admit_operator(
-    State(served): State<Served>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match local::operator(from, request.headers(), &served.token) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
-    }
 }
 
 /// An object, whatever is in it: a list of values without names is none.

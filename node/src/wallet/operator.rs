@@ -73,7 +73,7 @@ pub(crate) fn routes(served: &Served) -> Router<Served> {
 }
 
 /// Nobody but the operator gets further.
-async fn admit(
+pub(crate) async fn admit(
     State(token): State<Token>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,

@@ -1,9 +1,11 @@
 //! A merchant as a real process, between a real payer, a real bank and a real receiver of webhooks: the life of an
 //! invoice, what strangers and thieves get, how webhooks are brought, and that no crash loses or invents anything.
 
+mod bounds;
 mod kill;
 mod life;
 mod receiver;
+mod refunds;
 mod shop;
 mod strangers;
 mod webhooks;

@@ -68,6 +68,11 @@ impl World {
         network.add_merchant(MERCHANT, &format!("funds_itself = true\n{settings}")).await?;
         let key = make_key(&network, &ALL).await?;
         let shop = Shop::new(&network, &key)?;
+        Self::with(network, shop).await
+    }
+
+    /// Waits until payer and merchant of a network have money.
+    pub(super) async fn with(network: Network, shop: Shop) -> Result<Self> {
         let world = Self { network, shop };
         for name in [PAYER, MERCHANT] {
             wait::until("money in the channels", PATIENCE, async || {

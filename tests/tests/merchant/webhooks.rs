@@ -103,3 +103,52 @@ async fn every_event_arrives_signed_and_in_order_whatever_the_receiver_does() ->
     world.shop.get(&path).await?.expect(404);
     world.network.shut_down().await
 }
+
+/// The library of the standard verifies each event with the old and with the new secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_changed_without_a_gap_and_one_webhook_leaves_the_others_alone() -> Result<()> {
+    let world = World::start("private_webhooks = true\n").await?;
+    let shop = &world.shop;
+    let (broken, works) = (Receiver::start().await?, Receiver::start().await?);
+    broken.answer(std::iter::repeat_n(How::Status(503), 1_000));
+    let endpoint = shop.post("/v1/webhooks", &json!({ "url": works.url() })).await?.expect(201);
+    let failing = shop.post("/v1/webhooks", &json!({ "url": broken.url() })).await?.expect(201);
+    let path = |endpoint: &Value| format!("/v1/webhooks/{}", endpoint["id"].as_str().unwrap_or_default());
+    let secret = |endpoint: &Value| endpoint["secret"].as_str().unwrap_or_default().to_owned();
+    works.trust(&secret(&endpoint));
+    make_events(&world, 1).await?;
+    taken(&works, 1).await?;
+
+    // Why nothing gets through is said where the webhook is looked at, and nowhere is a secret.
+    let seen = wait::until("three failures", PATIENCE, async || {
+        let seen = shop.get(&path(&failing)).await?.expect(200);
+        Ok((seen["last_error"]["failures"].as_u64() >= Some(3)).then_some(seen))
+    })
+    .await?;
+    ensure!(seen["last_error"]["reason"].as_str().is_some_and(|says| says.contains("503")), "{seen}");
+    let all = shop.get("/v1/webhooks").await?.expect(200);
+    ensure!(!all.to_string().contains("whsec_"), "{all}");
+    let fine = shop.get(&path(&endpoint)).await?.expect(200);
+    assert_eq!((&fine["last_error"], &fine["next_sequence"]), (&Value::Null, &json!(2)));
+    let before = broken.came().len();
+    for count in 2..=20 {
+        let again = shop.post(&format!("{}/redeliver", path(&endpoint)), &json!({ "sequence": 1 })).await?;
+        again.expect(200);
+        taken(&works, count).await?;
+    }
+    let woken = broken.came().len() - before;
+    ensure!(woken <= 3, "{woken} tries although only the other webhook was asked for");
+
+    let rotate = format!("{}/rotate", path(&endpoint));
+    let name = fresh();
+    let rotated = shop.named(&rotate, &name, &json!({})).await?.expect(200);
+    assert_eq!(shop.named(&rotate, &name, &json!({})).await?.expect(200), rotated, "once under a name");
+    ensure!(secret(&rotated) != secret(&endpoint) && secret(&rotated).starts_with("whsec_"), "{rotated}");
+    make_events(&world, 1).await?;
+    taken(&works, 21).await?;
+    works.trust(&secret(&rotated));
+    make_events(&world, 1).await?;
+    taken(&works, 22).await?;
+    ensure!(works.came().iter().all(|came| came.is_genuine), "by either secret");
+    world.network.shut_down().await
+}

@@ -4,11 +4,15 @@
 
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::network::{Network, Plan};
+use fair_tests::wait;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 use tokio::process::Command;
 
 const MERCHANT: &str = "merchant";
+/// Reached only by a failure.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// The variable that names the program.
 const PROGRAM: &str = "SCHEMATHESIS";
 /// Below what a key may ask for, so that every request is answered for what it is.
@@ -28,6 +32,12 @@ async fn every_answer_is_one_that_the_document_names() -> Result<()> {
     let made: Value = serde_json::from_str(&network.node(MERCHANT, "key", &arguments).await?)?;
     let key = made["key"].as_str().context("a key")?;
     let url = network.url_of(MERCHANT)?;
+    // Before it has a bank it makes no invoices, and says so with a status of its own.
+    wait::until("credit of the bank", PATIENCE, async || {
+        let status: Value = serde_json::from_str(&network.node(MERCHANT, "status", &["--json"]).await?)?;
+        Ok((status["assets"][0]["can_receive"].as_u64() >= Some(1)).then_some(()))
+    })
+    .await?;
     let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi/schemathesis.toml");
     let mut command = Command::new(program);
     command.current_dir(network.folder()).arg("--config-file").arg(settings);

@@ -215,7 +215,8 @@ fn so_many_are_open_with_one_key_and_in_all_and_those_that_end_make_room() {
     let cancelled = InvoiceId([8; 16]);
     let effects = wallet.handle(Input::CancelInvoice(cancelled), &chain(&ledger, 3), NOW_MS + 1_002).unwrap();
     desk.complete(effects, &wallet, &chain(&ledger, 3), NOW_MS + 1_002);
-    assert_eq!((desk.shelf_counts(), desk.ends.len()), ((2, 2), 2));
+    // The one that was added beside the desk it does not look for.
+    assert_eq!((desk.shelf_counts(), desk.ends.len()), ((2, 2), 1));
 }
 
 #[test]
