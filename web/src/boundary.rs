@@ -4,12 +4,12 @@ use crate::engine::method::Method;
 use crate::engine::{Config, Core};
 use crate::error::Error;
 use crate::events::{Events, to_js};
+use crate::input::{FromJs as _, from_js};
 use crate::view::Proven;
 use fair_core::payment::invoice::Description;
 use fair_core::payment::proof::ProofOfPayment;
 use fair_core::types::Hash;
 use js_sys::{Function, Reflect};
-use serde::Deserialize;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -21,14 +21,13 @@ pub struct Engine {
     core: Rc<Core>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct EngineConfig {
     name: String,
     relays: Vec<String>,
-    #[serde(default)]
     chain_id: Option<Hash>,
 }
+
+from_js!(EngineConfig { name, relays, chain_id });
 
 #[wasm_bindgen]
 impl Engine {
@@ -42,7 +41,7 @@ impl Engine {
             .ok()
             .and_then(|listener| listener.dyn_into::<Function>().ok())
             .ok_or_else(|| to_js(&Error::new("input.config", "`onEvent` is not a function.")))?;
-        let config: EngineConfig = serde_wasm_bindgen::from_value(config)
+        let config = EngineConfig::from_js(&config)
             .map_err(|error| to_js(&Error::new("input.config", format!("The configuration does not fit: {error}."))))?;
         let config = Config { name: config.name, relays: config.relays, chain_id: config.chain_id };
         let core = Core::open(config, Events::new(listener)).await.map_err(|error| to_js(&error))?;
@@ -58,7 +57,7 @@ impl Engine {
         if signal.dyn_ref::<web_sys::AbortSignal>().is_some_and(web_sys::AbortSignal::aborted) {
             return Err(to_js(&Error::passing("engine.aborted", "Stopped.")));
         }
-        let answer = match Method::read(&method, params) {
+        let answer = match Method::read(&method, &params) {
             Ok(method) => core.call(method).await,
             Err(error) => Err(error),
         };

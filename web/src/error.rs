@@ -5,6 +5,9 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+#[cfg(target_arch = "wasm32")]
+mod core;
+
 /// What every rejected call and every `error` event carries (`FairErrorShape` in `www/js/api.d.ts`).
 #[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -79,22 +82,6 @@ impl<T: Into<Datum>> From<Option<T>> for Datum {
     }
 }
 
-impl From<serde_json::Value> for Datum {
-    fn from(value: serde_json::Value) -> Self {
-        match value {
-            serde_json::Value::Null => Self::Null,
-            serde_json::Value::Bool(flag) => Self::Flag(flag),
-            serde_json::Value::Number(number) => match number.as_u64() {
-                Some(number) => Self::Number(number),
-                None => Self::Text(number.to_string()),
-            },
-            serde_json::Value::String(text) => Self::Text(text),
-            serde_json::Value::Array(list) => Self::List(list.into_iter().map(Self::from).collect()),
-            object @ serde_json::Value::Object(_) => Self::Text(object.to_string()),
-        }
-    }
-}
-
 impl Error {
     /// An error that stays until something is changed.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
@@ -120,29 +107,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// An error of the core: the code is `room.` and the tag that the error serialises with, everything
-    /// else that it carries becomes data.
-    pub fn of<E: std::error::Error + Serialize>(room: &str, error: &E) -> Self {
-        let message = sentence(error);
-        let mut code = format!("{room}.refused");
-        let mut data = BTreeMap::new();
-        match serde_json::to_value(error) {
-            Ok(serde_json::Value::Object(fields)) => {
-                for (name, value) in fields {
-                    match value {
-                        serde_json::Value::String(tag) if name == "code" => code = format!("{room}.{tag}"),
-                        value => {
-                            data.insert(name, Datum::from(value));
-                        }
-                    }
-                }
-            }
-            Ok(serde_json::Value::String(tag)) => code = format!("{room}.{tag}"),
-            _ => {}
-        }
-        Self { code: Cow::Owned(code), message, retryable: false, data: (!data.is_empty()).then_some(data) }
-    }
 }
 
 /// An error's text as a sentence.
@@ -155,6 +119,3 @@ pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
         None => text,
     }
 }
-
-#[cfg(test)]
-mod tests;

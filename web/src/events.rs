@@ -22,15 +22,15 @@ pub fn to_js<T: Serialize + ?Sized>(value: &T) -> JsValue {
     }
 }
 
-/// A value that [`to_js`] made, as text. Bigints that are exact as numbers become numbers, others text.
-pub fn json(value: &JsValue) -> String {
+/// A value as text, on lines of their own with an indent. Bigints that are exact as numbers become numbers, others text.
+pub fn json(value: &JsValue, indent: u32) -> String {
     let plain = |_: JsValue, value: JsValue| match i64::try_from(value.clone()) {
         Ok(exact) if exact.unsigned_abs() < 1 << f64::MANTISSA_DIGITS => JsValue::from_f64(exact as f64),
         _ if value.is_bigint() => BigInt::from(value).to_string(10).map_or(JsValue::NULL, JsValue::from),
         _ => value,
     };
     let plain = Closure::<dyn Fn(JsValue, JsValue) -> JsValue>::new(plain);
-    let text = JSON::stringify_with_replacer_and_space(value, plain.as_ref(), &JsValue::from_f64(2.0));
+    let text = JSON::stringify_with_replacer_and_space(value, plain.as_ref(), &indent.into());
     text.map(String::from).unwrap_or_default()
 }
 

@@ -4,15 +4,15 @@
 //! [`ACCOUNT_PATH`] → the 32-byte seed of the account key. Any tool that knows the two standards gets
 //! the same key from the same words.
 
+mod mnemonic;
 pub mod vault;
 
 use crate::error::{Datum, Error};
-use bip39::{Language, Mnemonic};
 use fair_core::crypto::SecretKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha512;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 /// `m/44'/1178683730'/0'`: BIP-44's purpose, the coin type `FAIR` in ASCII, the first account.
 pub const ACCOUNT_PATH: &[u32] = &[44, u32::from_be_bytes(*b"FAIR"), 0];
@@ -50,31 +50,28 @@ impl Words {
     /// # Errors
     /// `wallet.bad_words`; `data.index` is the place of an unknown word, null for a wrong count or checksum.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut words: Vec<Zeroizing<String>> = text
-            .split(|c: char| !c.is_alphabetic())
-            .filter(|word| !word.is_empty())
-            .map(|word| Zeroizing::new(word.to_ascii_lowercase()))
-            .collect();
-        let list = Language::English.word_list();
-        if let Some(index) = words.iter().position(|word| list.binary_search(&word.as_str()).is_err()) {
-            return Err(Error::new("wallet.bad_words", format!("Word {} is not in the list of words.", index + 1))
-                .with("index", index));
+        let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let mut places = Zeroizing::new(Vec::new());
+        for word in words {
+            let word = Zeroizing::new(word.to_ascii_lowercase());
+            let index = places.len();
+            places.push(mnemonic::place(&word).ok_or_else(|| {
+                Error::new("wallet.bad_words", format!("Word {} is not in the list of words.", index + 1))
+                    .with("index", index)
+            })?);
         }
-        if !matches!(words.len(), 12 | 24) {
+        if !matches!(places.len(), 12 | 24) {
             return Err(Error::new(
                 "wallet.bad_words",
-                format!("There are {} words; a wallet has 12 or 24.", words.len()),
+                format!("There are {} words; a wallet has 12 or 24.", places.len()),
             )
             .with("index", Datum::Null)
-            .with("got", words.len()));
+            .with("got", places.len()));
         }
-        let joined = Zeroizing::new(words.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" "));
-        words.clear();
-        let mnemonic = Mnemonic::parse_in_normalized(Language::English, &joined).map_err(|_| {
+        mnemonic::entropy(&places).map(Self).ok_or_else(|| {
             Error::new("wallet.bad_words", "These words do not belong together: one is wrong, or their order is.")
                 .with("index", Datum::Null)
-        })?;
-        Ok(Self(Zeroizing::new(entropy(&mnemonic))))
+        })
     }
 
     /// The entropy.
@@ -84,7 +81,7 @@ impl Words {
 
     /// The words, to be shown or compared.
     pub fn list(&self) -> Vec<String> {
-        self.mnemonic().map(|mnemonic| mnemonic.words().map(str::to_owned).collect()).unwrap_or_default()
+        mnemonic::words(&self.0)
     }
 
     /// Checks a person's copy of some words; returns the positions that are wrong.
@@ -104,17 +101,6 @@ impl Words {
         pbkdf2_hmac::<Sha512>(words.as_bytes(), SEED_SALT, SEED_ROUNDS, &mut *seed);
         SecretKey::from_seed(&derive(&*seed, ACCOUNT_PATH))
     }
-
-    fn mnemonic(&self) -> Option<Mnemonic> {
-        Mnemonic::from_entropy_in(Language::English, &self.0).ok()
-    }
-}
-
-fn entropy(mnemonic: &Mnemonic) -> Vec<u8> {
-    let (mut array, length) = mnemonic.to_entropy_array();
-    let bytes = array.get(..length).unwrap_or_default().to_vec();
-    array.zeroize();
-    bytes
 }
 
 /// SLIP-0010 for ed25519: every step is hardened.

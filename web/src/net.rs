@@ -3,28 +3,26 @@
 pub mod archive;
 pub mod socket;
 
-use crate::error::{Datum, Error};
+use crate::error::Error;
+use crate::input::{self, FromJs, from_js};
 use crate::limits;
-use fair_core::ordered;
 use gloo_net::http::{Request, RequestBuilder, Response};
-use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use js_sys::{JSON, Reflect, Uint8Array};
 use std::borrow::Cow;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStreamDefaultReader};
 
 /// Error body of relays, validators and banks.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Refusal {
     code: String,
     message: String,
-    #[serde(default)]
-    retryable: bool,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    retryable: Option<bool>,
     data: JsValue,
 }
+
+from_js!(Refusal { code, message, retryable, data });
 
 /// Fetches at most `limit` bytes.
 ///
@@ -69,14 +67,8 @@ async fn answer(url: &str, room: &str, response: Response, limit: usize) -> Resu
                 Cow::Owned(format!("{room}.{}", refusal.code))
             },
             message: refusal.message,
-            retryable: refusal.retryable,
-            data: refusal.data.dyn_ref().map(|data| {
-                let entries = Object::entries(data);
-                ordered::map(entries.iter().map(|entry| {
-                    let entry: Array = entry.unchecked_into();
-                    (entry.get(0).as_string().unwrap_or_default(), datum(&entry.get(1)))
-                }))
-            }),
+            retryable: refusal.retryable.unwrap_or_default(),
+            data: refusal.data.dyn_ref().map(input::data),
         },
         None => Error {
             retryable: status >= 500 || status == 429,
@@ -91,33 +83,9 @@ async fn answer(url: &str, room: &str, response: Response, limit: usize) -> Resu
 }
 
 /// What a JSON text says; `None` when it is none or says something else.
-pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+pub fn parse<T: FromJs>(text: &[u8]) -> Option<T> {
     let value = JSON::parse(std::str::from_utf8(text).ok()?).ok()?;
-    serde_wasm_bindgen::from_value(value).ok()
-}
-
-/// A value of a relay's error. Lists hold no lists, so that nesting cannot exhaust the stack.
-fn datum(value: &JsValue) -> Datum {
-    match value.dyn_ref::<Array>() {
-        Some(list) => Datum::List(list.iter().map(|value| single(&value)).collect()),
-        None => single(value),
-    }
-}
-
-fn single(value: &JsValue) -> Datum {
-    if value.is_null() {
-        return Datum::Null;
-    }
-    if let Some(flag) = value.as_bool() {
-        return Datum::Flag(flag);
-    }
-    if let Some(text) = value.as_string() {
-        return Datum::Text(text);
-    }
-    match u64::deserialize(serde_wasm_bindgen::Deserializer::from(value.clone())) {
-        Ok(number) => Datum::Number(number),
-        Err(_) => Datum::Text(JSON::stringify(value).map(String::from).unwrap_or_default()),
-    }
+    T::from_js(&value).ok()
 }
 
 /// Reads a body piece by piece, and no further than allowed.

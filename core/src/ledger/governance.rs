@@ -21,21 +21,18 @@ use crate::chain::header;
 use crate::chain::names;
 use crate::chain::params::Parameters;
 use crate::limits;
+use crate::ordered;
 use crate::types::{AssetId, Height, PublicKey, UsableHeight};
 
 /// What falls due at the start of a block, in order of proposals.
 pub(super) fn open_block(overlay: &mut Overlay<'_>, context: &Context<'_>) -> Vec<Opening> {
     let due = waiting(overlay, context.usable_height);
-    let mut due: Vec<_> = due
-        .into_iter()
-        .filter_map(|key| match key {
-            Key::ProposalByEnd(_, id) => Some((id, key)),
-            _ => None,
-        })
-        .collect();
-    due.sort_unstable();
+    let due = due.into_iter().filter_map(|key| match key {
+        Key::ProposalByEnd(_, id) => Some((id, key)),
+        _ => None,
+    });
     let mut openings = Vec::new();
-    for (id, key) in due {
+    for (id, key) in ordered::by_key(due, |due| *due) {
         overlay.remove(key);
         let Some(mut proposal) = overlay.proposal(id).cloned() else { continue };
         let state = match proposal.state {

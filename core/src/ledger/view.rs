@@ -6,6 +6,7 @@
 use super::operation::ProposalId;
 use super::state::{Account, Channel, Counters, Key, Proposal, Value};
 use crate::chain::genesis::Bank;
+use crate::ordered;
 use crate::types::{AccountId, Amount, AssetId, Parties, PublicKey};
 use std::collections::BTreeMap;
 
@@ -94,9 +95,7 @@ impl View for Overlay<'_> {
         let mut keys = self.below.keys_between(first, last, most.saturating_add(removed));
         keys.retain(|key| !self.changes.contains_key(key));
         keys.extend(changed().filter(|(_, change)| change.is_some()).map(|(key, _)| *key));
-        keys.sort_unstable();
-        keys.truncate(most);
-        keys
+        ordered::first_by_key(keys, most, |key| *key)
     }
 }
 

@@ -69,8 +69,8 @@ impl Watch {
                 disputes.insert(partner);
             }
         }
-        answers.sort_by_key(|(until, _)| *until);
-        reveals.sort();
+        let answers = ordered::by_key(answers, |(until, _)| *until);
+        let reveals = ordered::by_key(reveals, |reveal| *reveal);
         let answers = answers.into_iter().map(|(_, operation)| operation);
         let reveals = reveal_operations(hands.on_chain, reveals);
         let operations: Vec<Operation> = answers.filter(|answer| !is_under_way(hands.on_chain, answer)).collect();

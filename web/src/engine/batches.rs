@@ -8,6 +8,7 @@ use crate::chain::Chain;
 use crate::error::{Datum, Error};
 use crate::events::{json, now_ms, to_js};
 use crate::explorer::Explorer;
+use crate::input::from_js;
 use crate::limits;
 use crate::net;
 use crate::request::{self, RequestId};
@@ -19,10 +20,12 @@ use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{self, Batch, Entry};
 use fair_core::ledger::receipt::{OperationOutcome, Receipt};
 use fair_core::message::Signed;
+use fair_core::ordered;
 use fair_core::types::{AssetId, Height, PublicKey, TimeMs};
 use fair_core::wallet::Input;
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -195,9 +198,12 @@ impl Core {
 
     /// Own batches, newest first.
     pub(super) async fn sent_batches(&self, limit: u64) -> Result<Vec<SentBatch>, Error> {
-        let mut sent: Vec<Sent> = self.machine()?.on_chain().sent().cloned().collect();
-        sent.sort_by_cached_key(|sent| std::cmp::Reverse(sent.batch.body.nonce));
-        sent.truncate(usize::try_from(limit.min(limits::MAX_SENT_LISTED)).unwrap_or(usize::MAX));
+        let most = usize::try_from(limit.min(limits::MAX_SENT_LISTED)).unwrap_or(usize::MAX);
+        let sent: Vec<Sent> = {
+            let machine = self.machine()?;
+            let newest = ordered::first_by_key(machine.on_chain().sent(), most, |sent| Reverse(sent.batch.body.nonce));
+            newest.into_iter().cloned().collect()
+        };
         let mut views = Vec::with_capacity(sent.len());
         for sent in &sent {
             views.push(self.exact(sent).await?);
@@ -255,17 +261,17 @@ impl Core {
             account: PublicKey,
             asset: AssetId,
         }
-        #[derive(Deserialize)]
         struct Given {
             asset: AssetId,
             amount: u64,
         }
+        from_js!(Given { asset, amount });
         let chain = self.chain()?;
         if chain.genesis().purpose != Purpose::Test {
             return Err(Error::new("faucet.none", "Only networks for play have a faucet."));
         }
         let account = self.you().ok_or_else(|| Error::new("wallet.none", "There is no wallet here yet."))?;
-        let body = json(&to_js(&Ask { account, asset }));
+        let body = json(&to_js(&Ask { account, asset }), 0);
         let mut last = Error::passing("faucet.unreachable", "No relay can be reached.");
         let relays = self.sync.borrow().usable();
         for relay in relays {

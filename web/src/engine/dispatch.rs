@@ -230,6 +230,6 @@ impl Core {
         ];
         let state: Array = parts.iter().map(|(name, part)| Array::of2(&(*name).into(), part)).collect();
         let state = Object::from_entries(&state).unwrap_or_default();
-        Ok(RawState { json: json(&state) })
+        Ok(RawState { json: json(&state, 2) })
     }
 }

@@ -7,6 +7,7 @@ use crate::explorer::{Explorer, parameters};
 use crate::view::Draft;
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::ledger::operation::{BankTerms, CreateAsset, Deposit, GovernanceAction, Operation, Propose, Vote};
+use fair_core::ordered;
 use fair_core::types::AssetId;
 use fair_core::wallet::Input;
 use std::rc::Rc;
@@ -95,9 +96,8 @@ fn action(explorer: &Explorer<'_>, wanted: DraftAction) -> Result<GovernanceActi
                     url: new.url,
                 })
             };
-            let mut set: Vec<_> = validators.into_iter().map(validator).collect::<Result<_, _>>()?;
-            set.sort_by_key(|validator| validator.account);
-            let set = ValidatorSet { validators: set };
+            let set: Vec<_> = validators.into_iter().map(validator).collect::<Result<_, _>>()?;
+            let set = ValidatorSet { validators: ordered::by_key(set, |validator| validator.account) };
             set.check().map_err(|bad| Error::new("input.validators", format!("This set is not possible: {bad}.")))?;
             GovernanceAction::SetValidators { validators: Box::new(set) }
         }

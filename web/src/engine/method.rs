@@ -1,10 +1,9 @@
 //! What a page may ask: one case per method of `Fair` in `www/js/api.d.ts`.
 
 use crate::error::Error;
+use crate::input::{FromJs, Misfit, field, from_js};
 use fair_core::types::{AssetId, Hash, PublicKey};
 use fair_core::wallet::Credit;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
 /// A call with its parameters. Some are secret, so that it cannot be printed.
@@ -69,10 +68,10 @@ pub enum Method {
 macro_rules! parameters {
     ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
         #[doc = concat!("Parameters of `", stringify!($name), "`.")]
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
         #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
         pub struct $name { $(pub $field: $type),* }
+
+        from_js!($name { $($field),* });
     )*};
 }
 
@@ -144,17 +143,22 @@ impl From<BankCredit> for Credit {
 }
 
 /// A block by height or hash.
-#[derive(Deserialize)]
-#[serde(untagged)]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum BlockId {
     Height { height: u64 },
     Hash { hash: String },
 }
 
+impl FromJs for BlockId {
+    fn from_js(value: &JsValue) -> Result<Self, Misfit> {
+        match field(value, "height")? {
+            Some(height) => Ok(Self::Height { height }),
+            None => Ok(Self::Hash { hash: field(value, "hash")? }),
+        }
+    }
+}
+
 /// An action for the draft.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum DraftOperation {
     Deposit { asset: AssetId, amount: u64, to: String, partner: Option<String>, invoice: Option<String> },
@@ -165,9 +169,27 @@ pub enum DraftOperation {
     Vote(Vote),
 }
 
+impl FromJs for DraftOperation {
+    fn from_js(value: &JsValue) -> Result<Self, Misfit> {
+        Ok(match field::<String>(value, "kind")?.as_str() {
+            "deposit" => Self::Deposit {
+                asset: field(value, "asset")?,
+                amount: field(value, "amount")?,
+                to: field(value, "to")?,
+                partner: field(value, "partner")?,
+                invoice: field(value, "invoice")?,
+            },
+            "create_asset" => Self::CreateAsset(FromJs::from_js(value)?),
+            "register_bank" => Self::RegisterBank(FromJs::from_js(value)?),
+            "update_bank" => Self::UpdateBank(FromJs::from_js(value)?),
+            "propose" => Self::Propose { action: field(value, "action")?, text: field(value, "text")? },
+            "vote" => Self::Vote(FromJs::from_js(value)?),
+            _ => return Err(Misfit::KIND),
+        })
+    }
+}
+
 /// What a page may propose.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in www/js/api.d.ts")]
 pub enum DraftAction {
     SetParameters { changes: Vec<NewValue> },
@@ -177,12 +199,33 @@ pub enum DraftAction {
     Release { version: u16, height: u64, bundle: Hash },
 }
 
+impl FromJs for DraftAction {
+    fn from_js(value: &JsValue) -> Result<Self, Misfit> {
+        Ok(match field::<String>(value, "kind")?.as_str() {
+            "set_parameters" => Self::SetParameters { changes: field(value, "changes")? },
+            "set_validators" => Self::SetValidators { validators: field(value, "validators")? },
+            "remove_bank" => Self::RemoveBank { bank: field(value, "bank")? },
+            "rename_asset" => Self::RenameAsset {
+                asset: field(value, "asset")?,
+                ticker: field(value, "ticker")?,
+                name: field(value, "name")?,
+            },
+            "release" => Self::Release {
+                version: field(value, "version")?,
+                height: field(value, "height")?,
+                bundle: field(value, "bundle")?,
+            },
+            _ => return Err(Misfit::KIND),
+        })
+    }
+}
+
 impl Method {
     /// Reads a call.
     ///
     /// # Errors
     /// `engine.unknown_method`; `input.parameters` when they do not fit.
-    pub fn read(name: &str, parameters: JsValue) -> Result<Self, Error> {
+    pub fn read(name: &str, parameters: &JsValue) -> Result<Self, Error> {
         Ok(match name {
             "status" => Self::Status,
             "create" => Self::Create(read(parameters)?),
@@ -268,7 +311,6 @@ impl Method {
     }
 }
 
-fn read<T: DeserializeOwned>(parameters: JsValue) -> Result<T, Error> {
-    serde_wasm_bindgen::from_value(parameters)
-        .map_err(|error| Error::new("input.parameters", format!("The call does not fit: {error}.")))
+fn read<T: FromJs>(parameters: &JsValue) -> Result<T, Error> {
+    T::from_js(parameters).map_err(|error| Error::new("input.parameters", format!("The call does not fit: {error}.")))
 }

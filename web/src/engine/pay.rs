@@ -13,6 +13,7 @@ use crate::view::{
 use fair_core::channel::event::OutgoingFailure;
 use fair_core::channel::transition::FailReason;
 use fair_core::message::Verified;
+use fair_core::ordered;
 use fair_core::payment::address::{self, Address as CoreAddress};
 use fair_core::payment::invoice::{
     self, BadInvoice, Description, Invoice as CoreInvoice, InvoiceId, LatePolicy, RefundPolicy,
@@ -25,6 +26,7 @@ use fair_core::wallet::{
     AttemptState, CannotPay, Direction, Failure, Input, InvoiceState, Kind, NewInvoice, OwnInvoice as CoreOwnInvoice,
     Payable, Payment as CorePayment, PaymentState, Wallet as Machine,
 };
+use std::cmp::Reverse;
 use std::rc::Rc;
 
 /// An order as the page gives it.
@@ -81,9 +83,9 @@ impl Core {
     pub(super) fn invoices(&self) -> Result<Vec<OwnInvoice>, Error> {
         self.ask(|machine, chain| {
             let explorer = Explorer { state: chain.state, you: Some(machine.key()) };
-            let mut own: Vec<&CoreOwnInvoice> = machine.invoices().collect();
-            own.sort_by_cached_key(|own| std::cmp::Reverse(own.invoice.body.created_ms));
-            own.into_iter().take(limits::MAX_INVOICES_LISTED).map(|own| self.view_own(&explorer, own)).collect()
+            let created = |own: &&CoreOwnInvoice| Reverse(own.invoice.body.created_ms);
+            let newest = ordered::first_by_key(machine.invoices(), limits::MAX_INVOICES_LISTED, created);
+            newest.into_iter().map(|own| self.view_own(&explorer, own)).collect()
         })
     }
 
@@ -232,9 +234,8 @@ impl Core {
         self.ask(|machine, chain| {
             let place = |payment: &CorePayment| (payment.created_ms, payment.id);
             let end = before.and_then(|id| machine.payment(&id)).map(place);
-            let mut payments: Vec<&CorePayment> =
-                machine.payments().filter(|payment| end.is_none_or(|end| place(payment) < end)).collect();
-            payments.sort_by_key(|payment| std::cmp::Reverse(place(payment)));
+            let older = machine.payments().filter(|payment| end.is_none_or(|end| place(payment) < end));
+            let mut payments = ordered::first_by_key(older, limit.saturating_add(1), |payment| Reverse(place(payment)));
             let more = payments.len() > limit;
             payments.truncate(limit);
             let next = payments.last().filter(|_| more).map(|payment| request::text(&payment.id));

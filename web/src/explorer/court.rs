@@ -51,12 +51,11 @@ impl Explorer<'_> {
 
     /// Channels in court, the next to be resolved first, and debts; those of an account, if one is given.
     pub fn court(&self, account: Option<&PublicKey>) -> Court {
-        let mut disputes: Vec<_> = self
+        let disputes = self
             .state
             .disputes()
-            .filter(|(parties, _)| account.is_none_or(|account| parties.side_of(account).is_some()))
-            .collect();
-        disputes.sort_by_key(|(parties, dispute)| (dispute.end, *parties));
+            .filter(|(parties, _)| account.is_none_or(|account| parties.side_of(account).is_some()));
+        let disputes = ordered::by_key(disputes, |(parties, dispute)| (dispute.end, *parties));
         Court {
             disputes: disputes.iter().map(|(parties, dispute)| self.view_dispute(parties, dispute)).collect(),
             debts: self.debts(account),

@@ -35,6 +35,20 @@ fn wrong_words_are_named() {
 }
 
 #[test]
+fn the_standards_own_examples_hold() {
+    // github.com/trezor/python-mnemonic, vectors.json
+    let letter = "letter advice cage absurd amount doctor acoustic avoid ".repeat(2);
+    for (entropy, text) in [
+        (vec![0x7f; 16], "legal winner thank year wave sausage worth useful legal winner thank yellow".to_owned()),
+        (vec![0x80; 32], format!("{letter}letter advice cage absurd amount doctor acoustic bless")),
+        (vec![0xff; 32], format!("{}vote", "zoo ".repeat(23))),
+    ] {
+        assert_eq!(Words::from_entropy(&entropy).unwrap().list().join(" "), text);
+        assert_eq!(Words::parse(&text).unwrap().entropy(), entropy);
+    }
+}
+
+#[test]
 fn words_and_entropy_are_the_same_thing() {
     for entropy in [vec![0x7f; 16], vec![0x80; 32], (0..32).collect()] {
         let words = Words::from_entropy(&entropy).unwrap();

@@ -8,6 +8,7 @@ use super::Core;
 use crate::chain::Chain;
 use crate::error::Error;
 use crate::events::now_ms;
+use crate::input::{FromJs as _, from_js};
 use crate::limits;
 use crate::net;
 use crate::net::archive::Archive;
@@ -16,8 +17,11 @@ use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::archive::Unpacker;
 use fair_core::chain::snapshot::{BadSnapshot, Opened, Reader, archive_name};
 use fair_core::chain::walk::Checkpoint;
+use fair_core::ordered;
 use fair_core::types::{Hash, Height};
+use std::cmp::Reverse;
 use std::rc::Rc;
+use wasm_bindgen::JsValue;
 
 /// A snapshot that is being fetched.
 #[derive(Clone, Copy)]
@@ -49,13 +53,9 @@ struct Listed {
     bytes: u64,
 }
 
-impl Listed {
-    fn read(value: &serde_json::Value) -> Option<Self> {
-        let number = |name| value.get(name)?.as_u64();
-        let hash = |name| value.get(name)?.as_str()?.parse().ok();
-        Some(Self { height: number("height")?, hash: hash("hash")?, block: hash("block")?, bytes: number("bytes")? })
-    }
+from_js!(Listed { height, hash, block, bytes });
 
+impl Listed {
     fn url(&self, relay: &str) -> String {
         format!("{relay}/v1/snapshots/{}", archive_name(self.height))
     }
@@ -63,10 +63,10 @@ impl Listed {
 
 async fn list(relay: &str) -> Result<Vec<Listed>, Error> {
     let bytes = net::get(&format!("{relay}/v1/snapshots"), "relay", limits::MAX_JSON_BYTES).await?;
-    let list: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::new("relay.malformed", format!("{relay} sent a list of snapshots that cannot be read: {error}."))
+    let list: Vec<JsValue> = net::parse(&bytes).ok_or_else(|| {
+        Error::new("relay.malformed", format!("{relay} sent a list of snapshots that cannot be read."))
     })?;
-    Ok(list.iter().take(limits::MAX_LISTED).filter_map(Listed::read).collect())
+    Ok(list.iter().take(limits::MAX_LISTED).filter_map(|one| Listed::from_js(one).ok()).collect())
 }
 
 impl Core {
@@ -171,7 +171,7 @@ impl Core {
                 Err(error) => problem = Some(error),
             }
         }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.height));
+        let rows = ordered::by_key(rows, |row| Reverse(row.height));
         problem.filter(|_| answers == 0).map_or(Ok(rows), Err)
     }
 
