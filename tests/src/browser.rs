@@ -30,6 +30,7 @@ use crate::wait;
 
 mod chromium;
 mod firefox;
+mod narrow;
 pub mod person;
 mod pictures;
 mod screenshot;

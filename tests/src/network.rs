@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`Network::start`] waits until all of them are ready. Processes go by the names `v1` … `vN`,
-//! `bank`, `relay` and `counterpart`. [`Network::shut_down`] ends them and removes a temporary folder. A network that
+//! `bank`, `relay` and `counterpart`. [`Network::add_shop`] adds `merchant` and `shop`. [`Network::shut_down`] ends them and removes a temporary folder. A network that
 //! is dropped instead, as by a test that fails, kills them, shows what they last said and keeps the folder.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,10 @@ use tokio::process::Command;
 use crate::censor::Censors;
 use crate::ports::PortBlock;
 use crate::process::{Process, Spec};
+
+mod shop;
+
+pub use shop::{MERCHANT, SHOP};
 
 /// The process that serves the pages.
 pub const RELAY: &str = "relay";
@@ -168,6 +172,7 @@ pub struct Network {
     urls: BTreeMap<String, String>,
     folder: PathBuf,
     programs: PathBuf,
+    pages: Option<PathBuf>,
     temporary: Option<TempDir>,
     /// Between a start that succeeded and a shut-down that did.
     runs: bool,
@@ -207,6 +212,7 @@ impl Network {
             urls: BTreeMap::new(),
             folder,
             programs: plan.programs.clone(),
+            pages: plan.pages.clone(),
             temporary,
             runs: false,
             _ports: ports,

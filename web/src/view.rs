@@ -257,6 +257,7 @@ shapes! {
         expires: Num,
         origin: Option<String>,
         refunds: bool,
+        accepts_late: bool,
         hash: Hash,
     }
     OwnInvoice {

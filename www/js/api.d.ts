@@ -561,6 +561,8 @@ export interface Invoice {
   origin: string | null;
   /** The payee refunds on request: whoever pays shows it its account key and bank. */
   refunds: boolean;
+  /** The payee takes a payment after `expires` too, and marks it as late. */
+  acceptsLate: boolean;
   /** Payment hash. */
   hash: Hex;
 }

@@ -30,6 +30,8 @@ const IN_CHROMIUM: [&str; 4] = ["--test", "browser", "--test", "court"];
 
 /// The last part of the name of those that run in Firefox as well.
 const IN_FIREFOX: &str = "in_firefox";
+/// The test that runs the commands of the guide for merchants, with the bundled pages, Node.js and Python.
+const GUIDE: [&str; 2] = ["--test", "guide"];
 
 /// How long one file of the client's tests may take in Chromium.
 const CLIENT_TESTS_SECONDS: &str = "180";
@@ -55,7 +57,12 @@ pub(crate) fn full(steps: &mut Steps) -> Result<()> {
     steps.run("end to end in Firefox", || {
         let chosen = ["--test", "browser", "--", "--test-threads=1", IN_FIREFOX];
         process::run(process::cargo().arg("test").args(PRODUCT).args(chosen))
-    })
+    })?;
+    if ["node", "npm", "python3"].iter().any(|name| process::find_program(name).is_none()) {
+        println!("    node, npm or python3 is not installed: the guide for merchants is left out");
+        return Ok(());
+    }
+    steps.run("the guide for merchants", || process::run(process::cargo().arg("test").args(PRODUCT).args(GUIDE)))
 }
 
 fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
@@ -68,7 +75,7 @@ fn without_browser(steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
         process::run(process::cargo().arg("clippy").args(PRODUCT).args(strict))?;
         // What `cargo test` leaves out is none of all targets.
         let warnings = ["--", "-Dwarnings"];
-        process::run(process::cargo().arg("clippy").args(PRODUCT).args(IN_CHROMIUM).args(warnings))?;
+        process::run(process::cargo().arg("clippy").args(PRODUCT).args(IN_CHROMIUM).args(GUIDE).args(warnings))?;
         process::run(process::cargo().arg("clippy").args(XTASK).args(strict))
     })?;
     steps.run("lints, wasm", || wasm_lints(toolchain))?;

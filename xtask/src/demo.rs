@@ -16,7 +16,7 @@ pub(crate) fn prepare(steps: &mut Steps) -> Result<()> {
     let toolchain = setup::wasm_target(steps)?;
     bundle::bundle(steps, &toolchain, Profile::Small)?;
     steps.run("compile the programs", || {
-        let packages = ["fair-node", "fair-relay", "fair-tests"];
+        let packages = ["fair-node", "fair-relay", "fair-shop", "fair-tests"];
         let mut cargo = process::cargo();
         cargo.args(["build", "--bins"]).args(packages.iter().flat_map(|package| ["--package", package]));
         process::run(&mut cargo)

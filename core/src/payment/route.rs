@@ -160,7 +160,7 @@ impl Route {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoute {
     /// The sender and the payee have no banks in common, nor banks with a channel between them.
-    #[error("no bank connects us with the payee")]
+    #[error("no bank connects us with the payee: the payer needs money with a bank, the invoice a bank")]
     NotConnected,
     /// A way exists, but not for that much.
     #[error("{needed} is needed on the cheapest way, at most {available} can be sent")]

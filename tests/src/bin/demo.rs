@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use fair_tests::network::{COUNTERPART, Members, Network, Plan};
+use fair_tests::network::{COUNTERPART, Members, Network, Plan, SHOP};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where the demo is found unless another port is asked for.
 const USUAL_PORT: u16 = 8080;
 
+/// Where its shop is found at the first start, if nobody has it. Not where the guide for merchants puts one.
+const USUAL_SHOP_PORT: u16 = 8090;
+
 /// How often the processes are looked after.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A fresh local network: 4 validators, a bank, a relay, a counterpart to pay and to be paid by.
+/// A fresh local network: 4 validators, a bank, a relay, a shop with its merchant, a counterpart that pays.
 #[derive(Parser)]
 #[command(name = "demo")]
 struct Arguments {
@@ -38,14 +41,14 @@ async fn main() -> Result<()> {
     let plan = Plan {
         folder: arguments.keep,
         block_time_ms: arguments.blocktime,
-        relay_port: arguments.port.or_else(usual_port),
+        relay_port: arguments.port.or_else(|| if_free(USUAL_PORT)),
         members: Members::AllAndCounterpart,
         ..Plan::with_pages()?
     };
     let started = Instant::now();
-    println!("starting {} validators, a bank, a relay and a counterpart", plan.validators);
+    println!("starting {} validators, a bank, a relay, a shop with its merchant, and a counterpart", plan.validators);
     let mut network = tokio::select! {
-        network = Network::start(&plan) => network?,
+        network = start(&plan) => network?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
@@ -54,8 +57,9 @@ async fn main() -> Result<()> {
         started.elapsed().as_secs_f64(),
         network.folder().display()
     );
-    println!("\n    {}/\n", network.url()?);
-    println!("Somebody to pay and to be paid by: {}/", network.url_of(COUNTERPART)?);
+    println!("\n    {}/   the wallet", network.url()?);
+    println!("    {}/   a shop\n", network.url_of(SHOP)?);
+    println!("Somebody who sells and pays without being asked why: {}/", network.url_of(COUNTERPART)?);
     println!("Ctrl-C stops everything.");
     let failure = tokio::select! {
         failure = watch(&mut network) => Some(failure),
@@ -70,9 +74,15 @@ async fn main() -> Result<()> {
     }
 }
 
-/// The usual port if nobody has it; otherwise any.
-fn usual_port() -> Option<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT)).is_ok().then_some(USUAL_PORT)
+async fn start(plan: &Plan) -> Result<Network> {
+    let mut network = Network::start(plan).await?;
+    network.add_shop(if_free(USUAL_SHOP_PORT)).await?;
+    Ok(network)
+}
+
+/// The port if nobody has it; otherwise any.
+fn if_free(port: u16) -> Option<u16> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(port)
 }
 
 /// Returns when a process has ended that nobody stopped.

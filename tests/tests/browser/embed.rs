@@ -48,7 +48,7 @@ async fn count_messages(browser: &Browser) -> Result<()> {
 }
 
 /// Waits until so many windows are open.
-async fn windows(browser: &Browser, count: usize) -> Result<()> {
+pub(crate) async fn windows(browser: &Browser, count: usize) -> Result<()> {
     wait::until(format!("{count} windows"), DEADLINE, async || {
         Ok((browser.driver().windows().await?.len() == count).then_some(()))
     })

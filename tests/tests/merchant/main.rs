@@ -2,6 +2,7 @@
 //! invoice, what strangers and thieves get, how webhooks are brought, and that no crash loses or invents anything.
 
 mod bounds;
+mod demo;
 mod kill;
 mod life;
 mod receiver;

@@ -121,7 +121,8 @@ impl Core {
                 if Some(invoice.body().payee) == explorer.you {
                     return Err(cannot_pay(&CannotPay::Own));
                 }
-                if invoice.body().is_expired(now_ms()) {
+                let accepts_late = invoice.body().late == LatePolicy::Accept;
+                if !accepts_late && invoice.body().is_expired(now_ms()) {
                     return Err(cannot_pay(&CannotPay::Expired { at_ms: invoice.body().expires_ms }));
                 }
                 Ok(Decoded::Invoice { invoice: Box::new(view_invoice(&explorer, invoice)) })
@@ -299,6 +300,7 @@ fn view_invoice(explorer: &Explorer<'_>, invoice: &Verified<CoreInvoice>) -> Inv
         expires: body.expires_ms.into(),
         origin: body.origin.clone(),
         refunds: body.refunds == RefundPolicy::OnRequest,
+        accepts_late: body.late == LatePolicy::Accept,
         hash: body.lock_hash,
     }
 }

@@ -4,12 +4,12 @@
  */
 
 import { h } from '../dom.js';
-import { ago, amount, answered, bones, button, errorNote, form, heading, linkButton, note, sums, who } from '../parts/basic.js';
+import { amount, answered, bones, button, errorNote, form, heading, linkButton, note, sums, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { amountLine, exactTime, strangersText } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
-import { refundPromise } from '../parts/refund-promise.js';
+import { isLate, refundPromise, timeToPay } from '../parts/invoice-terms.js';
 import { statusLine } from '../pages/pay.js';
 import { unlockPage } from '../pages/unlock.js';
 import { to } from '../router.js';
@@ -30,6 +30,8 @@ import { webOrigin } from './request.js';
 const HANDOVER_MS = 15_000;
 /** Another page may put an invoice under the payer's finger: what is shown so long can be paid. */
 const SEEN_MS = 1_000;
+/** Timers of browsers go no further. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** What a wallet without money, bank or room answers: on a test network it can be helped. */
 const POOR = new Set(['payment.no_route', 'payment.too_much', 'channel.unknown_bank']);
 
@@ -55,6 +57,8 @@ export class CheckoutSheet {
   #quoteError = null;
   /** Whether invoice and quote have been shown for `SEEN_MS`. */
   #seen = false;
+  /** The invoice's time is over, and it can be paid all the same. */
+  #afterTime = false;
   /** What is asked of the engine about the invoice here, by name. @type {Map<string, symbol>} */
   #busy = new Map();
   /** Grows with every invoice that is taken: answers about an earlier one are dropped. */
@@ -115,6 +119,7 @@ export class CheckoutSheet {
     this.#quote = null;
     this.#quoteError = null;
     this.#seen = false;
+    this.#afterTime = false;
     this.#attempt = 0;
     this.#paymentId = null;
     this.#app.refresh();
@@ -125,7 +130,15 @@ export class CheckoutSheet {
     const app = this.#app;
     if (this.#text !== null && !this.#invoice && !this.#unusable && app.use('syncState').value?.verified) this.#decode(this.#text);
     if (this.#invoice && app.use('status').value?.wallet === 'unlocked' && !this.#quote && !this.#quoteError && this.#paymentId === null) this.#ask();
-    if (this.#invoice && this.#invoice.expires < Date.now() && this.#paymentId === null) {
+    if (this.#invoice && !this.#afterTime && isLate(this.#invoice)) {
+      this.#afterTime = true;
+      if (this.#seen) {
+        // What is said about it now is to be seen as well.
+        this.#seen = false;
+        this.#seeSoon();
+      }
+    }
+    if (this.#invoice && !this.#invoice.acceptsLate && this.#invoice.expires < Date.now() && this.#paymentId === null) {
       this.#unusable = asFairError({ code: 'payment.expired', message: 'The invoice has expired.', retryable: false, data: null });
       this.#handover?.tell('expired');
     }
@@ -151,6 +164,8 @@ export class CheckoutSheet {
         const { invoice } = decoded;
         if (this.#turn !== turn) return;
         this.#invoice = invoice;
+        const left = invoice.expires - Date.now();
+        if (left > 0 && left < LONGEST_TIMER_MS) setTimeout(() => this.#app.refresh(), left + 1);
         this.#typed.asset = invoice.asset.id;
         const known = read(invoice.hash);
         this.#attempt = known.attempt;
@@ -211,7 +226,7 @@ export class CheckoutSheet {
         if (isOld()) return;
         this.#quote = quote;
         this.#quoteError = null;
-        if (!this.#seen) setTimeout(() => { if (this.#turn === turn) this.#see(); }, SEEN_MS);
+        if (!this.#seen) this.#seeSoon();
       } catch (thrown) {
         if (isOld()) return;
         this.#quote = null;
@@ -220,9 +235,13 @@ export class CheckoutSheet {
     });
   }
 
-  #see() {
-    this.#seen = true;
-    this.#app.refresh();
+  #seeSoon() {
+    const turn = this.#turn;
+    setTimeout(() => {
+      if (this.#turn !== turn) return;
+      this.#seen = true;
+      this.#app.refresh();
+    }, SEEN_MS);
   }
 
   /** Whether what is to be paid is known and was to be seen. */
@@ -296,7 +315,7 @@ export class CheckoutSheet {
         invoice.description && h('p', { class: 'stranger' }, strangersText(invoice.description)),
         invoice.amount !== null && h('p', null, amount(app, invoice.asset, invoice.amount, { big: true })),
         refundPromise(invoice),
-        h('p', { class: 'small muted' }, 'The invoice expires ', ago(app, invoice.expires), '.')),
+        timeToPay(app, invoice)),
       // With a link nobody says which page it was.
       !refused && !this.#handover && window.opener !== null && openedByOther(who),
       refused ? [refusedMerchant(refused, who, this.#handover?.origin ?? null), this.#wayBack()]
@@ -320,7 +339,7 @@ export class CheckoutSheet {
     const app = this.#app;
     const quote = this.#quote;
     const problem = app.problem('pay');
-    const label = quote ? `Pay ${amountLine(quote.amount, quote.asset, app.locale)}` : 'Pay';
+    const label = quote ? `Pay ${amountLine(quote.amount, quote.asset, app.locale)}${this.#afterTime ? ' late' : ''}` : 'Pay';
     return h('div', { class: 'card', key: 'pay' }, form(() => { this.#typed.touched = true; this.#pay(); },
       invoice.amount === null && amountField(app, this.#typed, {
         id: 'amount', label: 'Amount', big: true, fixedAsset: true, assets: [], hint: 'The shop leaves it to you.',

@@ -6,13 +6,13 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
+import { amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersText } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
 import { canScan, scanner } from '../parts/scanner.js';
-import { refundPromise } from '../parts/refund-promise.js';
+import { refundPromise, timeToPay } from '../parts/invoice-terms.js';
 import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
@@ -211,7 +211,7 @@ class PaySheet {
     })),
     this.#quoteView(),
     invoice && refundPromise(invoice),
-    invoice && h('p', { class: 'small muted' }, 'The invoice expires ', ago(app, invoice.expires), '.'),
+    invoice && timeToPay(app, invoice),
     problem && this.#failedToPay(problem),
     h('div', { class: 'row' }, this.#payButton()));
   }

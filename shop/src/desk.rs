@@ -1,0 +1,217 @@
+//! What happens to orders: invoices are made for them, events are heard, and whoever waits is told.
+
+use crate::goods::{self, ASSET, Article};
+use crate::merchant::{Cancelled, Merchant};
+use crate::order::{Event, Order, State, Told};
+use crate::problem::Problem;
+use crate::store::{Heard, Store};
+use anyhow::{Context as _, Result};
+use axum::http::HeaderMap;
+use serde_json::json;
+use standardwebhooks::Webhook;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Before the merchant is asked again that did not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest that somebody waits for an order to change.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+/// The orders, and the merchant that brings money for them.
+pub(crate) struct Desk {
+    store: Store,
+    merchant: Merchant,
+    invoice_life_s: u64,
+    /// What webhooks are verified with, once the merchant has said it.
+    secret: OnceLock<String>,
+    /// Counts changes of orders; false: the shop closes.
+    changes: watch::Sender<(u64, bool)>,
+    /// One invoice after another: two requests for the same order do not make two.
+    invoicing: tokio::sync::Mutex<()>,
+}
+
+impl Desk {
+    pub(crate) fn new(store: Store, merchant: Merchant, invoice_life_s: u64) -> Self {
+        let changes = watch::Sender::new((0, true));
+        Self {
+            store,
+            merchant,
+            invoice_life_s,
+            secret: OnceLock::new(),
+            changes,
+            invoicing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Says to the merchant where events are brought, and hears those that came while the shop was closed. Tries until
+    /// the merchant answers.
+    pub(crate) async fn introduce(&self, webhook: &str) {
+        while let Err(error) = self.try_to_introduce(webhook).await {
+            eprintln!("the merchant is asked again: {error:#}");
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn try_to_introduce(&self, webhook: &str) -> Result<()> {
+        let secret = self.merchant.webhook(webhook).await?;
+        // Asked again it is the same.
+        let _ = self.secret.set(secret);
+        loop {
+            let page = self.merchant.events(self.store.cursor()?).await?;
+            for event in &page.events {
+                self.hear(event, "asked for")?;
+            }
+            self.store.set_cursor(page.cursor)?;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A webhook, as it came.
+    pub(crate) fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+        let secret = self.secret.get().context("the merchant has not said the secret yet")?;
+        let webhook = Webhook::new(secret).context("the secret")?;
+        // Before anything in it is read.
+        webhook.verify(body, headers).map_err(|_| Problem::Unsigned)?;
+        let event: Event = serde_json::from_slice(body).context("a webhook's body")?;
+        Ok(self.hear(&event, "webhook")?)
+    }
+
+    fn hear(&self, event: &Event, by: &str) -> Result<()> {
+        let heard = self.store.hear(event)?;
+        let Event { id, kind, .. } = event;
+        match heard {
+            Heard::Before => println!("{by} {id} {kind}: heard before"),
+            Heard::Foreign => println!("{by} {id} {kind}: about no order"),
+            Heard::Told(number, Told::Changed(state)) => {
+                println!("{by} {id} {kind}: order {number} is {}", state.name());
+                self.tell();
+            }
+            Heard::Told(number, Told::Same) => println!("{by} {id} {kind}: order {number} as before"),
+            Heard::Told(number, Told::PaidTwice) => {
+                println!("{by} {id} {kind}: order {number} is paid twice; refund this invoice");
+            }
+            Heard::Told(number, Told::NotEnough) => {
+                println!("{by} {id} {kind}: order {number} costs something else; refund this invoice");
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|(count, _)| *count = count.wrapping_add(1));
+    }
+
+    /// Lets nobody wait any longer.
+    pub(crate) fn close(&self) {
+        self.changes.send_modify(|(_, is_open)| *is_open = false);
+    }
+
+    pub(crate) fn buy(&self, article: Article, quantity: u32) -> Result<Order, Problem> {
+        let total = article.price.checked_mul(u64::from(quantity)).context("a price")?;
+        self.store.add(article.id, quantity, total)?.ok_or(Problem::Crowded)
+    }
+
+    pub(crate) fn order(&self, id: &str) -> Result<Order, Problem> {
+        self.store.order(id)?.ok_or(Problem::Nothing)
+    }
+
+    /// The order, as soon as it stands otherwise than `known`.
+    pub(crate) async fn follow(&self, id: &str, known: Option<State>) -> Result<Order, Problem> {
+        let until = Instant::now() + LONGEST_WAIT;
+        let mut changes = self.changes.subscribe();
+        loop {
+            let is_open = changes.borrow_and_update().1;
+            let order = self.order(id)?;
+            if known != Some(order.state) || !is_open || timeout_at(until, changes.changed()).await.is_err() {
+                return Ok(order);
+            }
+        }
+    }
+
+    /// The text of the order's invoice: the same as long as it can be paid, then a new one.
+    pub(crate) async fn invoice_of(&self, id: &str) -> Result<String, Problem> {
+        let _only = self.invoicing.lock().await;
+        let mut order = self.order(id)?;
+        if order.can_be_paid()
+            && let Some((invoice, text)) = order.invoice.clone()
+        {
+            let known = self.merchant.look(&invoice).await.map_err(Problem::Merchant)?;
+            if !matches!(known.state.as_str(), "expired" | "cancelled") {
+                return Ok(text);
+            }
+            order = self.change(id, |order| {
+                // Paid meanwhile, it stays.
+                if order.can_be_paid() {
+                    order.previous = order.invoice.take();
+                    order.attempt = order.attempt.saturating_add(1);
+                    order.state = State::Open;
+                }
+            })?;
+        }
+        if let Some((previous, _)) = order.previous.clone() {
+            // So that nobody pays both.
+            let cancelled = self.merchant.cancel(&previous).await.map_err(Problem::Merchant)?;
+            order = self.change(id, |order| {
+                let previous = order.previous.take();
+                if cancelled == Cancelled::Taken && order.invoice.is_none() {
+                    order.invoice = previous;
+                }
+            })?;
+        }
+        match &order.invoice {
+            Some((_, text)) if order.state != State::Cancelled => return Ok(text.clone()),
+            _ if !order.can_be_paid() => return Err(Problem::Over),
+            _ => {}
+        }
+        let article = goods::article(&order.article).context("an article that is no longer sold")?;
+        let wanted = json!({
+            "amount": order.total, "asset": ASSET, "reference": order.id, "expires_in_s": self.invoice_life_s,
+            "description": format!("{} × {}, order {}", order.quantity, article.name, order.number),
+            "accepts_late": true, "refunds": true,
+        });
+        let name = format!("{}-{}", order.id, order.attempt);
+        let made = self.merchant.invoice(&name, &wanted).await.map_err(Problem::Merchant)?;
+        self.change(id, |order| {
+            if order.can_be_paid() {
+                order.invoice = Some((made.id.clone(), made.invoice.clone()));
+            }
+        })?;
+        Ok(made.invoice)
+    }
+
+    /// Ends an order that nobody has paid.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<(), Problem> {
+        let _only = self.invoicing.lock().await;
+        let order = self.order(id)?;
+        if order.state == State::Cancelled {
+            return Ok(());
+        }
+        if !order.can_be_paid() {
+            return Err(Problem::Over);
+        }
+        for (invoice, _) in order.invoice.iter().chain(&order.previous) {
+            if self.merchant.cancel(invoice).await.map_err(Problem::Merchant)? == Cancelled::Taken {
+                return Err(Problem::Over);
+            }
+        }
+        self.change(id, |order| {
+            if order.can_be_paid() {
+                order.state = State::Cancelled;
+            }
+        })?;
+        Ok(())
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Order)) -> Result<Order, Problem> {
+        let before = self.order(id)?.state;
+        let (order, ()) = self.store.change(id, change)?.ok_or(Problem::Nothing)?;
+        if order.state != before {
+            self.tell();
+        }
+        Ok(order)
+    }
+}

@@ -1,0 +1,95 @@
+//! The till: a sale that is paid is heard, if somebody wants to hear it, and the day's takings are a file.
+
+use anyhow::{Context as _, Result, ensure};
+use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
+use fair_tests::network::{COUNTERPART, Members, Network, Plan};
+use fair_tests::wait;
+use serde_json::{Value, json};
+
+use crate::pages::eval;
+
+/// Keeps the tones that are played and the files that are handed to the person, instead of downloading them.
+const LISTEN: &str = "window.tones = []; window.files = [];
+    window.OscillatorNode = class extends OscillatorNode {
+        start(at) { window.tones.push(this.frequency.value); super.start(at); }
+    };
+    const make = URL.createObjectURL;
+    let newest = null;
+    URL.createObjectURL = (blob) => { newest = blob; return make.call(URL, blob); };
+    HTMLAnchorElement.prototype.click = function () {
+        const [blob, name] = [newest, this.download];
+        blob.text().then((text) => window.files.push([name, text]));
+    };";
+
+/// Charges an amount and lets the counterpart pay it.
+async fn sell(browser: &Browser, network: &Network, amount: &str) -> Result<()> {
+    browser.fill("To be paid", amount).await?;
+    browser.click("Charge").await?;
+    browser.see("Show this to the customer").await?;
+    let asked = eval(
+        browser,
+        "const { connect } = await import('/js/client.js');
+        const client = connect({ name: 'default', relays: [location.origin] });
+        return (await client.invoices())[0].text;",
+    );
+    let handed = json!({ "invoice": asked.await? });
+    let url = format!("{}/v1/pay-me", network.url_of(COUNTERPART)?);
+    let paying: Value = reqwest::Client::new().post(url).json(&handed).send().await?.json().await?;
+    ensure!(paying["failure"].is_null(), "{paying}");
+    browser.see_within(&format!("{amount} FRD received"), BLOCKS).await
+}
+
+/// Saves the day, and returns the newest file: its name and its lines.
+async fn save(browser: &Browser, count: usize) -> Result<(String, Vec<String>)> {
+    browser.click("Save as CSV").await?;
+    let file = wait::until("a file", BLOCKS, async || {
+        let files = browser.run("return window.files;").await?;
+        Ok(files.as_array().filter(|files| files.len() == count).and_then(|files| files.last().cloned()))
+    });
+    let file = file.await?;
+    let (name, text) = file[0].as_str().zip(file[1].as_str()).context("a file")?;
+    Ok((name.to_owned(), text.lines().map(ToOwned::to_owned).collect()))
+}
+
+#[tokio::test]
+async fn a_sale_is_heard_and_stands_in_the_file_of_the_day() -> Result<()> {
+    let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
+    let browser = Browser::open().await?;
+    browser.go(&format!("{}/", network.url()?)).await?;
+    person::create_wallet(&browser, Pictures::None).await?;
+    person::get_money(&browser).await?;
+    person::add_bank(&browser, Pictures::None).await?;
+    let counterpart = network.url_of(COUNTERPART)?;
+    wait::until("somebody with money", BLOCKS, async || {
+        let status: Value = reqwest::get(format!("{counterpart}/v1/status")).await?.json().await?;
+        Ok(status["assets"][0]["can_send"].as_u64().filter(|money| *money > 2_000))
+    })
+    .await?;
+    browser.run("location.hash = '#/till'").await?;
+    browser.see("Nothing has come in today").await?;
+    browser.run(LISTEN).await?;
+
+    sell(&browser, &network, "7.50").await?;
+    browser.see("1 received").await?;
+    let tones = async || browser.run("return window.tones;").await;
+    assert_eq!(tones().await?, json!([660, 990]), "one chime");
+    let (name, lines) = save(&browser, 1).await?;
+    assert_eq!((name.as_str(), lines.len()), ("fair-till.csv", 2), "{lines:?}");
+    ensure!(lines[0].contains("amount") && lines[1].contains(",7.50,"), "{lines:?}");
+
+    // Without the sound it is only seen; the file has both.
+    browser.click("Next sale").await?;
+    browser.click("Sound is on").await?;
+    browser.see("Sound is off").await?;
+    sell(&browser, &network, "3.25").await?;
+    browser.see("2 received").await?;
+    assert_eq!(tones().await?, json!([660, 990]));
+    let (_, lines) = save(&browser, 2).await?;
+    let amounts: Vec<bool> = ["7.50", "3.25"].map(|sum| lines.iter().any(|line| line.contains(sum))).to_vec();
+    assert_eq!((lines.len(), amounts), (3, vec![true, true]), "{lines:?}");
+    browser.narrow_pictures("till").await?;
+    assert_eq!(browser.console_errors().await?, Vec::<String>::new());
+    browser.close().await?;
+    network.shut_down().await
+}
