@@ -30,6 +30,7 @@ const IN_CHROMIUM: [&str; 4] = ["--test", "browser", "--test", "court"];
 
 /// The last part of the name of those that run in Firefox as well.
 const IN_FIREFOX: &str = "in_firefox";
+
 /// The test that runs the commands of the guide for merchants, with the bundled pages, Node.js and Python.
 const GUIDE: [&str; 2] = ["--test", "guide"];
 
