@@ -13,9 +13,8 @@ use fair_core::ledger::batch::{self, Batch};
 use fair_core::message::Signed;
 use fair_core::types::{Amount, PublicKey};
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
-use futures_util::stream;
-use std::collections::BTreeMap;
+use futures_util::stream::{self, FuturesUnordered};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
@@ -90,34 +89,42 @@ fn from(turns: &BTreeMap<Turn, Bytes>, begin: Turn) -> impl Iterator<Item = (&Tu
 pub(crate) async fn repeat(app: Arc<App>, shutdown: Shutdown) {
     let (_, mut heads) = app.chain.listen();
     // Where a validator that is slow, or has much to take, goes on.
-    let mut begins = BTreeMap::new();
+    let mut begins: BTreeMap<String, Turn> = BTreeMap::new();
+    // One offer to each validator at a time, and none waits for another: one that is slow keeps nothing from the others.
+    let mut offers = FuturesUnordered::new();
+    let mut is_offered = BTreeSet::new();
     loop {
         tokio::select! {
             () = shutdown.stopped() => return,
+            Some(offered) = offers.next() => {
+                let (url, cut_off): (String, Option<Turn>) = offered;
+                is_offered.remove(&url);
+                begins.extend(cut_off.map(|next| (url, next)));
+                continue;
+            }
             head = heads.recv() => if matches!(head, Err(RecvError::Closed)) { return },
         }
-        let turns = app.kept.still(&app.chain);
+        let turns = Arc::new(app.kept.still(&app.chain));
         if turns.is_empty() {
             continue;
         }
-        // Beside each other, so that a validator that is slow keeps nothing from the others.
-        let mut each = Vec::new();
         for url in batches::validators(&app) {
-            let begin = begins.get(&url).copied().unwrap_or(FIRST);
-            each.push(offer(&app, url, &turns, begin));
+            if is_offered.insert(url.clone()) {
+                let begin = begins.remove(&url).unwrap_or(FIRST);
+                offers.push(offer(&app, url, turns.clone(), begin));
+            }
         }
-        begins = join_all(each).await.into_iter().flatten().collect();
     }
 }
 
 const FIRST: Turn = (0, (PublicKey([0; 32]), 0));
 
-/// Gives one validator what waits, as much as it takes in time; returns where it was cut off.
-async fn offer(app: &App, url: String, turns: &BTreeMap<Turn, Bytes>, begin: Turn) -> Option<(String, Turn)> {
+/// Gives one validator what waits, as much as it takes in time, a few at once; returns where it was cut off.
+async fn offer(app: &App, url: String, turns: Arc<BTreeMap<Turn, Bytes>>, begin: Turn) -> (String, Option<Turn>) {
     let mut answered = 0;
     let offering = async {
         let mut asking = Vec::new();
-        for (_, bytes) in from(turns, begin) {
+        for (_, bytes) in from(&turns, begin) {
             asking.push(batches::ask(app, &url, bytes.clone()));
         }
         let mut answers = stream::iter(asking).buffer_unordered(limits::REPEATED_AT_ONCE);
@@ -126,8 +133,8 @@ async fn offer(app: &App, url: String, turns: &BTreeMap<Turn, Bytes>, begin: Tur
         }
     };
     let was_cut_off = timeout(limits::ANSWER_TIME, offering).await.is_err();
-    let next = from(turns, begin).nth(answered).filter(|_| was_cut_off).map(|(turn, _)| *turn);
-    next.map(|next| (url, next))
+    let next = from(&turns, begin).nth(answered).filter(|_| was_cut_off).map(|(turn, _)| *turn);
+    (url, next)
 }
 
 #[cfg(test)]

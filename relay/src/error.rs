@@ -97,6 +97,11 @@ impl ApiError {
         Self { status, problem: Box::new(problem), retry_after_s: None }
     }
 
+    /// Whether the same request can succeed later without a change.
+    pub(crate) const fn is_retryable(&self) -> bool {
+        self.problem.retryable
+    }
+
     /// Adds what was expected and what came.
     pub(crate) fn with_data(mut self, data: Value) -> Self {
         self.problem.data = data;

@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Accepted(Value),
     /// Another validator would say the same.
     Refused(ApiError),
+    /// It may take it later, and another may take it now: a validator that is behind has not seen the batch before it.
+    NotYet(ApiError),
     /// Another one may be asked.
     Failed,
 }
@@ -45,8 +47,8 @@ pub(super) async fn submit(
         if is_court(&batch.body) { pass_on_to_all(&app, batch, body).await } else { pass_on(&app, body).await };
     let counted = match &result {
         Ok(_) => &app.metrics.batches_accepted,
-        Err(Some(_)) => &app.metrics.batches_refused,
-        Err(None) => &app.metrics.batches_failed,
+        Err(Some(error)) if !error.is_retryable() => &app.metrics.batches_refused,
+        Err(_) => &app.metrics.batches_failed,
     };
     counted.add_one();
     let nobody = || ApiError::bad_gateway("relay.no_validator", "No validator answers at the moment.");
@@ -79,18 +81,20 @@ pub(crate) fn validators(app: &App) -> Vec<String> {
     urls
 }
 
-/// What a validator answered; its refusal, or none when nobody answers.
+/// What a validator answered; why none took it, or nothing when nobody answers.
 type Passed = Result<Value, Option<ApiError>>;
 
 async fn pass_on(app: &App, body: Bytes) -> Passed {
+    let mut later = None;
     for url in validators(app) {
         match ask(app, &url, body.clone()).await {
             Answer::Accepted(answer) => return Ok(answer),
             Answer::Refused(error) => return Err(Some(error)),
+            Answer::NotYet(error) => later = Some(error),
             Answer::Failed => {}
         }
     }
-    Err(None)
+    Err(later)
 }
 
 /// Returns when the first has taken it; the others are asked all the same.
@@ -106,7 +110,7 @@ async fn pass_on_to_all(app: &Arc<App>, batch: Signed<Batch>, body: Bytes) -> Pa
         });
     }
     drop(answers);
-    let mut refused = None;
+    let (mut refused, mut later) = (None, None);
     while let Some(answer) = answered.recv().await {
         match answer {
             Answer::Accepted(answer) => {
@@ -114,10 +118,12 @@ async fn pass_on_to_all(app: &Arc<App>, batch: Signed<Batch>, body: Bytes) -> Pa
                 return Ok(answer);
             }
             Answer::Refused(error) => refused = Some(error),
+            Answer::NotYet(error) => later = Some(error),
             Answer::Failed => {}
         }
     }
-    Err(refused)
+    // Nothing is final that somebody may still take.
+    Err(later.or(refused))
 }
 
 pub(crate) async fn ask(app: &App, url: &str, body: Bytes) -> Answer {
@@ -138,6 +144,9 @@ pub(crate) async fn ask(app: &App, url: &str, body: Bytes) -> Answer {
         && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::NOT_FOUND);
     match serde_json::from_slice::<Problem>(&bytes) {
         Ok(problem) if refusal => Answer::Refused(ApiError::passed_on(status, problem)),
+        Ok(problem) if status == StatusCode::SERVICE_UNAVAILABLE && problem.retryable => {
+            Answer::NotYet(ApiError::passed_on(status, problem))
+        }
         _ => {
             tracing::warn!(validator = url, %status, "a validator does not take a batch");
             Answer::Failed

@@ -5,6 +5,7 @@ use crate::network::*;
 use axum::http::StatusCode;
 use fair_core::chain::genesis::Purpose;
 use fair_core::codec;
+use fair_relay::limits::REPEATED_AT_ONCE;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -67,5 +68,34 @@ async fn a_refused_court_batch_is_said_and_forgotten() {
     let other = network.court_batch(3, 0);
     assert_eq!(relay.post("/v1/batches", codec::encode(&other)).await.0, 409);
     assert_eq!(validator.had(&batch), 1);
+    relay.stop().await;
+}
+
+/// One validator takes batches and never answers. The others are offered what waits with each block, and that one has so
+/// many open requests at a time, however much waits.
+#[tokio::test]
+async fn a_validator_that_never_answers_holds_nobody_up() {
+    let bank = EchoBank::start().await;
+    let mut network = Network::new("stalls", &bank.url, Purpose::Test, 1);
+    let stalled = FakeValidator::start(&network, Manner::Stalls).await;
+    let honest = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&stalled, &honest], data.path()).await;
+    relay.reached(1).await;
+    let batches: Vec<_> = (0..30).map(|nonce| network.court_batch(2, nonce)).collect();
+    for batch in &batches {
+        assert_eq!(relay.post("/v1/batches", codec::encode(batch)).await.0, 202, "the honest one's word is enough");
+    }
+    for times in 2..=5 {
+        network.add_block(&[]);
+        for batch in &batches {
+            honest.has(batch, times).await;
+        }
+    }
+    // Each batch was passed on when it came; beside that there is one offer, which waits for its first answers.
+    let most = batches.len() + REPEATED_AT_ONCE;
+    assert!(stalled.most_waiting() <= most, "{} wait at a time", stalled.most_waiting());
+    let had = stalled.batches.lock().unwrap().len();
+    assert!(had <= most, "{had} came before its time was over");
     relay.stop().await;
 }

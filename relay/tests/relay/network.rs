@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -172,13 +173,40 @@ pub(crate) enum Manner {
     Babbles,
     /// Takes no batches, with this status.
     Refuses(StatusCode),
+    /// Takes batches and never says so.
+    Stalls,
 }
 
 /// A validator's server.
 pub(crate) struct FakeValidator {
     pub(crate) url: String,
     pub(crate) batches: Arc<Mutex<Vec<Vec<u8>>>>,
+    waiting: Arc<Waiting>,
     task: JoinHandle<()>,
+}
+
+/// Requests without an answer: now, and the most at a time.
+#[derive(Default)]
+struct Waiting {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// One of them, until it is answered or given up.
+struct Counted(Arc<Waiting>);
+
+impl Counted {
+    fn new(waiting: Arc<Waiting>) -> Self {
+        let now = waiting.now.fetch_add(1, Ordering::SeqCst) + 1;
+        waiting.most.fetch_max(now, Ordering::SeqCst);
+        Self(waiting)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Drop for FakeValidator {
@@ -192,12 +220,14 @@ struct Serving {
     blocks: watch::Receiver<Vec<CertifiedBlock>>,
     manner: Manner,
     batches: Arc<Mutex<Vec<Vec<u8>>>>,
+    waiting: Arc<Waiting>,
 }
 
 impl FakeValidator {
     pub(crate) async fn start(network: &Network, manner: Manner) -> Self {
-        let batches = Arc::new(Mutex::new(Vec::new()));
-        let serving = Serving { blocks: network.blocks.subscribe(), manner, batches: batches.clone() };
+        let (batches, waiting) = (Arc::new(Mutex::new(Vec::new())), Arc::<Waiting>::default());
+        let blocks = network.blocks.subscribe();
+        let serving = Serving { blocks, manner, batches: batches.clone(), waiting: waiting.clone() };
         let router = Router::new()
             .route("/v1/blocks", get(serve_blocks))
             .route("/v1/heads", get(serve_heads))
@@ -206,7 +236,12 @@ impl FakeValidator {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, batches, task }
+        Self { url, batches, waiting, task }
+    }
+
+    /// The most requests that waited for its answer at a time.
+    pub(crate) fn most_waiting(&self) -> usize {
+        self.waiting.most.load(Ordering::SeqCst)
     }
 
     /// How often it was handed a batch.
@@ -243,7 +278,7 @@ async fn serve_blocks(State(serving): State<Serving>, Query(query): Query<BTreeM
             }
             bytes
         }
-        Manner::Honest | Manner::Refuses(_) => codec::encode(&wanted),
+        Manner::Honest | Manner::Refuses(_) | Manner::Stalls => codec::encode(&wanted),
     }
 }
 
@@ -267,11 +302,14 @@ async fn serve_heads(State(serving): State<Serving>, upgrade: WebSocketUpgrade) 
 }
 
 async fn take_batch(State(serving): State<Serving>, body: Bytes) -> (StatusCode, Json<serde_json::Value>) {
+    let _counted = Counted::new(serving.waiting);
     serving.batches.lock().unwrap().push(body.to_vec());
     match serving.manner {
+        Manner::Stalls => std::future::pending().await,
         Manner::Refuses(status) => {
             let problem = serde_json::json!({
-                "code": "wrong_nonce", "message": "no", "retryable": false, "data": { "expected": 7 }
+                "code": "wrong_nonce", "message": "no", "data": { "expected": 7 },
+                "retryable": status == StatusCode::SERVICE_UNAVAILABLE,
             });
             (status, Json(problem))
         }

@@ -121,6 +121,39 @@ async fn a_batch_reaches_a_validator_even_if_others_are_down() {
     relay.stop().await;
 }
 
+/// A validator that is behind has not seen the batch before this one: another takes it. Where all are behind nothing is
+/// final.
+#[tokio::test]
+async fn a_batch_that_is_ahead_of_a_validator_goes_to_another() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("ahead", &bank.url, Purpose::Test, 1);
+    let behind = FakeValidator::start(&network, Manner::Refuses(StatusCode::SERVICE_UNAVAILABLE)).await;
+    let honest = FakeValidator::start(&network, Manner::Honest).await;
+    let refusing = FakeValidator::start(&network, Manner::Refuses(StatusCode::UNPROCESSABLE_ENTITY)).await;
+    let (ordinary, court) = (codec::encode(&network.batch(1)), codec::encode(&network.court_batch(2, 1)));
+    let ask = async |validators: &[&FakeValidator], batch: &[u8]| {
+        let data = TempDir::new().unwrap();
+        let relay = Running::start(&network, validators, data.path()).await;
+        relay.reached(1).await;
+        let answer = relay.post("/v1/batches", batch.to_vec()).await;
+        let counts =
+            (relay.metric("relay_batches_refused_total").await, relay.metric("relay_batches_failed_total").await);
+        relay.stop().await;
+        (answer, counts)
+    };
+    for batch in [&ordinary, &court] {
+        assert_eq!(ask(&[&behind, &honest], batch).await.0.0, 202);
+        let ((status, problem), counts) = ask(&[&behind], batch).await;
+        assert_eq!((status, &problem["code"], &problem["retryable"]), (503, &"wrong_nonce".into(), &true.into()));
+        assert_eq!(counts, (0, 1));
+    }
+    let ((status, problem), _) = ask(&[&behind, &refusing], &court).await;
+    assert_eq!((status, &problem["retryable"]), (503, &true.into()), "one of them may take it later");
+    let ((status, problem), counts) = ask(&[&refusing], &court).await;
+    assert_eq!((status, &problem["retryable"]), (422, &false.into()));
+    assert_eq!(counts, (1, 0));
+}
+
 #[tokio::test]
 async fn a_refusal_is_final_and_passed_on() {
     let bank = EchoBank::start().await;

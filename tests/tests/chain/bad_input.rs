@@ -36,7 +36,7 @@ async fn refused_batches_say_why() -> Result<()> {
     trailing.push(0);
     ensure!(post(trailing).await? == (400, "malformed".into()), "one byte string per value");
     let refusal = async |nonce, until| post(codec::encode(&payer.batch(nonce, until, AssetId::FRD, 500))).await;
-    ensure!(refusal(5, 50).await? == (422, "wrong_nonce".into()));
+    ensure!(refusal(5, 50).await? == (503, "wrong_nonce".into()), "those before it may come");
     ensure!(refusal(0, 0).await? == (422, "expired".into()));
     ensure!(refusal(0, 1 << 40).await? == (422, "valid_too_long".into()));
     let mut forged = payer.batch(0, 50, AssetId::FRD, 500);
@@ -47,7 +47,9 @@ async fn refused_batches_say_why() -> Result<()> {
     let too_large = one.post_batch(vec![0; 2 << 20]).await;
     ensure!(too_large.is_err() || too_large?.0 >= 400, "the body is bounded");
 
+    let other = codec::encode(&payer.batch(0, 60, AssetId::FRD, 500));
     payer.pay(&one, AssetId::FRD, 500, PATIENCE).await?;
+    ensure!(post(other).await? == (422, "wrong_nonce".into()), "that nonce is used up");
     network.shut_down().await
 }
 
