@@ -150,8 +150,9 @@ struct Run {
     /// relay whose newest one is taken
     #[arg(long, value_name = "FILE|URL")]
     snapshot: Option<String>,
-    /// The home's signing key has signed no block above the snapshot: a validator that begins with it signs at once
-    #[arg(long, requires = "snapshot")]
+    /// The home's signing key has signed nothing that its database does not tell: a validator that begins signs at
+    /// once. For its first start, or after a snapshot above all that it signed
+    #[arg(long)]
     never_signed: bool,
 }
 
@@ -250,10 +251,10 @@ fn run(
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     if let Some(from) = snapshot {
-        runtime.block_on(crate::snapshot::begin(&home, from, never_signed))?;
+        runtime.block_on(crate::snapshot::begin(&home, from))?;
     }
     match config.kind {
-        Kind::Validator => runtime.block_on(validator::run(&home, &config)),
+        Kind::Validator => runtime.block_on(validator::run(&home, &config, never_signed)),
         Kind::Bank => runtime.block_on(bank::run(&home, &config)),
         Kind::Wallet => runtime.block_on(wallet::run(&home, &config)),
         Kind::Merchant => runtime.block_on(merchant::run(&home, &config)),

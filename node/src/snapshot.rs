@@ -22,15 +22,12 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 /// Fetches and verifies a snapshot and makes it the beginning of the home's database. A home that has blocks
-/// already goes on from there. What the home's key signed before is not known, unless it is said to be nothing.
-pub(crate) async fn begin(home: &Home, from: &str, never_signed: bool) -> Result<(), NodeError> {
+/// already goes on from there. What the home's key signed before is not known.
+pub(crate) async fn begin(home: &Home, from: &str) -> Result<(), NodeError> {
     let _lock = home.lock()?;
     let (genesis, _) = home.genesis()?;
     let database = home.database("onchain")?;
     if onchain::has_begun(&database)? {
-        if never_signed {
-            onchain::end_silence(&database).await?;
-        }
         tracing::info!("this home has begun already; no snapshot is needed");
         return Ok(());
     }
@@ -38,7 +35,7 @@ pub(crate) async fn begin(home: &Home, from: &str, never_signed: bool) -> Result
     let client = crate::bank::http_client()?;
     let result = take(&client, genesis.chain_id(), from, &fetched, &database).await;
     let result = match result {
-        Ok(opened) => onchain::begin(&database, &opened, never_signed).await.map(|()| {
+        Ok(opened) => onchain::begin(&database, &opened).await.map(|()| {
             println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
         }),
         Err(error) => Err(error),

@@ -11,6 +11,7 @@ mod engine;
 mod http;
 mod mempool;
 mod peers;
+mod silence;
 mod sync;
 mod timers;
 mod wire;
@@ -22,6 +23,7 @@ use engine::{Engine, Event, Parts};
 use fair_core::consensus::Signer;
 use fair_core::types::Hash;
 use peers::{Members, Peers};
+use silence::Silence;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -33,14 +35,21 @@ pub(crate) struct Identity {
     pub(crate) signer: Signer,
 }
 
-/// Runs until it is told to stop, or must.
-pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
+/// Runs until it is told to stop, or must. `never_signed`: its operator says that its key signed nothing else than its
+/// database tells.
+pub(crate) async fn run(home: &Home, config: &Config, never_signed: bool) -> Result<(), NodeError> {
     let _lock = home.lock()?;
     let (genesis, genesis_bytes) = home.genesis()?;
     let key = home.signing_key()?;
     let identity = Identity { chain_id: genesis.chain_id(), signer: Signer { account: config.account, key } };
     let database = home.database("onchain")?;
     let (store, found) = onchain::open(&database, &genesis).await?;
+    let silence = if never_signed {
+        store.commit(vec![onchain::silence_ends()]).await?;
+        Silence::Over
+    } else {
+        Silence::at_start(&found, onchain::silent_until(&store)?, crate::clock::now_ms())
+    };
     let members = Members::of(found.follower.state());
 
     let listener = TcpListener::bind(config.listen)
@@ -57,6 +66,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let (vitals, vitals_seen) = watch::channel(engine::Vitals::default());
     let parts = Parts {
         identity: identity.clone(),
+        silence,
         store,
         genesis: genesis.clone(),
         snapshots: snapshots.clone(),

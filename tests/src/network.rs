@@ -217,7 +217,7 @@ impl Network {
             runs: false,
             _ports: ports,
         };
-        let validators = network.start_nodes(plan).await?;
+        let validators = network.start_nodes(plan, is_new).await?;
         if plan.members != Members::Validators {
             let port = plan.relay_port.map_or_else(free_port, Ok)?;
             let counterpart = match plan.members {
@@ -348,14 +348,18 @@ impl Network {
     }
 
     /// Starts all, then waits for all: none is ready before the others answer.
-    async fn start_nodes(&mut self, plan: &Plan) -> Result<Vec<String>> {
+    async fn start_nodes(&mut self, plan: &Plan, is_new: bool) -> Result<Vec<String>> {
         let mut names = plan.validator_names();
         if plan.members != Members::Validators {
             names.push(BANK.to_owned());
         }
         for name in &names {
-            let home = self.folder.join(name);
-            self.spawn(name, "node", vec!["run".into(), "--home".into(), home.into()])?;
+            let mut arguments = vec!["run".into(), "--home".into(), self.folder.join(name).into()];
+            // One that begins late, after the first block, is needed by tests at once.
+            if is_new && name != BANK {
+                arguments.push("--never-signed".into());
+            }
+            self.spawn(name, "node", arguments)?;
         }
         for name in &names {
             self.wait_until_ready(name).await?;

@@ -313,7 +313,10 @@ export interface Proposal {
   /** Last usable block count at which votes are taken. */
   votesUntil: number;
   state: ProposalState;
-  /** With the shares that each has now. */
+  /** Of all validators together at the tally, as far as they are decided by now, and how many of them decide. */
+  shares: number;
+  needed: number;
+  /** With the shares that each has of these. */
   votes: { account: AccountRef; shares: number; approve: boolean; rationale: string }[];
 }
 
@@ -322,9 +325,6 @@ export interface Governance {
   now: number;
   /** Version of the rules that this client knows. */
   version: number;
-  /** Of all validators together, and how many of them decide. */
-  shares: number;
-  needed: number;
   /** 0: this wallet's account is no validator's. */
   sharesOfYou: number;
   /** Newest first. */

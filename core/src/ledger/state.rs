@@ -20,7 +20,7 @@ pub use value::{
     Release, Value, VoteCast,
 };
 
-use super::operation::ProposalId;
+use super::operation::{GovernanceAction, ProposalId};
 use super::transition::{Transition, Undo};
 use super::view::{Changes, View};
 use crate::chain::certificate::ValidatorSet;
@@ -405,6 +405,21 @@ impl State {
                 _ => None,
             }
         })
+    }
+
+    /// The set whose shares weigh the votes on a proposal: that in force at its tally, as far as it is decided by now.
+    /// `first`: that of the genesis. Where U stood still between a change and a tally, that it came first is assumed.
+    pub fn counted_by<'a>(&'a self, proposal: &Proposal, first: &'a ValidatorSet) -> &'a ValidatorSet {
+        let changes = self.proposals().filter_map(|(id, change)| match (change.state, &change.action) {
+            (
+                ProposalState::Executed { at } | ProposalState::Accepted { effective: at },
+                GovernanceAction::SetValidators { validators },
+            ) => Some(((at, id), validators.as_ref())),
+            _ => None,
+        });
+        // A set decided in one block is in force from the second one after it, and the tally comes after the last vote.
+        let before = changes.filter(|((at, _), _)| *at < proposal.votes_until);
+        before.max_by_key(|(place, _)| *place).map_or(first, |(_, set)| set)
     }
 
     /// Announced versions of the rules, in order.

@@ -158,6 +158,8 @@ struct Desk {
     home: Home,
     config: Config,
     follower: Follower,
+    /// Validators of the genesis.
+    first: ValidatorSet,
 }
 
 impl Desk {
@@ -165,7 +167,7 @@ impl Desk {
         let (home, config) = Home::open(&of.home)?;
         let (genesis, _) = home.genesis()?;
         let follower = onchain::look(&home.database("onchain")?, &genesis)?;
-        Ok(Self { home, config, follower })
+        Ok(Self { home, config, follower, first: genesis.validators })
     }
 
     /// A batch of one operation, which the next block would apply.
@@ -311,12 +313,12 @@ impl Terms {
 pub(super) fn print_proposals(of: &OfHome) -> Result<(), NodeError> {
     let desk = Desk::open(of)?;
     let state = desk.follower.state();
-    let set = state.validators();
     let proposals: Vec<Value> = state
         .proposals()
         .rev()
         .take(fair_core::limits::MAX_OPEN_PROPOSALS)
         .map(|(id, proposal)| {
+            let set = state.counted_by(proposal, &desk.first);
             let votes: Vec<_> = state
                 .votes(id)
                 .map(|(account, vote)| {
@@ -335,7 +337,7 @@ pub(super) fn print_proposals(of: &OfHome) -> Result<(), NodeError> {
         "proposals": proposals,
         "releases": releases,
         "parameters": state.parameters(),
-        "validators": set.validators,
+        "validators": state.validators().validators,
         "next_validators": state.next_validators().validators,
     });
     println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());

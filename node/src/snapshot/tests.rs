@@ -70,6 +70,6 @@ async fn attack_37_self_certified_snapshot() {
     assert!(error.contains("another network"), "{error}");
     assert!(!onchain::has_begun(&database).unwrap());
     let opened = take(&client, thiefs.chain_id(), &from, &fetched, &database).await.unwrap();
-    onchain::begin(&database, &opened, true).await.unwrap();
+    onchain::begin(&database, &opened).await.unwrap();
     assert!(onchain::has_begun(&database).unwrap());
 }

@@ -6,7 +6,7 @@
 //! meta      "base"                               Header │ Certificate of the snapshot that this began with
 //! meta      "pace"                               Pace: when the next snapshot is due; validators only
 //! meta      "silent"                             u64 be: time of a block after which this may sign; here from a
-//!                                                snapshot until there is such a block
+//!                                                snapshot, or a first block of others, until there is such a block
 //! blocks    height u64 big endian                CertifiedBlock
 //! state     encoded ledger key                   encoded ledger value, after the head
 //! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
@@ -129,12 +129,12 @@ pub(crate) fn look(path: &Path, genesis: &Genesis) -> Result<Follower, NodeError
     Ok(read(&reader, path, genesis)?.follower)
 }
 
-/// Blocks whose time lies this much after a snapshot was begun with were proposed after it, whatever the clocks of
-/// those who voted for them, and ours, say: each may be off by the drift.
+/// Blocks whose time lies this much after a start were proposed after it, whatever the clocks of those who voted for
+/// them, and ours, say: each may be off by the drift.
 const SILENCE_MS: u64 = 2 * fair_core::limits::CLOCK_DRIFT_MS;
 
 /// Makes a new database begin with a snapshot that was verified: state, head and what led to it are one commit.
-pub(crate) async fn begin(path: &Path, opened: &Opened, never_signed: bool) -> Result<(), NodeError> {
+pub(crate) async fn begin(path: &Path, opened: &Opened) -> Result<(), NodeError> {
     let follower = &opened.follower;
     let Some(head) = follower.head() else { return Ok(()) };
     let store = Store::open(path, MIGRATIONS)?;
@@ -144,27 +144,30 @@ pub(crate) async fn begin(path: &Path, opened: &Opened, never_signed: bool) -> R
     writes.push(meta(CHAIN_ID, head.chain_id.0.to_vec()));
     writes.push(meta(BASE, codec::encode(&(head, &opened.certificate))));
     writes.push(meta(PACE, Pace::default().encoded()));
-    if !never_signed {
-        writes.push(meta(SILENT, clock::now_ms().saturating_add(SILENCE_MS).to_be_bytes().to_vec()));
-    }
+    writes.push(silence(silent_after(clock::now_ms())));
     writes.extend(opened.turns.iter().map(turn_write));
     Ok(store.commit(writes).await?)
 }
 
-/// Time of the first block after which a home that began with a snapshot may sign again; `None`: it may.
+/// Time of a block that was proposed after this time, whatever clocks say.
+pub(crate) const fn silent_after(now_ms: TimeMs) -> TimeMs {
+    now_ms.saturating_add(SILENCE_MS)
+}
+
+/// What begins a silence.
+pub(crate) fn silence(until_ms: TimeMs) -> Write {
+    Write::Put { table: META, key: SILENT.to_vec(), value: until_ms.to_be_bytes().to_vec() }
+}
+
+/// Time of the first block after which a home that does not know what it signed may sign again; `None`: it may.
 pub(crate) fn silent_until(store: &Store) -> Result<Option<TimeMs>, StoreError> {
     let stored = store.reader()?.get(META, SILENT)?;
     Ok(stored.map(|bytes| <[u8; 8]>::try_from(bytes).map_or(TimeMs::MAX, TimeMs::from_be_bytes)))
 }
 
-/// The end of that, in the commit of the block that brings it.
+/// The end of that, in the commit of the block that brings it, or by the word of an operator.
 pub(crate) fn silence_ends() -> Write {
     Write::Delete { table: META, key: SILENT.to_vec() }
-}
-
-/// Ends it by the word of an operator.
-pub(crate) async fn end_silence(path: &Path) -> Result<(), NodeError> {
-    Ok(Store::open(path, MIGRATIONS)?.commit(vec![silence_ends()]).await?)
 }
 
 /// Whether a database has anything to continue from.

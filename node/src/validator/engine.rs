@@ -6,6 +6,7 @@
 use super::Identity;
 use super::mempool::{Accepted, Mempool, Refused};
 use super::peers::{Members, Peers};
+use super::silence::{Silence, Source};
 use super::sync;
 use super::timers::Timers;
 use super::wire::Frame;
@@ -79,13 +80,14 @@ pub(crate) struct Vitals {
     pub(crate) misbehaved: BTreeMap<PublicKey, String>,
     /// Whether this node is one of the validators of that height, and may sign; it follows the chain either way.
     pub(crate) votes: bool,
-    /// It began with a snapshot and does not know what it signed before: it signs after a block of this time or later.
+    /// It does not know what it signed before it began: it signs after a block of this time or later.
     pub(crate) silent_until: Option<TimeMs>,
 }
 
 /// What the loop works with.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
+    pub(crate) silence: Silence,
     pub(crate) store: Store,
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) snapshots: Folder,
@@ -160,14 +162,13 @@ impl Engine {
             .no_proxy()
             .build()
             .map_err(|error| NodeError::System { what: "an HTTP client", reason: error.to_string() })?;
-        let silent_until = onchain::silent_until(&parts.store)?;
-        let votes = consensus.is_member() && silent_until.is_none();
-        if let Some(until_ms) = silent_until {
-            tracing::warn!(until_ms, "began with a snapshot: signing nothing before a block of that time");
-        } else if !votes {
-            tracing::info!("this node's keys are not those of a validator: following");
+        match parts.silence {
+            _ if !consensus.is_member() => tracing::info!("this node's keys are not those of a validator: following"),
+            Silence::Over => {}
+            Silence::Until(until_ms) => tracing::warn!(until_ms, "signing nothing before a block of that time"),
+            Silence::AtGenesis { .. } => tracing::info!("at genesis: signing when others say that they are there too"),
         }
-        let vitals = Vitals { height: consensus.height(), votes, silent_until, ..Vitals::default() };
+        let vitals = Vitals { height: consensus.height(), ..Vitals::default() };
         let mut engine = Self {
             parts,
             follower,
@@ -243,10 +244,10 @@ impl Engine {
         (previous.saturating_add(parameters.min_block_interval_ms), previous.saturating_add(parameters.max_idle_ms))
     }
 
-    /// A height that has not begun is not voted on. After a snapshot nothing begins before a block that was proposed
-    /// since: whatever this node had signed before it lost its data lies at or below that block.
+    /// A height that has not begun is not voted on.
     fn votes(&self) -> bool {
-        self.consensus.is_member() && self.vitals.silent_until.is_none()
+        let (own, set) = (&self.parts.identity.signer.account, self.follower.state().validators());
+        self.consensus.is_member() && self.parts.silence.is_over(own, set, &self.sync.claimed)
     }
 
     async fn begin_if_due(&mut self) -> Result<(), NodeError> {
@@ -257,6 +258,7 @@ impl Engine {
         let now = clock::now_ms();
         let has_reason = !self.mempool.is_empty() || self.consensus.is_awaited() || now >= latest;
         if now >= earliest && has_reason {
+            self.parts.silence.has_begun();
             self.handle(Input::Begin).await?;
         }
         Ok(())
@@ -370,6 +372,7 @@ impl Engine {
     /// Block and state become durable, then visible.
     async fn commit(&mut self, certified: CertifiedBlock, step: Option<Step>) -> Result<Input, NodeError> {
         let header = &certified.block.header;
+        let source = if step.is_some() { Source::Fetched } else { Source::Decided };
         let step = match step.or_else(|| self.worked_out.remove(&header.hash())) {
             Some(step) => step,
             // After a restart the log says that the block was found right; its outcome is worked out anew.
@@ -378,14 +381,11 @@ impl Engine {
         let mut writes = onchain::block_writes(&certified, &step, &self.follower);
         let (more, is_due) = onchain::snapshot_writes(&certified, &self.follower, &mut self.parts.pace);
         writes.extend(more);
-        let may_sign = self.vitals.silent_until.is_some_and(|until_ms| header.time_ms >= until_ms);
-        if may_sign {
-            writes.push(onchain::silence_ends());
-        }
+        let (silence, write) = self.parts.silence.after_block(source, header.time_ms);
+        writes.extend(write);
         self.parts.store.commit(writes).await?;
-        if may_sign {
-            self.vitals.silent_until = None;
-            tracing::info!(height = header.height, "a block from after the snapshot was begun with: signing again");
+        if std::mem::replace(&mut self.parts.silence, silence) != silence {
+            tracing::info!(height = header.height, ?silence, "what may be signed changed");
         }
         self.follower.commit(step);
         if is_due {
@@ -535,8 +535,9 @@ impl Engine {
         let votes = self.votes();
         if votes != self.vitals.votes {
             self.vitals.votes = votes;
-            tracing::info!(height = self.vitals.height, votes, "the validators changed");
+            tracing::info!(height = self.vitals.height, votes, "whether this node votes changed");
         }
+        self.vitals.silent_until = self.parts.silence.until();
         self.vitals.highest_claimed = self.sync.highest();
         let vitals = &self.vitals;
         self.parts.vitals.send_if_modified(|shown| {

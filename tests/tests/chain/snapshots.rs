@@ -8,9 +8,12 @@ use fair_tests::network::{Members, Network, Plan};
 use fair_tests::process::{Process, Spec};
 use fair_tests::wait;
 use serde_json::Value;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A snapshot is due every few blocks.
 const AFTER_BYTES: u64 = 2_000;
+/// Whoever does not know what it signed signs nothing for this long.
+const SILENCE: Duration = Duration::from_secs(10);
 
 async fn start() -> Result<Network> {
     let parameters = vec![format!("snapshot_after_bytes={AFTER_BYTES}")];
@@ -118,6 +121,68 @@ async fn a_validator_that_lost_its_database_begins_high_up_and_signs_nothing_twi
     reaches(&four, one.height().await?).await?;
     ensure!(votes(&four).await?, "silent again after a restart");
     late.stop().await?;
+    network.shut_down().await
+}
+
+/// The same, but it begins at genesis, with an empty log. Where a whole network stands there, it begins without a word.
+#[tokio::test]
+async fn a_validator_that_lost_its_database_begins_at_genesis_and_signs_nothing_twice() -> Result<()> {
+    let mut network = start().await?;
+    let (one, four) = (client(&network, "v1")?, client(&network, "v4")?);
+    let mut payer = Payer::new(&network)?;
+    payer.pay(&one, AssetId::FRD, 700, PATIENCE).await?;
+    reaches(&four, 3).await?;
+
+    network.kill("v4").await?;
+    let account = four_of(&network)?;
+    std::fs::remove_dir_all(network.folder().join("v4/onchain"))?;
+    let lost_at = one.height().await?;
+    let began = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let mut late = run(&network, "v4", "late", &[])?;
+    late.ready().await?;
+    wait::until("v4 to vote again", PATIENCE, async || Ok(votes(&four).await?.then_some(()))).await?;
+    let head = four.height().await?;
+    let mut silent = 0;
+    // Above all, the height that the others were deciding when it began.
+    for height in lost_at + 1..=head {
+        let time = Duration::from_millis(four.block(height).await?.block.header.time_ms);
+        if time < began + SILENCE {
+            ensure!(!signed(&four, height, &account).await?, "it signed {height}, which it may have signed before");
+            silent += 1;
+        }
+    }
+    ensure!(silent > 0, "nothing was decided meanwhile");
+    network.kill("v3").await?;
+    payer.pay(&four, AssetId::FRD, 700, PATIENCE).await?;
+    ensure!(signed(&four, four.height().await?, &account).await?, "decided without it");
+    late.stop().await?;
+    network.shut_down().await
+}
+
+/// Nobody has to say that a network is new: whoever stands at genesis hears that the others do, too.
+#[tokio::test]
+async fn a_new_network_begins_without_a_word() -> Result<()> {
+    let mut network = start().await?;
+    let names = ["v1", "v2", "v3", "v4"];
+    for name in names {
+        network.kill(name).await?;
+    }
+    for name in names {
+        std::fs::remove_dir_all(network.folder().join(name).join("onchain"))?;
+    }
+    let mut again = Vec::new();
+    for name in names {
+        again.push(run(&network, name, &format!("{name}-again"), &[])?);
+    }
+    for process in &mut again {
+        process.ready().await?;
+    }
+    for name in names {
+        reaches(&client(&network, name)?, 3).await?;
+    }
+    for mut process in again {
+        process.stop().await?;
+    }
     network.shut_down().await
 }
 

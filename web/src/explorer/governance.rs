@@ -75,12 +75,9 @@ impl<'a> Explorer<'a> {
     /// Everything that governance decides and decided.
     pub fn governance(&self, genesis: &Genesis) -> Governance {
         let validators = self.state.validators();
-        let total = validators.total_shares();
         Governance {
             now: self.state.usable_height().into(),
             version: VERSION,
-            shares: total.into(),
-            needed: (total / 3 * 2 + total % 3 * 2 / 3 + 1).into(),
             shares_of_you: self.you.and_then(|you| validators.by_account(&you)).map_or(0, |one| one.shares).into(),
             proposals: self
                 .state
@@ -101,7 +98,8 @@ impl<'a> Explorer<'a> {
             CoreState::Executed { at } => self.base_before((at, id), genesis),
             _ => self.base(),
         };
-        let validators = self.state.validators();
+        let validators = self.state.counted_by(proposal, &genesis.validators);
+        let total = validators.total_shares();
         let votes = self.state.votes(id).map(|(account, vote)| VoteCast {
             account: self.reference(&account),
             shares: validators.by_account(&account).map_or(0, |one| one.shares).into(),
@@ -115,6 +113,8 @@ impl<'a> Explorer<'a> {
             text: proposal.text.clone(),
             votes_until: proposal.votes_until.into(),
             state: proposal_state(proposal.state),
+            shares: total.into(),
+            needed: (total / 3 * 2 + total % 3 * 2 / 3 + 1).into(),
             votes: votes.collect(),
         }
     }

@@ -8,8 +8,6 @@ shapes! {
     Governance {
         now: Num,
         version: u16,
-        shares: Num,
-        needed: Num,
         shares_of_you: Num,
         proposals: Vec<Proposal>,
         releases: Vec<Release>,
@@ -21,6 +19,8 @@ shapes! {
         text: String,
         votes_until: Num,
         state: ProposalState,
+        shares: Num,
+        needed: Num,
         votes: Vec<VoteCast>,
     }
     VoteCast { account: AccountRef, shares: Num, approve: bool, rationale: String }

@@ -74,8 +74,8 @@ function whatNext(app, { now }, { state, votesUntil }) {
 export function proposalCard(app, all, proposal) {
   const sum = (/** @type {boolean} */ approve) => proposal.votes.reduce((total, vote) => total + (vote.approve === approve ? vote.shares : 0), 0);
   const [approving, against] = [sum(true), sum(false)];
-  const percent = Math.min(100, Math.floor((approving * 100) / Math.max(1, all.shares)));
-  const line = Math.min(100, (all.needed * 100) / Math.max(1, all.shares));
+  const percent = Math.min(100, Math.floor((approving * 100) / Math.max(1, proposal.shares)));
+  const line = Math.min(100, (proposal.needed * 100) / Math.max(1, proposal.shares));
   const undecided = proposal.state.kind === 'open';
   return h('article', { class: 'card', key: proposal.id },
     h('header', null, h('h2', null, h('a', { href: to('explorer', 'governance', proposal.id) }, `Proposal ${proposal.id}`)), stateTag(proposal.state)),
@@ -84,10 +84,10 @@ export function proposalCard(app, all, proposal) {
     proposal.text !== '' && h('blockquote', null, proposal.text),
     (undecided || proposal.votes.length > 0) && h('div', { class: 'stack tight', key: 'progress' },
       h('div', {
-        class: 'progress tally', role: 'progressbar', 'aria-label': 'Shares that approve', 'aria-valuemin': 0, 'aria-valuemax': all.shares, 'aria-valuenow': approving,
-        'aria-valuetext': `${approving} of ${all.shares} shares approve, ${all.needed} are needed`,
+        class: 'progress tally', role: 'progressbar', 'aria-label': 'Shares that approve', 'aria-valuemin': 0, 'aria-valuemax': proposal.shares, 'aria-valuenow': approving,
+        'aria-valuetext': `${approving} of ${proposal.shares} shares approve, ${proposal.needed} are needed`,
       }, h('span', { style: { width: `${percent}%` } }), h('i', { style: { left: `${line}%` } })),
-      h('p', { class: 'small' }, `${countText(approving, app.locale)} of ${plural(all.shares, 'share')} approve, ${countText(all.needed, app.locale)} are needed`, against > 0 && ` · ${countText(against, app.locale)} against`)),
+      h('p', { class: 'small' }, `${countText(approving, app.locale)} of ${plural(proposal.shares, 'share')} approve, ${countText(proposal.needed, app.locale)} are needed`, against > 0 && ` · ${countText(against, app.locale)} against`)),
     h('p', { class: 'small muted', key: 'next' }, whatNext(app, all, proposal)),
     proposal.votes.length > 0 && h('details', { key: 'votes' }, h('summary', null, plural(proposal.votes.length, 'vote')),
       h('ul', { class: 'stack tight' }, proposal.votes.map((vote) => h('li', { key: vote.account.key },

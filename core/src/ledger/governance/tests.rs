@@ -154,6 +154,45 @@ fn two_thirds_is_strictly_more_and_shares_are_those_of_the_tally() {
     assert_eq!(until_decided(&mut world, id), ProposalState::Rejected, "exactly two thirds");
 }
 
+/// Who votes, and who reads of it, sees the shares that count: before the tally those that are decided for it, afterwards
+/// those that it was.
+#[test]
+fn votes_are_told_with_the_shares_of_their_tally() {
+    let mut world = world();
+    let first = world.state().validators().clone();
+    let counted = |world: &World, id| {
+        let proposals: std::collections::BTreeMap<_, _> = world.state().proposals().collect();
+        world.state().counted_by(proposals[&id], &first).clone()
+    };
+    let early = propose(&mut world, rename(AssetId::FRB, "BET"));
+    let change = propose(&mut world, set(&[(1, 1), (2, 1), (3, 1), (5, 30)]));
+    votes(&mut world, change, &[1, 2, 3]);
+    for _ in 0..8 {
+        world.block(&[]);
+    }
+    let later = propose(&mut world, rename(AssetId::FRB, "BAT"));
+    for id in [early, change, later] {
+        assert_eq!(counted(&world, id), first, "nothing else is decided");
+    }
+    assert!(matches!(until_decided(&mut world, change), ProposalState::Accepted { .. }));
+    let second = validators(&[(1, 1), (2, 1), (3, 1), (5, 30)]);
+    assert_eq!(counted(&world, later), second, "it is decided, and comes before the tally");
+    assert!(matches!(until_decided(&mut world, change), ProposalState::Executed { .. }));
+    world.block(&[]);
+    votes(&mut world, later, &[5]);
+    assert!(matches!(until_decided(&mut world, later), ProposalState::Accepted { .. }), "as it was told");
+    for (id, set) in [(early, &first), (change, &first), (later, &second)] {
+        assert_eq!(counted(&world, id), *set);
+    }
+    let third = propose(&mut world, set(&[(1, 25), (2, 25)]));
+    votes(&mut world, third, &[5]);
+    assert!(matches!(until_decided(&mut world, third), ProposalState::Accepted { .. }));
+    assert!(matches!(until_decided(&mut world, third), ProposalState::Executed { .. }));
+    for (id, set) in [(early, &first), (change, &first), (later, &second), (third, &second)] {
+        assert_eq!(counted(&world, id), *set, "what was decided stays");
+    }
+}
+
 /// What was voted by somebody who is a validator no more weighs nothing.
 #[test]
 fn votes_of_those_voted_out_weigh_nothing() {
