@@ -300,14 +300,40 @@ impl Network {
     /// # Errors
     /// If it does not become ready.
     pub async fn add_validator(&mut self, name: &str) -> Result<PublicKey> {
+        self.add_node(name, Vec::new()).await
+    }
+
+    /// The same of one that begins with the newest snapshot of a relay or validator. Returns the line of its log that
+    /// says with which.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn add_validator_from(&mut self, name: &str, snapshots: &str) -> Result<String> {
+        self.add_node(name, vec!["--snapshot".into(), snapshots.into()]).await?;
+        self.process(name)?.wait_for_line("snapshot: begins at height", COMMAND_DEADLINE).await
+    }
+
+    async fn add_node(&mut self, name: &str, more: Vec<OsString>) -> Result<PublicKey> {
         let home = self.folder.join(name);
         let mut command = Command::new(self.programs.join("node"));
         command.args(["init", "--kind", "validator", "--listen", &format!("127.0.0.1:{}", free_port()?)]);
         command.arg("--home").arg(&home).arg("--genesis").arg(self.folder.join("genesis.bin"));
         let member: serde_json::Value = serde_json::from_str(&run_to_end(command).await?)?;
-        self.spawn(name, "node", vec!["run".into(), "--home".into(), home.into()])?;
+        self.spawn(name, "node", [vec!["run".into(), "--home".into(), home.into()], more].concat())?;
         self.wait_until_ready(name).await?;
         Ok(member["account"].as_str().context("an account key")?.parse()?)
+    }
+
+    /// Starts another relay with pages, which begins with the newest snapshot of one node and follows that one alone.
+    ///
+    /// # Errors
+    /// If there is no such node, or the relay does not become ready.
+    pub async fn add_relay(&mut self, name: &str, pages: &Path, node: &str) -> Result<()> {
+        let node = self.url_of(node)?.to_owned();
+        let mut arguments = self.relay_arguments(name, free_port()?, &node, Some(pages));
+        arguments.extend(["--snapshot".into(), node.into()]);
+        self.spawn(name, "relay", arguments)?;
+        self.wait_until_ready(name).await
     }
 
     async fn init_wallet(&self, name: &str, relay: &str) -> Result<PublicKey> {
@@ -369,6 +395,15 @@ impl Network {
     }
 
     async fn start_relay(&mut self, plan: &Plan, port: u16, validators: &[String], shop: Option<&str>) -> Result<()> {
+        let mut arguments = self.relay_arguments(RELAY, port, &validators.join(","), plan.pages.as_deref());
+        if let Some(shop) = shop {
+            arguments.extend(["--shop".into(), shop.into()]);
+        }
+        self.spawn(RELAY, "relay", arguments)?;
+        self.wait_until_ready(RELAY).await
+    }
+
+    fn relay_arguments(&self, name: &str, port: u16, validators: &str, pages: Option<&Path>) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec![
             "run".into(),
             "--genesis".into(),
@@ -376,18 +411,14 @@ impl Network {
             "--listen".into(),
             format!("127.0.0.1:{port}").into(),
             "--validators".into(),
-            validators.join(",").into(),
+            validators.into(),
             "--data".into(),
-            self.folder.join("relay").into(),
+            self.folder.join(name).into(),
         ];
-        if let Some(pages) = &plan.pages {
-            arguments.extend(["--pages".into(), pages.clone().into()]);
+        if let Some(pages) = pages {
+            arguments.extend(["--pages".into(), pages.into()]);
         }
-        if let Some(shop) = shop {
-            arguments.extend(["--shop".into(), shop.into()]);
-        }
-        self.spawn(RELAY, "relay", arguments)?;
-        self.wait_until_ready(RELAY).await
+        arguments
     }
 
     fn spawn(&mut self, name: &str, program: &str, arguments: Vec<OsString>) -> Result<()> {

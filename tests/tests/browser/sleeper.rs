@@ -2,7 +2,7 @@
 //! end: what it shows of a chain that stands still, and without a relay.
 
 use anyhow::{Context as _, Result, ensure};
-use fair_core::types::PublicKey;
+use fair_core::types::{AssetId, PublicKey};
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Place};
 use fair_tests::chain::{Chain, account_key};
@@ -36,6 +36,7 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
     browser.go(network.url()?).await?;
     person::create_wallet(&browser, Pictures::None).await?;
     person::get_money(&browser).await?;
+    let key = person::own_key(&browser).await?;
     let old = network.url_of("v4")?.to_owned();
     let says: &[&str] = &["of 100", &old];
     browser.pictures(&[Place { at: "explorer/validators", says, picture: "sleeper-before" }]).await?;
@@ -44,23 +45,42 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
     let [newcomer, leaver] = change_validators(&mut network, &mut chain).await?;
     let number = |key| Ok::<_, anyhow::Error>(chain.state().account_id(key).context("an account")?.to_string());
     let (newcomer, leaver) = (number(&newcomer)?, number(&leaver)?);
+    let money = format!("{} FRD", person::shown(chain.state().balance(&key, AssetId::FRD)));
     let browser = asleep.open_where_it_was().await?;
     browser.run("location.hash = '#/home'").await?;
     person::unlock(&browser).await?;
     let new = network.url_of("v5")?.to_owned();
     browser
         .pictures(&[
-            Place { at: "explorer/validators", says: &["verified", &new], picture: "sleeper-after" },
+            Place { at: "home", says: &[&money], picture: "sleeper-home" },
+            Place { at: "explorer/validators", says: &["verified", &new, "25 of 100"], picture: "sleeper-after" },
             Place {
                 at: "explorer/governance",
                 says: &[
                     "Proposal 1",
-                    &format!("{newcomer}: no validator"),
+                    &format!("Account {newcomer}: no validator"),
                     "Proposal 2",
-                    &format!("{leaver}: 25 shares"),
-                    "in force",
+                    &format!("Account {leaver}: 25 shares"),
+                    "as agreed",
+                    "75 of 100 shares approve, 67 are needed",
+                    "More than two thirds of the shares approved, and it took effect.",
                 ],
                 picture: "sleeper-governance",
+            },
+            Place {
+                at: "explorer/governance/2",
+                says: &["proposes to change the validators", "4 votes", "in force"],
+                picture: "sleeper-proposal",
+            },
+            Place {
+                at: &format!("explorer/account/{newcomer}"),
+                says: &["validator, 25 shares"],
+                picture: "sleeper-newcomer",
+            },
+            Place {
+                at: "verification",
+                says: &["Every block was executed again in this page", "25 shares · signed"],
+                picture: "sleeper-verification",
             },
         ])
         .await?;

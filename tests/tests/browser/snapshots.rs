@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use fair_core::chain::snapshot::archive;
 use fair_core::types::Height;
-use fair_tests::browser::Browser;
+use fair_tests::browser::{Browser, Place};
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
 use fair_tests::wait;
 use flate2::Compression;
@@ -18,7 +18,7 @@ use proxy::{Offer, OfferingRelay};
 use serde_json::Value;
 
 use crate::restore;
-use fair_tests::browser::person::BLOCKS;
+use fair_tests::browser::person::{self, BLOCKS};
 
 /// Blocks come as fast as they may, with something in them or not, and every hundred or so there is a snapshot.
 const PARAMETERS: [&str; 2] = ["max_idle_ms=100", "snapshot_after_bytes=40000"];
@@ -44,16 +44,17 @@ async fn newest_above(relay: &str, height: Height) -> Result<Value> {
 
 #[tokio::test]
 async fn a_lost_wallet_comes_back_by_way_of_a_snapshot() -> Result<()> {
-    let network = Network::start(&plan(Members::AllAndCounterpart)?).await?;
+    let plan = plan(Members::AllAndCounterpart)?;
+    let mut network = Network::start(&plan).await?;
     let counterpart = network.url_of(COUNTERPART)?.to_owned();
     let browser = Browser::open().await?;
     browser.go(network.url()?).await?;
     let words = restore::create(&browser).await?;
     restore::fill(&browser, &counterpart).await?;
-    let relay = network.url()?;
+    let relay = network.url()?.to_owned();
     let info: Value = reqwest::get(format!("{relay}/v1/info")).await?.json().await?;
     let head = info["head"]["height"].as_u64().context("a height")?;
-    newest_above(relay, head.max(LEAD)).await?;
+    newest_above(&relay, head.max(LEAD)).await?;
 
     browser.go(&format!("{relay}/?wallet=second")).await?;
     restore::restore(&browser, &words).await?;
@@ -77,8 +78,53 @@ async fn a_lost_wallet_comes_back_by_way_of_a_snapshot() -> Result<()> {
     browser.run("location.hash = '#/verification'").await?;
     browser.see_within("verified #", BLOCKS).await?;
     ensure!(base_shown(&browser).await? == base, "another beginning after a restart");
+    a_new_node(&mut network, &plan, &browser).await?;
     browser.close().await?;
     network.shut_down().await
+}
+
+/// A new node begins with the relay's newest snapshot, and a new relay with what that node offers. Whoever opens the
+/// new relay's pages sees with which snapshots, under the hashes that everybody has, and that this client verified
+/// one of them whole.
+async fn a_new_node(network: &mut Network, plan: &Plan, browser: &Browser) -> Result<()> {
+    let first = network.url()?.to_owned();
+    let line = network.add_validator_from("v5", &first).await?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (begun, hash) = (*words.get(4).context("a height")?, *words.last().context("a hash")?);
+    network.add_relay("late-relay", plan.pages.as_deref().context("pages")?, "v5").await?;
+    let late = network.url_of("late-relay")?.to_owned();
+    browser.go(&format!("{late}/#/explorer/snapshots")).await?;
+    browser.see_within("verified here", BLOCKS).await?;
+    browser.screenshot("snapshot-new-node").await?;
+    let rows = browser
+        .run("return [...document.querySelectorAll('tbody tr')].map((row) => [row.innerText, row.querySelector('code').title]);")
+        .await?;
+    let known: Vec<Value> = reqwest::get(format!("{first}/v1/snapshots")).await?.json().await?;
+    let mut whole = None;
+    for row in rows.as_array().context("rows")? {
+        let (text, shown) = (row[0].as_str().context("a text")?, row[1].as_str().context("a hash")?);
+        let height = text.trim_start_matches('#').split_whitespace().next().context("a height")?.replace(',', "");
+        let theirs = known.iter().find(|one| one["height"].to_string() == height);
+        ensure!(theirs.is_some_and(|one| one["hash"] == shown), "{shown} of {height}; the first relay has {known:?}");
+        ensure!(height != begun || shown == hash, "the new node began with {hash}, shown is {shown}");
+        if text.contains("verified here") {
+            ensure!(whole.replace((height, shown.to_owned())).is_none(), "a client begins once: {rows}");
+        }
+    }
+    let (height, hash) = whole.context("the snapshot that this client began with")?;
+    let base = format!("the snapshot of block #{}", counted(height.parse()?));
+    browser
+        .pictures(&[Place {
+            at: "verification",
+            says: &["from the snapshot on", &base, &hash, &late, "online"],
+            picture: "snapshot-new-node-verified",
+        }])
+        .await
+}
+
+/// As the pages write a height.
+fn counted(height: Height) -> String {
+    person::shown(height * 100).trim_end_matches(".00").to_owned()
 }
 
 /// Height of the snapshot that the page about verification names.

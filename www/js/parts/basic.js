@@ -43,6 +43,11 @@ export function accountOf(account) {
   return [account.handle === null && 'account ', who(account)];
 }
 
+/** An account at the beginning of a sentence. @param {AccountRef} account */
+export function beginning(account) {
+  return [account.handle === null && 'Account ', who(account)];
+}
+
 /** A name without a link, for text inside other links. @param {AccountRef} account */
 export function name(account) {
   return account.you ? 'you' : accountName(account);

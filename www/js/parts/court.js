@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { namedAccount, plural } from '../format.js';
 import { channelLink, proposalLink } from '../sentences.js';
-import { accountOf, amount, tag, who } from './basic.js';
+import { accountOf, amount, beginning, tag, who } from './basic.js';
 import { stateTag } from './governance.js';
 import { numberLine } from './number-line.js';
 import { inWords, movedChips } from './operation.js';
@@ -17,9 +17,6 @@ import { blocksTime } from './values.js';
 
 /** @param {AccountRef} account */
 const named = (account) => (account.you ? 'you' : namedAccount(account));
-
-/** An account at the beginning of a sentence. @param {AccountRef} account */
-const beginning = (account) => [account.handle === null && 'Account ', who(account)];
 
 /**
  * Who gets what, in a sentence.

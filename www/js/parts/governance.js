@@ -5,7 +5,7 @@ import { icon } from '../icons.js';
 import { countText, plural, shortHex } from '../format.js';
 import { proposed } from '../sentences.js';
 import { to } from '../router.js';
-import { facts, note, tag, who } from './basic.js';
+import { beginning, facts, note, tag } from './basic.js';
 import { inWords } from './operation.js';
 import { blocksTime, parameterText } from './values.js';
 
@@ -26,7 +26,7 @@ export function actionView(app, action) {
         : facts(...action.changes.map(({ name, unit, from, to }) => /** @type {[string, any]} */ ([name, change(parameterText(app, { value: from, unit }), parameterText(app, { value: to, unit }))])));
     case 'set_validators':
       return action.changes.length === 0 ? h('p', { class: 'small muted' }, 'Nothing that differs from what is in force.')
-        : h('ul', { class: 'stack tight' }, action.changes.map(({ account, from, to }) => h('li', { key: account.key }, who(account), ': ',
+        : h('ul', { class: 'stack tight' }, action.changes.map(({ account, from, to }) => h('li', { key: account.key }, beginning(account), ': ',
           change(from ? plural(from.shares, 'share') : 'no validator', to ? plural(to.shares, 'share') : 'no validator'),
           to && to.url !== from?.url && h('span', { class: 'small muted' }, ' at ', h('code', null, to.url)),
           to && to.signingKey !== from?.signingKey && h('span', { class: 'small muted' }, ', signing with ', h('code', { title: to.signingKey }, shortHex(to.signingKey))))));
@@ -79,7 +79,7 @@ export function proposalCard(app, all, proposal) {
   const undecided = proposal.state.kind === 'open';
   return h('article', { class: 'card', key: proposal.id },
     h('header', null, h('h2', null, h('a', { href: to('explorer', 'governance', proposal.id) }, `Proposal ${proposal.id}`)), stateTag(proposal.state)),
-    h('p', null, who(proposal.proposer), ' proposes to ', ...inWords(app, proposed(proposal.action)), '.'),
+    h('p', null, beginning(proposal.proposer), ' proposes to ', ...inWords(app, proposed(proposal.action)), '.'),
     actionView(app, proposal.action),
     proposal.text !== '' && h('blockquote', null, proposal.text),
     (undecided || proposal.votes.length > 0) && h('div', { class: 'stack tight', key: 'progress' },
@@ -91,7 +91,7 @@ export function proposalCard(app, all, proposal) {
     h('p', { class: 'small muted', key: 'next' }, whatNext(app, all, proposal)),
     proposal.votes.length > 0 && h('details', { key: 'votes' }, h('summary', null, plural(proposal.votes.length, 'vote')),
       h('ul', { class: 'stack tight' }, proposal.votes.map((vote) => h('li', { key: vote.account.key },
-        vote.approve ? icon('check', { size: 16, label: 'for' }) : icon('cross', { size: 16, label: 'against' }), ' ', who(vote.account), h('span', { class: 'small muted' }, ` ${plural(vote.shares, 'share')}`),
+        vote.approve ? icon('check', { size: 16, label: 'for' }) : icon('cross', { size: 16, label: 'against' }), ' ', beginning(vote.account), h('span', { class: 'small muted' }, ` ${plural(vote.shares, 'share')}`),
         vote.rationale !== '' && h('blockquote', null, vote.rationale))))));
 }
 
