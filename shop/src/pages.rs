@@ -97,8 +97,8 @@ pub(crate) fn order(order: &Order, wallet: &str) -> String {
         "<section class=\"pay\" data-pay aria-label=\"Payment\"{}>\n\
          <fair-pay invoice-src=\"/orders/{id}/invoice\" status-src=\"/orders/{id}/status\" wallet=\"{wallet}\">\
          <a class=\"button\" href=\"/orders/{id}/pay\">Pay {}</a></fair-pay>\n\
-         <p class=\"small\">No wallet yet? The button makes you one in a minute.</p>\n\
-         <form method=\"post\" action=\"/orders/{id}/cancel\" data-cancel{}><button class=\"quiet\">Cancel the order</button></form>\n\
+         <div data-cancel{}><p class=\"small\">No wallet yet? The button makes you one in a minute.</p>\n\
+         <form method=\"post\" action=\"/orders/{id}/cancel\"><button class=\"quiet\">Cancel the order</button></form></div>\n\
          </section>\n",
         hidden(!order.can_be_paid()),
         amount(*total),
@@ -137,7 +137,7 @@ pub(crate) fn receipt(order: &Order, wallet: &str, payee: &str) -> Option<String
         ("Order", order.number.to_string()),
         ("Paid", time(paid_ms)),
         ("Amount", amount(order.total)),
-        ("Insured by the bank at once", amount(order.insured)),
+        ("Insured when it came", amount(order.insured)),
         ("Paid to", format!("{NAME}, account <code>{payee}</code>")),
         ("Invoice", format!("<code>{invoice}</code>")),
         ("Signed text of the invoice", format!("<code>{text}</code>")),

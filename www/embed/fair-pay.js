@@ -57,6 +57,8 @@ class FairPay extends HTMLElement {
   /** @type {MessageEventSource | null} */
   #window = null;
   #state = 'idle';
+  /** The window was opened for an invoice that was known before, and was not given it yet. */
+  #isOld = false;
   #closedTimer = 0;
   #statusTimer = 0;
   /** Ends with the element's time in the page; null outside of it. @type {AbortController | null} */
@@ -168,7 +170,8 @@ class FairPay extends HTMLElement {
     if (wallet === null) return this.#fail('wallet');
     const known = /** @type {Window | null} */ (this.#window);
     if (known && !known.closed) return known.focus();
-    const { nonce } = this.#begin();
+    const { nonce, invoice } = this.#begin();
+    this.#isOld = invoice !== null;
     const from = new URLSearchParams({ from: location.origin, nonce });
     const opened = window.open(`${wallet}/pay/#?${from}`, `fair-pay-${nonce}`, 'popup,width=480,height=780');
     this.#window = opened;
@@ -233,7 +236,10 @@ class FairPay extends HTMLElement {
     if (source !== (this.#window ?? source)) return;
     this.#window = source;
     if (data.type === 'ready') {
-      this.#ask().then((invoice) => source.postMessage({ protocol: PROTOCOL, nonce: order.nonce, type: 'invoice', invoice }, { targetOrigin: origin }), () => {});
+      this.#ask().then((invoice) => {
+        this.#isOld = false;
+        source.postMessage({ protocol: PROTOCOL, nonce: order.nonce, type: 'invoice', invoice }, { targetOrigin: origin });
+      }, () => {});
       return;
     }
     if (order.invoice === null || data.invoice !== order.invoice || this.#state === 'confirmed') return;
@@ -291,7 +297,13 @@ class FairPay extends HTMLElement {
           this.#tell('confirmed');
           return this.#end('confirmed');
         }
-        if (state === 'expired' || state === 'cancelled' || state === 'void') return this.#expire();
+        if (state === 'expired' || state === 'cancelled' || state === 'void') {
+          if (!this.#isOld || this.#state !== 'waiting') return this.#expire();
+          // Pressed before this was known: the window gets the new invoice.
+          this.#isOld = false;
+          order.invoice = null;
+          await this.#ask();
+        }
         if (state === 'pending') this.#under('pending');
       } catch {
         if (this.#life !== life) return;

@@ -7,10 +7,10 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
+use fair_tests::ports::PortBlock;
 use fair_tests::process::{Process, Spec};
 use fair_tests::wait;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,12 +52,8 @@ fn blocks(text: &str) -> Vec<&str> {
     text.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
 /// One script of all that the guide says.
-fn script(relay: &str) -> Result<String> {
+fn script(relay: &str, ports: &PortBlock) -> Result<String> {
     let found = blocks(GUIDE);
     let only = |first: &str| {
         let mut those = found.iter().filter(|block| block.starts_with(first));
@@ -82,7 +78,7 @@ fn script(relay: &str) -> Result<String> {
         }
     }
     writeln!(script, "echo '{END}'")?;
-    let (merchant, shop) = (free_port()?, free_port()?);
+    let (merchant, shop) = (ports.first(), ports.first() + 1);
     let script = script
         .replace("http://127.0.0.1:8080", relay)
         .replace("127.0.0.1:7400", &format!("127.0.0.1:{merchant}"))
@@ -108,7 +104,8 @@ async fn the_guide_for_merchants_leads_to_paid_orders() -> Result<()> {
     let folder = tempfile::Builder::new().prefix("fair-guide-").tempdir()?;
     sources(folder.path(), &network)?;
     let file = folder.path().join("guide.sh");
-    std::fs::write(&file, script(network.url()?)?)?;
+    let ports = PortBlock::reserve()?;
+    std::fs::write(&file, script(network.url()?, &ports)?)?;
     let log_file = folder.path().join("guide.log");
     let inside = format!("cd '{}' && exec bash '{}'", folder.path().join("fair").display(), file.display());
     let spec = Spec {
