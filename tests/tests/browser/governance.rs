@@ -165,7 +165,7 @@ async fn narrow(browser: &Browser) -> Result<()> {
 }
 
 /// Tabs from the top of the content through all of it.
-async fn by_keyboard(browser: &Browser, place: &str) -> Result<()> {
+pub(crate) async fn by_keyboard(browser: &Browser, place: &str) -> Result<()> {
     let wanted = browser
         .run(
             "const main = document.getElementById('main');

@@ -10,6 +10,7 @@ use fair_tests::wait;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::embed::windows;
+use super::governance::by_keyboard;
 
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
@@ -70,6 +71,7 @@ impl Street {
         browser.go(&format!("{}/", self.network.url_of(SHOP)?)).await?;
         browser.see("What there is today").await?;
         self.picture("shop").await?;
+        by_keyboard(browser, "the shop").await?;
         self.buy("Assam tea").await?;
         self.picture("shop-open").await?;
         browser.click_to_new_tab("Pay 12.00 FRD").await?;
