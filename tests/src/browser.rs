@@ -357,15 +357,15 @@ impl Browser {
         Ok(self.driver.execute(script, vec![]).await?.json().clone())
     }
 
-    /// What the page wrote to the console as an error, and uncaught exceptions, since the last
-    /// call.
+    /// Uncaught exceptions, what the page's policy forbade, and in Chromium what the page wrote to the console as an
+    /// error, since the last call.
     ///
     /// # Errors
     /// If the browser does not answer.
     pub async fn console_errors(&self) -> Result<Vec<String>> {
         match self.profile.kind {
             Kind::Chromium => chromium::console_errors(&self.driver).await,
-            Kind::Firefox => firefox::console_errors(&self.driver, &self.server).await,
+            Kind::Firefox => firefox::console_errors(&self.driver).await,
         }
     }
 

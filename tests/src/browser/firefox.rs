@@ -12,9 +12,7 @@ use thirtyfour::{RequestData, SessionId};
 use super::screenshot::Screen;
 use super::{DEADLINE, Profile, Windows, find_program};
 use crate::process::{Process, Spec};
-
-/// What the browser writes before the arguments of `console.error`.
-const SAID: &str = "console.error: ";
+use crate::wait;
 
 /// Starts a geckodriver of its own and a browser through it.
 pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
@@ -33,15 +31,18 @@ pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
     std::fs::create_dir_all(&profile.storage)?;
     let mut capabilities = DesiredCapabilities::firefox();
     capabilities.set_firefox_binary(&find_program(&["firefox-esr", "firefox"])?.to_string_lossy())?;
-    for argument in ["-headless", "-profile", &profile.storage.to_string_lossy()] {
+    for argument in ["-headless", "-width", "800", "-height", "600", "-profile", &profile.storage.to_string_lossy()] {
         capabilities.add_arg(argument)?;
     }
     let mut preferences = FirefoxPreferences::new();
     // It talks to nobody on its own.
     preferences.set("network.captive-portal-service.enabled", false)?;
     preferences.set("network.connectivity-service.enabled", false)?;
+    preferences.set("app.normandy.enabled", false)?;
+    preferences.set("app.shield.optoutstudies.enabled", false)?;
+    preferences.set("nimbus.rollouts.enabled", false)?;
+    preferences.set("ui.useOverlayScrollbars", 1)?;
     preferences.set("intl.accept_languages", "en-GB, en")?;
-    preferences.set("devtools.console.stdout.content", true)?;
     preferences.set("dom.disable_open_during_load", profile.windows == Windows::Guarded)?;
     capabilities.set_preferences(preferences)?;
     let driver = WebDriver::new(format!("http://{address}"), capabilities)
@@ -50,17 +51,15 @@ pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
     Ok((server, driver))
 }
 
-/// Errors of pages and their policies, from the browser's console, which is emptied, and what pages have written
-/// there as errors, which reaches only the standard output.
-pub(super) async fn console_errors(driver: &WebDriver, server: &Process) -> Result<Vec<String>> {
+/// What no script caught, and what a policy forbade, from the browser's console, which is emptied. What a page itself
+/// writes there stays in its own process.
+pub(super) async fn console_errors(driver: &WebDriver) -> Result<Vec<String>> {
     let script = "const errors = Services.console.getMessageArray().filter((one) =>
             one instanceof Ci.nsIScriptError && !(one.flags & Ci.nsIScriptError.warningFlag)
-            && /^https?:/.test(one.sourceName || one.cssSelectors || ''));
+            && /^(https?|file):/.test(one.sourceName));
         Services.console.reset();
         return errors.map((one) => `${one.sourceName} ${one.lineNumber}: ${one.errorMessage}`);";
-    let mut errors: Vec<String> = serde_json::from_value(in_chrome(driver, script, vec![]).await?)?;
-    errors.extend(server.log().into_iter().filter(|line| line.starts_with(SAID)));
-    Ok(errors)
+    Ok(serde_json::from_value(in_chrome(driver, script, vec![]).await?)?)
 }
 
 pub(super) async fn show_on(driver: &WebDriver, screen: Option<Screen>) -> Result<()> {
@@ -75,10 +74,20 @@ pub(super) async fn show_on(driver: &WebDriver, screen: Option<Screen>) -> Resul
         browser.browsingContext.top.prefersColorSchemeOverride = screen ? screen.theme : 'none';
         if (screen) Services.prefs.setIntPref('ui.prefersReducedMotion', 1);
         else Services.prefs.clearUserPref('ui.prefersReducedMotion');";
-    let screen =
-        screen.map(|Screen { width, height, theme }| json!({"width": width, "height": height, "theme": theme}));
-    in_chrome(driver, script, vec![json!(screen)]).await?;
-    Ok(())
+    let Some(Screen { width, height, theme }) = screen else {
+        in_chrome(driver, script, vec![Value::Null]).await?;
+        return Ok(());
+    };
+    in_chrome(driver, script, vec![json!({"width": width, "height": height, "theme": theme})]).await?;
+    // The page is in another process, and hears of it later.
+    let arrived = format!(
+        "return innerWidth === {width} && innerHeight === {height}
+            && matchMedia('(prefers-color-scheme: {theme})').matches;"
+    );
+    wait::until(format!("a screen of {width} by {height}"), DEADLINE, async || {
+        Ok(driver.execute(arrived.as_str(), vec![]).await?.convert::<bool>()?.then_some(()))
+    })
+    .await
 }
 
 /// In whose name the next scripts run.

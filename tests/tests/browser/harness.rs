@@ -51,9 +51,15 @@ async fn an_error_tells_what_the_page_shows(kind: Kind) -> Result<()> {
     let short = std::time::Duration::from_millis(100);
     let error = browser.see_within("Paid", short).await.expect_err("nobody paid");
     assert!(format!("{error:#}").contains("No order yet"), "{error:#}");
-    browser.run("console.error('broken pipe')").await?;
-    let errors = browser.console_errors().await?;
-    assert!(errors.iter().any(|line| line.contains("broken pipe")), "{errors:?}");
+    let script = "const script = document.createElement('script');
+        script.textContent = \"throw new Error('broken pipe');\";
+        document.head.append(script);";
+    browser.run(script).await?;
+    wait::until("the script's error", DEADLINE, async || {
+        let errors = browser.console_errors().await?;
+        Ok(errors.iter().any(|line| line.contains("broken pipe")).then_some(()))
+    })
+    .await?;
     browser.close().await
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Order {
 struct Inside {
     wallet: String,
     counterpart: Option<String>,
-    payees: Vec<String>,
+    payees: Mutex<Vec<String>>,
     element: PathBuf,
     orders: Mutex<BTreeMap<u32, Order>>,
     /// While true, whoever asks for the payees waits.
@@ -72,7 +72,7 @@ impl Shop {
         let inside = Arc::new(Inside {
             wallet: wallet.to_owned(),
             counterpart: counterpart.map(ToOwned::to_owned),
-            payees,
+            payees: Mutex::new(payees),
             element: pages.join("embed/fair-pay.js"),
             orders: Mutex::default(),
             held: watch::Sender::new(false),
@@ -123,6 +123,11 @@ impl Shop {
         state.clone_into(&mut self.inside.orders().entry(number).or_default().state);
     }
 
+    /// Tells wallets that this key is paid for the shop.
+    pub(crate) fn pay_to(&self, payee: String) {
+        self.inside.payees().push(payee);
+    }
+
     /// Lets whoever asks for the payees wait, or go on.
     pub(crate) fn hold_payees(&self, held: bool) {
         self.inside.held.send_replace(held);
@@ -153,6 +158,10 @@ impl Drop for Shop {
 impl Inside {
     fn orders(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn payees(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.payees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hook(&self) -> std::sync::MutexGuard<'_, Hook> {
@@ -234,7 +243,7 @@ async fn well_known(State(shop): State<Arc<Inside>>) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let everybody: [(HeaderName, &str); 1] = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-    (everybody, Json(json!({ "payees": shop.payees }))).into_response()
+    (everybody, Json(json!({ "payees": *shop.payees() }))).into_response()
 }
 
 async fn element(State(shop): State<Arc<Inside>>) -> Response {

@@ -47,8 +47,9 @@ impl Desk {
 
 /// A shop, its merchant that can be paid, and an order that is open.
 async fn open_shop(network: &mut Network) -> Result<(Shop, Desk, String)> {
-    let payee = network.add_merchant(MERCHANT, "funds_itself = true\nprivate_webhooks = true\n").await?;
-    let shop = Shop::open(network.url()?, None, vec![payee.to_string()]).await?;
+    let shop = Shop::open(network.url()?, None, vec![]).await?;
+    let settings = format!("origin = {:?}\nfunds_itself = true\nprivate_webhooks = true\n", shop.origin);
+    shop.pay_to(network.add_merchant(MERCHANT, &settings).await?.to_string());
     let desk = Desk::open(network).await?;
     wait::until("a merchant that can be paid", BLOCKS, async || {
         let status = desk.look("/v1/status").await?;
@@ -57,7 +58,7 @@ async fn open_shop(network: &mut Network) -> Result<(Shop, Desk, String)> {
     .await?;
     let hook = json!({ "url": format!("{}/hook", shop.origin) });
     shop.trust(text(&desk.make("/v1/webhooks", "hook", &hook).await?["secret"])?)?;
-    let wanted = json!({ "amount": PRICE, "description": "Coffee", "reference": "1", "origin": shop.origin });
+    let wanted = json!({ "amount": PRICE, "description": "Coffee", "reference": "1" });
     let made = desk.make("/v1/invoices", "order-1", &wanted).await?;
     let id = text(&made["id"])?.to_owned();
     shop.put(1, Order { invoice: text(&made["invoice"])?.to_owned(), state: "open".into(), ..Order::default() });
