@@ -10,7 +10,7 @@
 //! - [`story`]: the protocol's worked example, told by real processes.
 //! - [`wait`]: waiting for a condition with a deadline. Nothing here waits for a time.
 //! - [`world`]: channels in a deterministic world, with faults and liars.
-//! - `browser` (feature `browser`): Chromium, operated by what a person sees.
+//! - `browser` (feature `browser`): Chromium and Firefox, operated by what a person sees.
 
 #[cfg(feature = "browser")]
 pub mod browser;

@@ -1,6 +1,6 @@
 //! Pages on the narrowest screen, and in the few colours that somebody has chosen.
 
-use super::{Browser, screenshot};
+use super::{Browser, Kind, screenshot};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
@@ -12,8 +12,9 @@ impl Browser {
     /// colours.
     ///
     /// # Errors
-    /// If the page is wider than that.
+    /// If the page is wider than that, or the browser is not Chromium.
     pub async fn narrow_pictures(&self, name: &str) -> Result<()> {
+        ensure!(self.kind() == Kind::Chromium, "only Chromium shows pages in forced colours on request");
         let folder = screenshot::folder()?;
         std::fs::create_dir_all(&folder)?;
         let cdp = self.driver.cdp();

@@ -3,14 +3,16 @@
 //! shop is closed while it is paid, an order is cancelled, and one is paid after its time.
 
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::browser::Browser;
-use fair_tests::browser::person::{self, BLOCKS, Pictures};
+use fair_tests::browser::person::{self, BLOCKS};
+use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{MERCHANT, Network, Plan, SHOP};
 use fair_tests::wait;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::embed::windows;
 use super::governance::by_keyboard;
+
+in_both!(a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths);
 
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
@@ -22,16 +24,15 @@ const SHORT_LIFE_S: &str = "8";
 struct Street {
     network: Network,
     browser: Browser,
-    pictures: Pictures,
 }
 
 impl Street {
     async fn picture(&self, name: &str) -> Result<()> {
-        if self.pictures == Pictures::Kept {
-            self.browser.screenshot(name).await?;
-            self.browser.narrow_pictures(name).await?;
+        self.browser.screenshot(name).await?;
+        match self.browser.kind() {
+            Kind::Chromium => self.browser.narrow_pictures(name).await,
+            Kind::Firefox => Ok(()),
         }
-        Ok(())
     }
 
     /// Buys something, up to the order's page.
@@ -78,7 +79,7 @@ impl Street {
         browser.see_within("You need a wallet", BLOCKS).await?;
         browser.see_within("confirmed by the site", BLOCKS).await?;
         self.picture("shop-checkout-newcomer").await?;
-        person::make_keys(browser, Pictures::None).await?;
+        person::make_keys(browser, person::Pictures::None).await?;
         browser.see_within("Your wallet cannot pay this yet", BLOCKS).await?;
         self.picture("shop-checkout-poor").await?;
         browser.click("Get test money").await?;
@@ -202,22 +203,16 @@ impl Street {
     }
 }
 
-/// All of it, in any browser.
-async fn a_shop_is_paid(browser: Browser, pictures: Pictures) -> Result<()> {
+async fn a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths(kind: Kind) -> Result<()> {
     let mut network = Network::start(&Plan::with_pages()?).await?;
     network.add_shop(None).await?;
-    let mut street = Street { network, browser, pictures };
+    let mut street = Street { network, browser: Browser::open_as(kind, Windows::Guarded).await? };
     street.newcomer().await?;
     street.killed_on_the_way().await?;
     street.closed_meanwhile().await?;
     street.cancelled().await?;
     street.late().await?;
-    let Street { network, browser, .. } = street;
+    let Street { network, browser } = street;
     browser.close().await?;
     network.shut_down().await
-}
-
-#[tokio::test]
-async fn a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths() -> Result<()> {
-    a_shop_is_paid(Browser::open().await?, Pictures::Kept).await
 }
