@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 #[cfg(target_arch = "wasm32")]
 mod core;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use self::core::sentence;
 
 /// What every rejected call and every `error` event carries (`FairErrorShape` in `www/js/api.d.ts`).
 #[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
@@ -106,16 +108,5 @@ impl Error {
             Datum::Number(number) => Some(*number),
             _ => None,
         }
-    }
-}
-
-/// An error's text as a sentence.
-pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}{end}", first.to_ascii_uppercase(), letters.as_str()),
-        None => text,
     }
 }

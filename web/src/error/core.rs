@@ -1,6 +1,6 @@
 //! Errors of the core as the page gets them.
 
-use super::{Datum, Error, sentence};
+use super::{Datum, Error};
 use crate::events::to_js;
 use crate::input;
 use serde::Serialize;
@@ -22,5 +22,16 @@ impl Error {
         };
         let data = (!data.is_empty()).then_some(data);
         Self { code: Cow::Owned(format!("{room}.{tag}")), message, retryable: false, data }
+    }
+}
+
+/// An error's text as a sentence.
+pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}{end}", first.to_ascii_uppercase(), letters.as_str()),
+        None => text,
     }
 }
