@@ -49,6 +49,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         banks if banks.is_empty() => vec![wallet::first_bank(home, &stored.genesis)?],
         banks => banks,
     };
+    let authorities = Arc::new(settings.authorities(home)?);
     let journal = stored.journal()?;
     let rules = Rules {
         own: stored.key.public(),
@@ -87,7 +88,8 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         waiting: http::Places::default(),
     };
     let (host, journal) = (shop.wallet.host.clone(), shop.journal.clone());
-    let courier = Courier { host: host.clone(), journal: journal.clone(), told, reach: settings.reach(), troubles };
+    let reach = settings.reach();
+    let courier = Courier { host: host.clone(), journal: journal.clone(), told, reach, authorities, troubles };
     running.tasks.push(tokio::spawn(courier::deliver_all(courier, changed)));
     running.tasks.push(tokio::spawn(broom::forget_events(host, journal, settings.keeping.events_ms)));
     let router = http::router(shop);

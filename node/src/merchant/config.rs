@@ -9,7 +9,9 @@ use crate::limits;
 use crate::wallet;
 use fair_core::payment::address::Address;
 use fair_core::types::{Amount, Hash, PublicKey};
+use reqwest::Certificate;
 use serde::Deserialize;
+use std::path::PathBuf;
 
 const FILE: &str = "merchant.toml";
 
@@ -27,6 +29,7 @@ struct Lines {
     sweep_above: Amount,
     sweep_keep: Amount,
     private_webhooks: bool,
+    webhook_authorities: Option<PathBuf>,
     open_invoices: usize,
     open_invoices_per_key: usize,
     keep_unpaid_s: u64,
@@ -47,6 +50,7 @@ impl Default for Lines {
             sweep_above: 0,
             sweep_keep: 0,
             private_webhooks: false,
+            webhook_authorities: None,
             open_invoices: limits::MERCHANT_OPEN_INVOICES,
             open_invoices_per_key: limits::MERCHANT_OPEN_PER_KEY,
             keep_unpaid_s: limits::MERCHANT_KEEP_UNPAID_S,
@@ -68,6 +72,8 @@ pub(super) struct Settings {
     /// Where money goes by itself.
     pub(super) sweep: Option<Sweep>,
     pub(super) keeping: Keeping,
+    /// PEM file with certificates of authorities that receivers of webhooks may have theirs from, beside the system's.
+    webhook_authorities: Option<PathBuf>,
     wallet: wallet::Settings,
     private_webhooks: bool,
 }
@@ -108,15 +114,28 @@ impl Settings {
             unpaid_ms: lines.keep_unpaid_s.saturating_mul(1_000),
             events_ms: lines.keep_events_s.saturating_mul(1_000),
         };
-        let Lines { banks, credit_limit, funds_itself, origin, min_insured, private_webhooks, .. } = lines;
+        let Lines {
+            banks, credit_limit, funds_itself, origin, min_insured, private_webhooks, webhook_authorities, ..
+        } = lines;
         // Half of the room is there for the next payments while the bank insures what came.
         let insure_above = Some(lines.insure_above.unwrap_or(credit_limit / 2));
         let wallet = wallet::Settings { funds_itself, credit_limit, insure_above };
-        Ok(Self { banks, origin, min_insured, sweep, keeping, wallet, private_webhooks })
+        Ok(Self { banks, origin, min_insured, sweep, keeping, webhook_authorities, wallet, private_webhooks })
     }
 
     pub(super) const fn wallet(&self) -> wallet::Settings {
         self.wallet
+    }
+
+    /// Whom receivers of webhooks may have their certificates from, beside those that the system trusts.
+    pub(super) fn authorities(&self, home: &Home) -> Result<Vec<Certificate>, NodeError> {
+        let Some(path) = self.webhook_authorities.as_ref().map(|path| home.path().join(path)) else {
+            return Ok(Vec::new());
+        };
+        let pem = std::fs::read(&path).map_err(|error| NodeError::File { path: path.clone(), error })?;
+        let read = Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string());
+        let read = read.and_then(|found| if found.is_empty() { Err("no certificate".to_owned()) } else { Ok(found) });
+        read.map_err(|reason| NodeError::Content { path, reason })
     }
 
     /// Where webhooks may go.

@@ -10,7 +10,7 @@ use crate::host::{Handle, Journal, Stopping};
 use crate::limits;
 use crate::wallet::Hosted;
 use fair_core::types::TimeMs;
-use reqwest::StatusCode;
+use reqwest::{Certificate, StatusCode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,8 @@ pub(super) struct Courier {
     /// The newest event that is durable.
     pub(super) told: watch::Receiver<u64>,
     pub(super) reach: Reach,
+    /// Beside those that the system trusts.
+    pub(super) authorities: Arc<Vec<Certificate>>,
     pub(super) troubles: Troubles,
 }
 
@@ -125,7 +127,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             }
             continue;
         };
-        let tried = timeout(TIMEOUT, bring(&endpoint, &body, courier.reach)).await;
+        let tried = timeout(TIMEOUT, bring(&endpoint, &body, courier.reach, &courier.authorities)).await;
         let tried = tried.unwrap_or_else(|_| Err("no answer in time".to_owned()));
         let brought = match tried {
             Ok(brought) => brought,
@@ -207,12 +209,15 @@ fn pause(failures: u32) -> Duration {
 }
 
 /// Brings one event. `Err`: it is to be tried again.
-async fn bring(endpoint: &Endpoint, body: &[u8], reach: Reach) -> Result<Brought, String> {
+async fn bring(endpoint: &Endpoint, body: &[u8], reach: Reach, authorities: &[Certificate]) -> Result<Brought, String> {
     let event: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
     let url = address::read(&endpoint.url, reach).map_err(|error| error.to_string())?;
     let addresses = address::resolve(&url, reach).await.map_err(|error| error.to_string())?;
     let mut client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    if !authorities.is_empty() {
+        client = client.tls_certs_merge(authorities.iter().cloned());
+    }
     if let Some(host) = url.host_str() {
         client = client.resolve_to_addrs(host, &addresses);
     }

@@ -7,12 +7,21 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use serde_json::Value;
 use standardwebhooks::Webhook;
 use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
 
 /// How the next request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +53,7 @@ struct Inner {
 
 /// Serves until it is dropped.
 pub(super) struct Receiver {
+    scheme: &'static str,
     pub(super) port: u16,
     inner: Arc<Mutex<Inner>>,
     server: JoinHandle<()>,
@@ -62,18 +72,32 @@ impl Receiver {
 
     pub(super) async fn start_at(port: u16) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.context("a port for the receiver")?;
-        let port = listener.local_addr()?.port();
+        Self::serve(listener.local_addr()?.port(), "http", listener)
+    }
+
+    /// With a certificate and its key.
+    pub(super) async fn start_with(certificate: &[u8], key: &[u8]) -> Result<Self> {
+        let tcp = TcpListener::bind(("127.0.0.1", 0)).await.context("a port for the receiver")?;
+        Self::serve(tcp.local_addr()?.port(), "https", TlsListener { tls: tls(certificate, key)?, tcp })
+    }
+
+    fn serve<L: Listener<Addr = SocketAddr>>(port: u16, scheme: &'static str, listener: L) -> Result<Self> {
         let inner: Arc<Mutex<Inner>> = Arc::default();
         let router = Router::new().route("/hook", post(receive)).with_state(inner.clone());
         let server = tokio::spawn(async move {
             // Ends with the task.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { port, inner, server })
+        Ok(Self { scheme, port, inner, server })
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/hook", self.port)
+        self.url_as("127.0.0.1")
+    }
+
+    /// By another name of this machine.
+    pub(super) fn url_as(&self, host: &str) -> String {
+        format!("{}://{host}:{}/hook", self.scheme, self.port)
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -98,6 +122,39 @@ impl Receiver {
     pub(super) fn taken(&self) -> Vec<Came> {
         self.came().into_iter().filter(|came| came.taken).collect()
     }
+}
+
+/// Takes connections by TLS.
+struct TlsListener {
+    tls: TlsAcceptor,
+    tcp: TcpListener,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, from) = Listener::accept(&mut self.tcp).await;
+            // Whoever does not trust the certificate goes away.
+            if let Ok(stream) = self.tls.accept(stream).await {
+                return (stream, from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
+fn tls(certificate: &[u8], key: &[u8]) -> Result<TlsAcceptor> {
+    let certificate = CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(key)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    Ok(TlsAcceptor::from(Arc::new(config.with_single_cert(certificate, key)?)))
 }
 
 async fn receive(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: Bytes) -> Response {
