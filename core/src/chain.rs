@@ -12,5 +12,6 @@ pub(crate) mod names;
 pub mod params;
 pub mod proven;
 pub mod snapshot;
+pub mod trust;
 pub mod verify;
 pub mod walk;

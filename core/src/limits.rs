@@ -51,6 +51,8 @@ pub const MAX_SNAPSHOT_CHUNKS: usize = 1 << 14;
 pub const MAX_SNAPSHOT_TURNS: usize = 1 << 14;
 /// Most trusted headers that a light client keeps, the newest.
 pub const MAX_TRUSTED_HEADERS: usize = 256;
+/// Most blocks between a head that is too old and a checkpoint that leads on: their hashes are in memory.
+pub const MAX_LEAD: u64 = 1 << 20;
 /// Longest message between validators in bytes: a proposal with a full block, and room for certificates.
 pub const MAX_CONSENSUS_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + (64 << 10);
 /// Most messages of one validator that are kept for a height that has not begun here.

@@ -9,6 +9,7 @@ mod http;
 mod page;
 mod view;
 
+use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
@@ -71,7 +72,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let settings = Settings::read(home, &genesis)?;
     let key = home.account_key()?;
     let chain_id = genesis.chain_id();
-    let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+    let (onchain, mut found) = onchain::open(&home.database("onchain")?, &genesis).await?;
     let path = home.database("offchain")?;
     let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
     if found.follower.state().bank(&key.public()).is_none() {
@@ -87,6 +88,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let client = http_client()?;
+    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &settings.follow).await?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);

@@ -10,6 +10,7 @@ use crate::home::{Home, Kind};
 use crate::presets::Preset;
 use crate::{bank, merchant, operator, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
+use fair_core::chain::trust::Confirmed;
 use fair_core::ledger::operation::Operation;
 use fair_core::types::PublicKey;
 use std::net::SocketAddr;
@@ -154,6 +155,10 @@ struct Run {
     /// once. For its first start, or after a snapshot above all that it signed
     #[arg(long)]
     never_signed: bool,
+    /// A newer block that somebody you trust sees: needed where the newest one of the home is older than
+    /// K.trust_period
+    #[arg(long, value_name = "HEIGHT:HASH")]
+    checkpoint: Option<Confirmed>,
 }
 
 #[derive(Debug, Args)]
@@ -202,9 +207,7 @@ impl Arguments {
                 println!("chain {} in {}", genesis.chain_id(), plan.out.display());
                 Ok(())
             }
-            Command::Run(Run { of, relay, snapshot, never_signed }) => {
-                run(&of.home, relay, snapshot.as_deref(), never_signed)
-            }
+            Command::Run(asked) => run(asked),
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
             Command::Resume(channel) => channel.post("/v1/resume"),
             Command::Dispute(channel) => channel.post("/v1/dispute"),
@@ -237,21 +240,18 @@ impl OfChannel {
     }
 }
 
-fn run(
-    path: &std::path::Path,
-    relay: Option<String>,
-    snapshot: Option<&str>,
-    never_signed: bool,
-) -> Result<(), NodeError> {
-    let (home, mut config) = Home::open(path)?;
+fn run(asked: Run) -> Result<(), NodeError> {
+    let Run { of, relay, snapshot, never_signed, checkpoint } = asked;
+    let (home, mut config) = Home::open(&of.home)?;
     config.relay = relay.or(config.relay);
+    config.checkpoint = checkpoint;
     log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     if let Some(from) = snapshot {
-        runtime.block_on(crate::snapshot::begin(&home, from))?;
+        runtime.block_on(crate::snapshot::begin(&home, &from))?;
     }
     match config.kind {
         Kind::Validator => runtime.block_on(validator::run(&home, &config, never_signed)),

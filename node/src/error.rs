@@ -129,6 +129,12 @@ pub(crate) enum NodeError {
     /// Governance released rules that this program does not know.
     #[error("stopped: {0}")]
     Rules(BadBlock),
+    /// The newest block is older than K.trust_period.
+    #[error("{0}. Compare a newer block with somebody you trust and begin again with it: --checkpoint HEIGHT:HASH")]
+    Expired(BadBlock),
+    /// Nothing leads to the checkpoint that an operator gave.
+    #[error("--checkpoint: {0}")]
+    Lead(#[from] fair_snapshots::LeadError),
     /// A running process does not answer.
     #[error("{url} does not answer: {reason}")]
     NoAnswer {
@@ -160,8 +166,8 @@ pub(crate) enum NodeError {
 }
 
 impl NodeError {
-    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer, 9 new rules, 10 a payment
-    /// that failed.
+    /// 3 homes and files, 4 another network, 5 database and disk, 6 ports, 7 consensus, 8 no answer, 9 new rules,
+    /// 10 a payment that failed, 11 slept too long.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::File { .. }
@@ -177,6 +183,7 @@ impl NodeError {
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,
             Self::Rules(_) => 9,
             Self::NotPaid { .. } => 10,
+            Self::Expired(_) | Self::Lead(_) => 11,
             Self::System { .. } => 1,
         }
     }

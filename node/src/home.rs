@@ -20,6 +20,7 @@
 use crate::error::NodeError;
 use crate::local::Token;
 use fair_core::chain::genesis::Genesis;
+use fair_core::chain::trust::Confirmed;
 use fair_core::crypto::SecretKey;
 use fair_core::types::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,9 @@ pub(crate) struct Config {
     /// A wallet's way to the network: the URL of a relay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) relay: Option<String>,
+    /// What leads on from a head that is too old; given with each start that needs it.
+    #[serde(skip)]
+    pub(crate) checkpoint: Option<Confirmed>,
 }
 
 /// `member.json`: what others need to know to put it into a genesis document.
@@ -139,7 +143,7 @@ impl Home {
         let text = serde_json::to_string_pretty(&member).unwrap_or_default();
         write_new(&home.file(MEMBER), text.as_bytes(), 0o644)?;
         // The configuration comes last: a folder without it is no home.
-        home.write_config(&Config { kind, listen, url, account, relay })?;
+        home.write_config(&Config { kind, listen, url, account, relay, checkpoint: None })?;
         Ok((home, member))
     }
 

@@ -301,6 +301,7 @@ impl<M: Machine> Host<M> {
             let step = match self.parts.follower.check(certified, clock::now_ms()) {
                 Ok(step) => step,
                 Err(rules @ BadBlock::NewRules { .. }) => return Err(NodeError::Rules(rules)),
+                Err(expired @ BadBlock::Expired { .. }) => return Err(NodeError::Expired(expired)),
                 Err(bad) => return Ok(Err(bad)),
             };
             let mut writes = onchain::block_writes(certified, &step, &self.parts.follower);

@@ -7,6 +7,7 @@
 
 mod bank;
 mod channels;
+mod checkpoint;
 mod cli;
 mod clock;
 mod court;

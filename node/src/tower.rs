@@ -5,6 +5,7 @@ mod config;
 mod http;
 
 use crate::bank::http_client;
+use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
@@ -72,7 +73,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let settings = Settings::read(home, &genesis)?;
     let key = home.account_key()?;
     let chain_id = genesis.chain_id();
-    let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+    let (onchain, mut found) = onchain::open(&home.database("onchain")?, &genesis).await?;
     let path = home.database("offchain")?;
     let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
     let stored = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
@@ -83,6 +84,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let client = http_client()?;
+    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &settings.follow).await?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let parts = Parts { machine: Hosted { tower }, follower: found.follower, onchain, offchain, submitter };

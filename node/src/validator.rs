@@ -16,6 +16,7 @@ mod sync;
 mod timers;
 mod wire;
 
+use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::store::onchain::{self, Blocks};
@@ -43,13 +44,19 @@ pub(crate) async fn run(home: &Home, config: &Config, never_signed: bool) -> Res
     let key = home.signing_key()?;
     let identity = Identity { chain_id: genesis.chain_id(), signer: Signer { account: config.account, key } };
     let database = home.database("onchain")?;
-    let (store, found) = onchain::open(&database, &genesis).await?;
+    let (store, mut found) = onchain::open(&database, &genesis).await?;
     let silence = if never_signed {
         store.commit(vec![onchain::silence_ends()]).await?;
         Silence::Over
     } else {
         Silence::at_start(&found, onchain::silent_until(&store)?, crate::clock::now_ms())
     };
+    if config.checkpoint.is_some() {
+        let validators = &found.follower.state().validators().validators;
+        let others = validators.iter().map(|validator| validator.url.clone()).filter(|url| *url != config.url);
+        let (others, client) = (others.collect::<Vec<_>>(), crate::bank::http_client()?);
+        checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &others).await?;
+    }
     let members = Members::of(found.follower.state());
 
     let listener = TcpListener::bind(config.listen)

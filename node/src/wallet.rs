@@ -13,6 +13,7 @@ mod serve;
 mod towers;
 
 use crate::bank::http_client;
+use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::host::{self, Host, Input, Journal, Machine, Parts, Submitter, Through, follow, line};
@@ -182,7 +183,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
     let content = |reason: &str| NodeError::Content { path: home.path().to_owned(), reason: reason.to_owned() };
     let relay = config.relay.clone().ok_or_else(|| content("a wallet needs the URL of a relay (relay = \"…\")"))?;
     let bank = *wants.banks.first().ok_or_else(|| content("a wallet needs a bank"))?;
-    let Stored { _lock, genesis, key, found, onchain, offchain, path, records } = stored;
+    let Stored { _lock, genesis, key, mut found, onchain, offchain, path, records } = stored;
     let chain_id = genesis.chain_id();
     let damaged = |reason: String| NodeError::Damaged { path: path.clone(), reason };
     let entropy = line::entropy().map_err(|error| damaged(error.to_string()))?;
@@ -194,6 +195,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let client = http_client()?;
+    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, std::slice::from_ref(&relay)).await?;
     let submitter = Submitter::new(client.clone(), Through::Configured, vec![relay.clone()]);
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);

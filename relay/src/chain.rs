@@ -11,6 +11,7 @@ use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::{Pace, Snapshot};
+use fair_core::chain::trust::Lead;
 use fair_core::chain::verify::BadBlock;
 use fair_core::chain::walk::Turn;
 use fair_core::codec;
@@ -151,6 +152,19 @@ impl Chain {
         }
     }
 
+    /// Whether the head is young enough to be led on by those who certified it.
+    ///
+    /// # Errors
+    /// [`BadBlock::Expired`].
+    pub fn check_age(&self, now: TimeMs) -> Result<(), BadBlock> {
+        self.follower().check_age(now)
+    }
+
+    /// Goes on by what leads to a checkpoint ([`Follower::take_lead`]).
+    pub fn take_lead(&self, lead: Lead) {
+        self.follower.write().unwrap_or_else(PoisonError::into_inner).take_lead(lead);
+    }
+
     /// Where the bank with this key is reached, if the chain knows such a bank.
     pub fn bank_url(&self, key: &PublicKey) -> Option<String> {
         self.follower().state().bank(key).map(|bank| bank.url.clone())
@@ -234,8 +248,7 @@ impl Chain {
         let (step, next, is_due) = {
             let follower = self.follower();
             let step = follower.check(certified, now)?;
-            let genesis_state: Vec<_> =
-                if follower.height() == 0 { follower.state().encoded().collect() } else { Vec::new() };
+            let genesis_state: Vec<_> = if follower.height() == 0 { follower.encoded().collect() } else { Vec::new() };
             let (next, is_due) = pace.after(&certified.block, follower.state().parameters());
             let turn = Turn::of(follower.state(), certified);
             crash::pass();

@@ -4,6 +4,7 @@ use crate::limits;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use fair_core::chain::genesis::{Genesis, Purpose};
+use fair_core::chain::trust::Confirmed;
 use fair_core::types::PublicKey;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,9 @@ pub struct Config {
     /// Begin a data folder without blocks with a snapshot: an archive, its URL, or that of a validator or relay
     #[arg(long, env = "RELAY_SNAPSHOT", value_name = "FILE|URL")]
     pub snapshot: Option<String>,
+    /// A newer block that somebody you trust sees: needed where the newest one here is older than K.trust_period
+    #[arg(long, env = "RELAY_CHECKPOINT", value_name = "HEIGHT:HASH")]
+    pub checkpoint: Option<Confirmed>,
     /// Form of the log
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -100,6 +104,8 @@ pub struct Checked {
     pub towers: BTreeMap<PublicKey, String>,
     /// What to begin with when there are no blocks.
     pub snapshot: Option<String>,
+    /// What leads on from a head that is too old.
+    pub checkpoint: Option<Confirmed>,
     /// Limits per address.
     pub rates: Rates,
 }
@@ -151,6 +157,7 @@ impl Config {
             shop,
             towers,
             snapshot: self.snapshot,
+            checkpoint: self.checkpoint,
             rates: self.rates,
         })
     }

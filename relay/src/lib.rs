@@ -12,6 +12,7 @@
 //! Deliberately absent: TLS (a front proxy does it), and storage of backups.
 
 pub mod chain;
+mod checkpoint;
 pub mod config;
 mod court;
 mod crash;
@@ -57,6 +58,7 @@ impl Relay {
         }
         let snapshots = fair_snapshots::Folder::open(&config.data).context("cannot list snapshots (--data)")?;
         let chain = Arc::new(chain::Chain::open(config.genesis.clone(), store, snapshots)?);
+        checkpoint::go_on(&chain, &config).await?;
         let sources = config.validators.iter().map(|url| source::Source::new(url.clone())).collect();
         let app = Arc::new(http::App::new(config, chain)?);
         Ok(Self { app, listener, sources })

@@ -111,7 +111,7 @@ impl Store {
         for turn in &opened.turns {
             put_turn(&transaction, turn)?;
         }
-        for (key, value) in opened.follower.state().encoded() {
+        for (key, value) in opened.follower.encoded() {
             transaction.prepare_cached("INSERT INTO state (key, value) VALUES (?, ?)")?.execute(params![key, value])?;
         }
         transaction.commit()

@@ -2,6 +2,7 @@
 //! is left for the next. A false one is named in the log and not asked again for a while.
 
 use crate::chain::{Chain, NotTaken};
+use crate::checkpoint;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
@@ -27,6 +28,8 @@ enum Leave {
     Clock(BadBlock),
     #[error("{0}")]
     Rules(BadBlock),
+    #[error("{0}")]
+    Expired(BadBlock),
     #[error(transparent)]
     Store(rusqlite::Error),
 }
@@ -40,7 +43,8 @@ pub(crate) fn now_ms() -> TimeMs {
 /// Follows until `shutdown`.
 ///
 /// # Errors
-/// A verified block could not be stored, or the chain follows rules that this program does not know.
+/// A verified block could not be stored, the chain follows rules that this program does not know, or no block came
+/// for longer than trust lasts.
 pub(crate) async fn run(
     chain: Arc<Chain>,
     sources: Vec<Source>,
@@ -75,6 +79,7 @@ async fn follow_all(chain: &Arc<Chain>, mut sources: Vec<Source>, metrics: &Metr
             match reason {
                 Leave::Store(error) => return anyhow::Error::new(error).context("cannot store blocks"),
                 Leave::Rules(rules) => return anyhow::Error::new(rules),
+                Leave::Expired(expired) => return anyhow::Error::new(expired).context(checkpoint::HOW),
                 Leave::Lie(_) | Leave::Source(SourceError::Malformed(_)) => {
                     metrics.lies.add_one();
                     *banned_until = Some(Instant::now() + limits::LIAR_TIME);
@@ -162,6 +167,7 @@ async fn catch_up(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Res
         result.map_err(|reason| match reason {
             NotTaken::Bad(bad @ BadBlock::FromTheFuture { .. }) => Leave::Clock(bad),
             NotTaken::Bad(bad @ BadBlock::NewRules { .. }) => Leave::Rules(bad),
+            NotTaken::Bad(bad @ BadBlock::Expired { .. }) => Leave::Expired(bad),
             NotTaken::Bad(bad) => Leave::Lie(bad),
             NotTaken::Store(error) => Leave::Store(error),
         })?;

@@ -1,6 +1,6 @@
 //! Getting an archive.
 
-use crate::{Listed, MAX_ARCHIVE_BYTES, REPORT_EVERY, SILENCE};
+use crate::{LEAST_PACE_BYTES, Listed, MAX_ARCHIVE_BYTES, PACE_WINDOW, REPORT_EVERY, SILENCE};
 use fair_core::chain::snapshot::archive_height;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,18 +58,25 @@ async fn newest(client: &reqwest::Client, origin: &str) -> Result<String, FetchE
     let origin = origin.trim_end_matches('/');
     let url = format!("{origin}/v1/snapshots");
     let failed = |reason: String| FetchError::Source { url: url.clone(), reason };
-    let mut response = answer(client, &url).await?;
-    let mut bytes = Vec::new();
-    while let Some(piece) = next(&mut response, &url).await? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > MAX_LIST_BYTES {
-            return Err(failed(format!("it sends more than {MAX_LIST_BYTES} bytes")));
-        }
-    }
+    let bytes = get(client, &url, MAX_LIST_BYTES).await?;
     let listed: Vec<Listed> = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
     let newest = listed.iter().filter(|one| archive_height(&one.file) == Some(one.height)).max_by_key(|one| one.height);
     let newest = newest.ok_or_else(|| failed("it has no snapshot".to_owned()))?;
     Ok(format!("{url}/{}", newest.file))
+}
+
+/// An answer, but not beyond a cap.
+pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let mut response = answer(client, url).await?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = next(&mut response, url).await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > limit {
+            let reason = format!("it sends more than {limit} bytes");
+            return Err(FetchError::Source { url: url.to_owned(), reason });
+        }
+    }
+    Ok(bytes)
 }
 
 async fn download(
@@ -83,11 +90,20 @@ async fn download(
     let length = response.content_length();
     let mut file = File::create(to).await.map_err(file_error)?;
     let (mut bytes, mut reported) = (0_u64, Instant::now());
+    let (mut window, mut window_bytes) = (Instant::now(), 0_u64);
     while let Some(piece) = next(&mut response, url).await? {
         bytes = bytes.saturating_add(piece.len() as u64);
         if bytes > MAX_ARCHIVE_BYTES {
             let reason = format!("it sends more than {MAX_ARCHIVE_BYTES} bytes");
             return Err(FetchError::Source { url: url.to_owned(), reason });
+        }
+        window_bytes = window_bytes.saturating_add(piece.len() as u64);
+        if window.elapsed() > PACE_WINDOW {
+            if window_bytes < LEAST_PACE_BYTES {
+                let reason = format!("it sent only {window_bytes} bytes in {} s", window.elapsed().as_secs());
+                return Err(FetchError::Source { url: url.to_owned(), reason });
+            }
+            (window, window_bytes) = (Instant::now(), 0);
         }
         file.write_all(&piece).await.map_err(file_error)?;
         if reported.elapsed() > REPORT_EVERY {

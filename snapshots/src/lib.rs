@@ -4,15 +4,18 @@
 //! - [`Folder`]: writes durably on a thread of its own, keeps the newest few, lists and serves them.
 //! - [`read`]: inflates and verifies an archive of anybody.
 //! - [`fetch`]: gets one from a file or a URL.
+//! - [`lead`]: gets the headers that lead on a process that slept too long.
 //!
 //! **Invariant**: a file under its name is whole: it is written beside it, flushed, and then renamed.
 
 mod fetch;
 mod folder;
+mod lead;
 mod read;
 
 pub use fetch::{FetchError, fetch};
 pub use folder::{Folder, Listed, write};
+pub use lead::{LeadError, lead};
 pub use read::{ReadError, read};
 
 /// Archives that are kept in a folder; older ones are removed when a newer one is whole.
@@ -25,5 +28,11 @@ pub const MAX_INFLATED_BYTES: u64 = 5 << 30;
 pub const MAX_DOWNLOADS: usize = 32;
 /// A source that sends nothing for this long is given up.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(20);
+/// A source that sends less than [`LEAST_PACE_BYTES`] within this time is given up.
+pub const PACE_WINDOW: std::time::Duration = std::time::Duration::from_secs(30);
+/// What anybody's line carries in that time.
+pub const LEAST_PACE_BYTES: u64 = 64 << 10;
+/// Headers that are asked for at once.
+pub const HEADERS_AT_ONCE: usize = 512;
 /// Least time between two reports of progress.
 pub const REPORT_EVERY: std::time::Duration = std::time::Duration::from_millis(500);

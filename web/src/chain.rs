@@ -7,6 +7,7 @@
 pub mod block;
 
 use crate::error::Error;
+use crate::events::now_ms;
 use crate::record;
 use crate::store::{Changes, Store};
 use crate::view::VerifiedAt;
@@ -18,6 +19,7 @@ use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::Opened;
+use fair_core::chain::trust::Lead;
 use fair_core::chain::verify::{self, BadBlock};
 use fair_core::codec;
 use fair_core::ledger::state::{Key, State, Value};
@@ -107,32 +109,50 @@ impl Chain {
         let follower = Follower::new(&genesis);
         let mut changes = Self::forget(&store).await?;
         changes.put(record::genesis(), codec::encode(&genesis));
-        for (key, value) in follower.state().encoded() {
+        for (key, value) in follower.encoded() {
             changes.put(record::state(&key), value);
         }
         store.commit(changes).await?;
         Ok(Self::new(genesis, follower, None, store))
     }
 
-    /// Goes on from a snapshot of this chain that was verified, in one transaction. Blocks below it are forgotten.
+    /// Goes on from a snapshot of this chain that was verified, in one transaction, and by what leads on from it where
+    /// that is needed. Blocks below it are forgotten.
     ///
     /// # Errors
     /// `storage.…`: then nothing changed.
-    pub async fn go_on_from(&self, opened: Opened) -> Result<(), Error> {
-        let Opened { id, follower, .. } = opened;
+    pub async fn go_on_from(&self, opened: Opened, lead: Option<Lead>) -> Result<(), Error> {
+        let Opened { id, mut follower, .. } = opened;
+        follower.take_over(&self.follower());
         let Some(head) = follower.head() else { return Ok(()) };
         let base = (head.height, id);
         let mut changes = Self::forget(&self.store).await?;
         changes.put(record::genesis(), codec::encode(&self.genesis));
         changes.put(record::base(), codec::encode(&base));
         changes.put(record::head(), codec::encode(head));
-        for (key, value) in follower.state().encoded() {
+        for (key, value) in follower.encoded() {
             changes.put(record::state(&key), value);
         }
         self.store.commit(changes).await?;
         *self.follower.borrow_mut() = follower;
         self.base.set(Some(base));
+        if let Some(lead) = lead {
+            self.take_lead(lead);
+        }
         Ok(())
+    }
+
+    /// Whether the head is young enough to be led on by those who certified it.
+    ///
+    /// # Errors
+    /// `chain.expired`.
+    pub fn check_age(&self) -> Result<(), Error> {
+        self.follower().check_age(now_ms()).map_err(|bad| Error::of("chain", &bad))
+    }
+
+    /// Goes on by what leads to a block that a person confirmed.
+    pub fn take_lead(&self, lead: Lead) {
+        self.follower.borrow_mut().take_lead(lead);
     }
 
     /// What deletes everything stored of a chain, evidence of forks apart.

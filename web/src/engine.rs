@@ -12,6 +12,7 @@ mod pay;
 mod sessions;
 mod sync;
 mod towers;
+mod trust;
 mod wallet;
 
 use crate::chain::Chain;
@@ -156,7 +157,7 @@ impl Core {
     /// Why nothing can be signed now, whatever it is.
     ///
     /// # Errors
-    /// `chain.fork`, or why a database cannot be written any more.
+    /// `chain.fork`, `chain.expired`, or why a database cannot be written any more.
     fn may_sign(&self) -> Result<(), Error> {
         if let Some(error) = self.broken() {
             return Err(error);
@@ -167,7 +168,7 @@ impl Core {
                 "The network has certified two blocks at one height. Nothing is signed until that is resolved.",
             ));
         }
-        Ok(())
+        self.chain().map_or(Ok(()), |chain| chain.check_age())
     }
 
     fn broken(&self) -> Option<Error> {

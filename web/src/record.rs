@@ -14,6 +14,7 @@
 //!   16                                       relays, set by a person
 //!   17 │ hash of a header 32                 evidence of a fork: two headers with certificates
 //!   18                                       height u64, hash 32: the snapshot that the chain here begins with
+//!   19                                       height u64, hash 32: the block that a person confirmed
 //! fair-<name>: one person's
 //!   20                                       vault: the sealed words
 //!   21                                       what is known of the wallet without its password
@@ -104,6 +105,11 @@ pub fn fork(header: &Hash) -> Vec<u8> {
 /// The snapshot that the chain here begins with.
 pub fn base() -> Vec<u8> {
     vec![0x18]
+}
+
+/// The block that a person confirmed.
+pub fn confirmed() -> Vec<u8> {
+    vec![0x19]
 }
 
 /// The sealed words.

@@ -84,7 +84,7 @@ shapes! {
     RawState { json: String }
     ChannelChange { bank: PublicKey }
     TowerChange { tower: PublicKey }
-    RelayState { url: String, state: RelayPhase, head: Option<Num>, error: Option<Error> }
+    RelayState { url: String, state: RelayPhase, head: Option<Num>, hash: Option<Hash>, error: Option<Error> }
     VerificationFailure { error: Error, relay: String, height: Option<Num>, at: Num }
     Base { height: Num, hash: Hash }
     SnapshotProgress { height: Num, bytes_done: Num, bytes_total: Num, seconds_left: Option<Num> }
@@ -95,6 +95,9 @@ shapes! {
         base: Option<Base>,
         snapshot: Option<SnapshotProgress>,
         verified: Option<VerifiedAt>,
+        hash: Option<Hash>,
+        expired: Option<Error>,
+        confirmed: Option<String>,
         verified_at: Option<Num>,
         target: Option<Num>,
         blocks_done: Num,
@@ -401,6 +404,7 @@ pub enum Phase {
     Offline,
     Failed,
     Forked,
+    Expired,
 }
 
 /// What is known here of a snapshot that relays list.

@@ -159,7 +159,7 @@ async fn a_chain_goes_on_from_a_snapshot_also_after_a_reload() {
     chain.verify(&blocks[..3], NOW_MS, || true).await.unwrap();
     let opened = snapshot(&blocks[..70]);
     let base = Some((70, opened.id));
-    chain.go_on_from(opened).await.unwrap();
+    chain.go_on_from(opened, None).await.unwrap();
     assert_eq!((chain.height(), chain.base()), (70, base));
     assert_eq!(chain.verify(&blocks[70..75], NOW_MS, || true).await.unwrap().blocks, 5);
     drop(chain);
@@ -184,7 +184,7 @@ async fn a_snapshot_that_cannot_be_stored_changes_nothing() {
     chain.verify(&blocks[..3], NOW_MS, || true).await.unwrap();
     let before = chain.verified_at();
     let other = Rc::new(Store::open(&name).await.unwrap());
-    let refused = chain.go_on_from(snapshot(&blocks)).await.unwrap_err();
+    let refused = chain.go_on_from(snapshot(&blocks), None).await.unwrap_err();
     assert_eq!(refused.code, "storage.fenced");
     assert_eq!((chain.verified_at(), chain.base()), (before.clone(), None));
     let stored = Chain::load(other).await.unwrap().unwrap();

@@ -126,6 +126,8 @@ export interface RelayState {
   state: 'connecting' | 'online' | 'offline' | 'dropped';
   /** Height that it announces, unverified. */
   head: Height | null;
+  /** Hash of that block, as unverified. */
+  hash: Hex | null;
   error: FairErrorShape | null;
 }
 
@@ -144,8 +146,10 @@ export interface SyncState {
    * `stale`: the head is older than allowed. `offline`: no relay answers.
    * `failed`: what the relays serve does not verify, and none is left.
    * `forked`: two certified blocks at one height; signing has stopped.
+   * `expired`: the newest block is older than K.trust_period; nothing is fetched or signed until a person confirms a
+   * newer one (`confirm`).
    */
-  phase: 'connecting' | 'syncing' | 'live' | 'stale' | 'offline' | 'failed' | 'forked';
+  phase: 'connecting' | 'syncing' | 'live' | 'stale' | 'offline' | 'failed' | 'forked' | 'expired';
   mode: 'full' | 'light';
   /** The snapshot that the chain begins with here: blocks up to its height are not stored. null: genesis. */
   base: { height: Height; hash: Hex } | null;
@@ -153,6 +157,12 @@ export interface SyncState {
   snapshot: { height: Height; bytesDone: number; bytesTotal: number; secondsLeft: number | null } | null;
   /** Newest verified block, null before the first. */
   verified: VerifiedAt | null;
+  /** Its hash. */
+  hash: Hex | null;
+  /** `chain.expired`, in that phase: data.trusted_ms, data.now_ms, data.trust_period_ms. */
+  expired: FairErrorShape | null;
+  /** `height:hash` that a person confirmed last. */
+  confirmed: string | null;
   /** This device's time when that block was verified. */
   verifiedAt: TimeMs | null;
   /** Progress of the running sync; `target` is what relays announce. */
@@ -685,6 +695,8 @@ export interface Fair {
   setRelays(p: { urls: string[] }, o?: CallOptions): Promise<SyncState>;
   /** Forgets the failure shown and tries dropped relays again. Without a wallet, when every relay shows another network than before, turns to that one. */
   dismissFailure(p?: null, o?: CallOptions): Promise<SyncState>;
+  /** Goes on, from a head that is too old, to this block (`height:hash`) and over no others. Rejects `input.checkpoint`, `chain.not_ahead`. */
+  confirm(p: { checkpoint: string }, o?: CallOptions): Promise<SyncState>;
   /** null before the first verified block, and until the first one after a snapshot. */
   head(p?: null, o?: CallOptions): Promise<BlockSummary | null>;
   /** Rejects `chain.unknown_block`, `chain.before_snapshot` for one up to `SyncState.base`. */

@@ -32,7 +32,7 @@ import { FairError, shape } from './errors.js';
 const METHODS = /** @type {const} */ ({
   status: true, create: false, confirmWords: true, restore: false, restoration: true, unlock: true, lock: true, wipe: false,
   words: true, changePassword: false, rawState: true,
-  syncState: true, setRelays: true, dismissFailure: true, head: true, block: true, blocks: true, account: true,
+  syncState: true, setRelays: true, dismissFailure: true, confirm: true, head: true, block: true, blocks: true, account: true,
   accounts: true, channelOnChain: true, validators: true, parameters: true, banks: true, assets: true, court: true, governance: true, snapshots: true,
   draft: true, draftAdd: false, draftRemove: true, signAndSend: true, batches: true, faucet: false,
   balances: true, channels: true, addBank: true, setCredit: true, requestInsurance: true, resume: true, dispute: true,

@@ -4,6 +4,7 @@ import { h, flat } from './dom.js';
 import { icon, mark } from './icons.js';
 import { batchBar } from './parts/batch-bar.js';
 import { ago, button, errorNote, linkButton, note } from './parts/basic.js';
+import { expiredCard } from './parts/checkpoint.js';
 import { releaseNotice } from './parts/governance.js';
 import { bytesText, countText, durationText } from './format.js';
 import { meaning, refusalSentence, refusedPlace } from './explain.js';
@@ -87,6 +88,7 @@ function trustLine(app, sync) {
     case 'stale': return line('warn', 'clock', at ? `old: ${at} · ` : 'old', sync.verified && ago(app, sync.verified.time));
     case 'offline': return line('warn', 'offline', at ? `offline · ${at}` : 'offline');
     case 'failed': return line('bad', 'alert', 'not verified');
+    case 'expired': return line('bad', 'clock', at ? `too old: ${at}` : 'too old');
     default: return line('bad', 'alert', 'fork');
   }
 }
@@ -146,7 +148,8 @@ function notices(app, status, sync) {
  */
 function chainNotices(app, sync) {
   if (sync.phase === 'failed' || sync.phase === 'forked') return [refusal(app, sync)];
-  const shown = [];
+  /** @type {import('./dom.js').Child[]} */
+  const shown = sync.phase === 'expired' ? [expiredCard(app, sync)] : [];
   if (sync.failure) {
     shown.push(h('div', { key: 'failure' }, note('bad', h('strong', null, 'A relay was caught serving what does not verify'),
       h('p', null, refusalSentence(sync.failure), refusedPlace(sync.failure.error) ? ' It goes on block by block.' : ' Other relays are used instead.'),

@@ -5,12 +5,15 @@
 //! [`Follower::commit`]s the step. After a restart [`Follower::restore`] takes the stored bytes back and
 //! believes them only if their root is the head's; [`Follower::recall`] takes recent heights back as well.
 //!
+//! A follower that has once reached the present trusts what it knew for K.trust_period: see [`super::trust`].
+//!
 //! - Clients: [`Follower::check`] a certified block, store, commit.
 //! - Validators: [`Follower::execute`] a proposal before voting for it, [`Follower::build`] their own.
 
 use super::block::{Block, CertifiedBlock, batches_root};
 use super::genesis::Genesis;
 use super::header::{FIRST_VERSION, Header, VERSION};
+use super::trust::{self, Lead};
 use super::verify::{self, BadBlock, Expected};
 use crate::ledger::batch::Batch;
 use crate::ledger::execute::{Excluded, Execution};
@@ -28,13 +31,22 @@ pub struct Follower {
     genesis_time_ms: TimeMs,
     /// The newest headers, the head last; none at genesis.
     recent: VecDeque<Header>,
+    /// Whether it has once held a block younger than K.trust_period. The first walk from genesis has no age.
+    has_arrived: bool,
+    /// What leads on from a head that is older.
+    lead: Option<Lead>,
 }
+
+/// Stored beside the state, at a key that no value of it has: the follower has arrived.
+const ARRIVED: &[u8] = &[0xFF];
 
 /// A block that was worked out and found right, not committed yet.
 #[derive(Debug)]
 pub struct Step {
     header: Header,
     transition: Transition,
+    /// With it the follower has arrived, for the first time.
+    arrives: bool,
 }
 
 /// A block of our own making.
@@ -107,16 +119,17 @@ impl Step {
         self.transition.encoded_undo()
     }
 
-    /// Puts and deletes for the host's store.
+    /// Puts and deletes for the host's store: what [`Follower::restore`] takes back.
     pub fn encoded_changes(&self) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> + '_ {
-        self.transition.encoded_changes()
+        self.transition.encoded_changes().chain(arrival(self.arrives).map(|(key, value)| (key, Some(value))))
     }
 }
 
 impl Follower {
     /// Starts at genesis. The document must have passed [`Genesis::check`].
     pub fn new(genesis: &Genesis) -> Self {
-        Self { state: State::genesis(genesis), genesis_time_ms: genesis.time_ms, recent: VecDeque::new() }
+        let (state, genesis_time_ms) = (State::genesis(genesis), genesis.time_ms);
+        Self { state, genesis_time_ms, recent: VecDeque::new(), has_arrived: false, lead: None }
     }
 
     /// Starts at a stored head with the stored keys and values.
@@ -132,13 +145,77 @@ impl Follower {
         if got != expected {
             return Err(BadStore::WrongChain { expected, got });
         }
+        let mut has_arrived = false;
+        let stored = stored.into_iter().filter(|(key, _)| {
+            has_arrived = has_arrived || *key == ARRIVED;
+            *key != ARRIVED
+        });
         let state = State::restore(expected, head.height, head.state_root, stored)?;
-        Ok(Self::at(genesis, head, state))
+        Ok(Self { has_arrived, ..Self::at(genesis, head, state) })
     }
 
     /// Starts at a head that was authorised, with the state that has its root.
     pub(super) fn at(genesis: &Genesis, head: Header, state: State) -> Self {
-        Self { state, genesis_time_ms: genesis.time_ms, recent: VecDeque::from([head]) }
+        let (genesis_time_ms, recent) = (genesis.time_ms, VecDeque::from([head]));
+        Self { state, genesis_time_ms, recent, has_arrived: false, lead: None }
+    }
+
+    /// Looks whether the head is young.
+    pub(super) fn arrive(&mut self, now: TimeMs) {
+        self.has_arrived = self.has_arrived || self.is_fresh(self.head_time_ms(), now);
+    }
+
+    const fn is_fresh(&self, time_ms: TimeMs, now: TimeMs) -> bool {
+        trust::is_fresh(time_ms, self.state.parameters().trust_period_ms, now)
+    }
+
+    /// Everything that [`Follower::restore`] takes back: the keys and values of the state, and what is beside them.
+    pub fn encoded(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+        self.state.encoded().chain(arrival(self.has_arrived))
+    }
+
+    /// Takes the place of a follower of the same chain that lies behind: its trust is as old.
+    pub fn take_over(&mut self, before: &Self) {
+        self.has_arrived = self.has_arrived || before.has_arrived;
+    }
+
+    /// Goes on, from the head that a complete lead begins with, by what leads to the confirmed block. Any other lead
+    /// changes nothing.
+    pub fn take_lead(&mut self, lead: Lead) {
+        if lead.next().is_none() && lead.from() == self.place() {
+            self.lead = Some(lead);
+        }
+    }
+
+    /// Height and hash of the head: where a [`Lead`] begins.
+    pub fn place(&self) -> (Height, Hash) {
+        (self.height(), self.head().map_or(Hash::ZERO, Header::hash))
+    }
+
+    /// Whether the head is too old to be led on by those who certified it, and no lead goes on from it.
+    ///
+    /// # Errors
+    /// [`BadBlock::Expired`].
+    pub fn check_age(&self, now: TimeMs) -> Result<(), BadBlock> {
+        let (trusted_ms, trust_period_ms) = (self.head_time_ms(), self.state.parameters().trust_period_ms);
+        let next = self.height().saturating_add(1);
+        if !self.has_arrived
+            || self.is_fresh(trusted_ms, now)
+            || self.lead.as_ref().is_some_and(|lead| lead.at(next).is_some())
+        {
+            return Ok(());
+        }
+        Err(BadBlock::Expired { height: self.height(), trusted_ms, now_ms: now, trust_period_ms })
+    }
+
+    /// The block is the one that leads to what was confirmed, as far as anything was.
+    fn check_lead(&self, header: &Header) -> Result<(), BadBlock> {
+        match self.lead.as_ref().and_then(|lead| lead.at(header.height)) {
+            Some(expected) if expected != header.hash() => {
+                Err(BadBlock::OtherCheckpoint { expected, got: header.hash() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes back recent heights after [`Follower::restore`], so that their values, proofs and headers can
@@ -241,18 +318,21 @@ impl Follower {
     /// The first [`BadBlock`].
     pub fn check(&self, certified: &CertifiedBlock, now: TimeMs) -> Result<Step, BadBlock> {
         self.check_rules()?;
+        self.check_age(now)?;
         let CertifiedBlock { block, certificate } = certified;
         let (header, validators) = (&block.header, self.state.validators());
+        self.check_lead(header)?;
         verify::block(block, &self.expected()).map_err(|error| verify::blame_root(error, header, certificate))?;
         verify::clock(header, now)?;
         verify::quorum(certificate, self.height().saturating_add(1), self.state.chain_id(), validators)
             .map_err(|error| verify::blame_vote(error, header, certificate, validators))?;
         let step = self.run(block)?;
         verify::certified(&block.header, certificate)?;
-        Ok(step)
+        Ok(Step { arrives: !self.has_arrived && self.is_fresh(header.time_ms, now), ..step })
     }
 
-    /// Works out a block that nobody has certified yet: what a validator does before it votes.
+    /// Works out a block that nobody has certified yet: what a validator does before it votes. Whoever takes part
+    /// has arrived.
     ///
     /// # Errors
     /// The first [`BadBlock`].
@@ -272,7 +352,7 @@ impl Follower {
         }
         let transition = execution.finish();
         verify::state_root(&block.header, transition.root())?;
-        Ok(Step { header: block.header.clone(), transition })
+        Ok(Step { header: block.header.clone(), transition, arrives: !self.has_arrived })
     }
 
     /// Builds the next block of those batches that may stand in it, in the order given. Its time is
@@ -309,20 +389,27 @@ impl Follower {
             parameters_hash: expected.parameters.hash(),
         };
         let block = Block { header: header.clone(), batches: taken };
-        Built { block, step: Step { header, transition }, left_out }
+        Built { block, step: Step { header, transition, arrives: !self.has_arrived }, left_out }
     }
 
     /// Makes a worked-out block the head. It must have been worked out on the present head.
     pub fn commit(&mut self, step: Step) {
-        let Step { header, transition } = step;
+        let Step { header, transition, arrives } = step;
         assert_eq!(header.previous, self.expected().previous, "a step worked out on another head");
         self.state.commit(transition);
+        self.has_arrived = self.has_arrived || arrives;
+        self.lead = self.lead.take().filter(|lead| lead.at(header.height.saturating_add(1)).is_some());
         self.recent.push_back(header);
         let kept = u64::from(self.state.parameters().proof_window_heights).saturating_add(1);
         while u64::try_from(self.recent.len()).unwrap_or(u64::MAX) > kept {
             self.recent.pop_front();
         }
     }
+}
+
+/// What is stored of an arrival.
+fn arrival(arrives: bool) -> Option<(Vec<u8>, Vec<u8>)> {
+    arrives.then(|| (ARRIVED.to_vec(), vec![1]))
 }
 
 #[cfg(test)]

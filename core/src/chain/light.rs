@@ -17,6 +17,7 @@ use super::conflict::{self, Conflict};
 use super::genesis::Genesis;
 use super::header::Header;
 use super::proven::{NotProven, Proven};
+use super::trust;
 use super::verify::{self, BadBlock};
 use crate::ledger::state::{Key, Value};
 use crate::limits;
@@ -207,7 +208,7 @@ impl Light {
 
     /// Whether the newest trusted header is younger than K.trust_period.
     fn is_fresh(&self, now: TimeMs) -> bool {
-        self.newest.1.saturating_add(self.trust_period_ms) > now
+        trust::is_fresh(self.newest.1, self.trust_period_ms, now)
     }
 
     /// Trust that slept too long leads nowhere.

@@ -63,6 +63,29 @@ pub enum BadBlock {
         /// Hash of the published bundle.
         bundle: Hash,
     },
+    /// The head is older than K.trust_period: whoever certified it may have lost their keys since.
+    #[error(
+        "block {height}, the newest known here, is of {trusted_ms} and too old at {now_ms}: what follows is believed \
+         for {trust_period_ms} ms only. Either this computer's clock is wrong, or a fresh checkpoint is needed"
+    )]
+    Expired {
+        /// Height of the head.
+        height: Height,
+        /// Its time.
+        trusted_ms: TimeMs,
+        /// The local clock.
+        now_ms: TimeMs,
+        /// K.trust_period_ms.
+        trust_period_ms: u64,
+    },
+    /// Another block than the one that leads to the checkpoint that a person confirmed.
+    #[error("the block does not lead to the checkpoint that was confirmed")]
+    OtherCheckpoint {
+        /// Hash of the one that does.
+        expected: Hash,
+        /// What came.
+        got: Hash,
+    },
     /// Of another network.
     #[error("the block belongs to another network ({got})")]
     WrongChain {

@@ -8,12 +8,14 @@ use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
 use fair_core::chain::header::Header;
 use fair_core::chain::light::{Candidate, Light, NotAccepted, Taken};
 use fair_core::chain::params::Parameters;
+use fair_core::chain::trust::{Confirmed, Lead, NoLead};
 use fair_core::chain::verify::BadBlock;
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{GovernanceAction, Operation, Propose, Vote};
 use fair_core::message::{Message as _, Signed};
 use fair_core::types::{AssetId, Hash, Height};
+use std::collections::BTreeMap;
 
 const PERIOD: u64 = 30_000;
 pub(crate) const OLD: [u8; 4] = [1, 2, 3, 4];
@@ -52,6 +54,7 @@ pub(crate) struct Chain {
     pub(crate) follower: Follower,
     pub(crate) now: u64,
     headers: Vec<Candidate>,
+    blocks: Vec<CertifiedBlock>,
 }
 
 impl Chain {
@@ -97,7 +100,7 @@ impl Chain {
     pub(crate) fn at_genesis(genesis: Genesis) -> Self {
         genesis.check().unwrap();
         let now = genesis.time_ms;
-        Self { follower: Follower::new(&genesis), genesis, now, headers: Vec::new() }
+        Self { follower: Follower::new(&genesis), genesis, now, headers: Vec::new(), blocks: Vec::new() }
     }
 
     fn block(&mut self, signers: &[u8], operation: &Operation) {
@@ -120,6 +123,7 @@ impl Chain {
         let certified = CertifiedBlock { certificate: certificate.clone(), block: built.block };
         let step = self.follower.check(&certified, self.now).unwrap();
         self.follower.commit(step);
+        self.blocks.push(certified.clone());
         self.headers.push(Candidate { header: certified.block.header, certificate, validators, next_validators });
     }
 
@@ -212,4 +216,78 @@ fn a38_ancient_keys() {
     assert_eq!(dozer.take(later.clone(), awake), Err(NotAccepted::Unauthorised { trusted, got }));
     assert_eq!(dozer.take(chain.change(), awake), Ok(Taken::Accepted));
     assert_eq!(dozer.take(later, awake), Ok(Taken::Accepted));
+}
+
+/// What a host has of a follower when it opens it again.
+fn restored(genesis: &Genesis, blocks: &[CertifiedBlock]) -> Follower {
+    let mut follower = Follower::new(genesis);
+    let mut stored: BTreeMap<_, _> = follower.encoded().collect();
+    for block in blocks {
+        let step = follower.check(block, block.block.header.time_ms).unwrap();
+        for (key, value) in step.encoded_changes() {
+            match value {
+                Some(value) => drop(stored.insert(key, value)),
+                None => drop(stored.remove(&key)),
+            }
+        }
+        follower.commit(step);
+    }
+    assert!(follower.encoded().eq(stored.iter().map(|(key, value)| (key.clone(), value.clone()))));
+    let pairs = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+    Follower::restore(genesis, follower.head().unwrap().clone(), pairs).unwrap()
+}
+
+/// Attack 38, for those who execute every block. Rules: a head older than K.trust_period is continued by nobody's
+/// signatures; a confirmed block is reached over headers that name each other, and over no other block.
+#[test]
+fn a38_a_sleeper_that_executes() {
+    let mut chain = Chain::new();
+    chain.empty_blocks(40);
+    let sleeper = || restored(&chain.genesis, &chain.blocks[..5]);
+    let built = sleeper().build(&[], key(5).public(), chain.now);
+    let certificate = certify(&built.block.header, &set(OLD));
+    let forged = CertifiedBlock { block: built.block, certificate };
+    let (slept_ms, now_ms) = (chain.blocks[4].block.header.time_ms, chain.now);
+    let expired = BadBlock::Expired { height: 5, trusted_ms: slept_ms, now_ms, trust_period_ms: PERIOD };
+    assert_eq!(sleeper().check(&forged, now_ms).unwrap_err(), expired);
+    assert_eq!(sleeper().check(&chain.blocks[5], now_ms).unwrap_err(), expired);
+    assert!(matches!(sleeper().check(&chain.blocks[5], slept_ms + PERIOD), Err(BadBlock::Expired { .. })));
+    assert!(sleeper().check(&chain.blocks[5], slept_ms + PERIOD - 1).is_ok());
+    // The first walk has no age.
+    let mut first = Follower::new(&chain.genesis);
+    for block in &chain.blocks {
+        let step = first.check(block, now_ms).unwrap();
+        first.commit(step);
+    }
+
+    // The way on: a block that somebody confirmed.
+    let head = chain.blocks.last().unwrap().block.header.clone();
+    let to = Confirmed { height: head.height, hash: head.hash() };
+    assert_eq!(to.to_string().parse(), Ok(to));
+    let mut lead = Lead::new(sleeper().place(), to).unwrap();
+    let other = Err(NoLead::OtherCheckpoint { height: 6 });
+    assert_eq!(lead.push(&Header { height: 7, ..chain.blocks[5].block.header.clone() }), other);
+    assert_eq!(lead.push(&Header { previous: Hash::ZERO, ..chain.blocks[5].block.header.clone() }), other);
+    let mut short = Lead::new(sleeper().place(), Confirmed { height: 6, ..to }).unwrap();
+    assert_eq!(short.push(&chain.blocks[5].block.header), other);
+    for block in &chain.blocks[5..] {
+        let mut waits = sleeper();
+        waits.take_lead(lead.clone());
+        assert_eq!(waits.check_age(now_ms), Err(expired.clone()));
+        assert_eq!(lead.push(&block.block.header), Ok(()));
+    }
+    let mut follower = sleeper();
+    follower.take_lead(lead);
+    let got = forged.block.header.hash();
+    let expected = chain.blocks[5].block.header.hash();
+    assert_eq!(follower.check(&forged, now_ms).unwrap_err(), BadBlock::OtherCheckpoint { expected, got });
+    for block in &chain.blocks[5..] {
+        let step = follower.check(block, now_ms).unwrap();
+        follower.commit(step);
+    }
+    assert_eq!(follower.check_age(now_ms), Ok(()));
+
+    let behind = Lead::new(follower.place(), to).unwrap_err();
+    assert_eq!(behind, NoLead::NotAhead { head: head.height, got: head.height });
+    assert!(matches!(Lead::new((0, Hash::ZERO), Confirmed { height: u64::MAX, ..to }), Err(NoLead::TooFar { .. })));
 }

@@ -105,7 +105,7 @@ pub(crate) async fn open(path: &Path, genesis: &Genesis) -> Result<(Store, Found
         None => {
             let initial = Follower::new(genesis);
             let mut writes: Vec<Write> =
-                initial.state().encoded().map(|(key, value)| Write::Put { table: STATE, key, value }).collect();
+                initial.encoded().map(|(key, value)| Write::Put { table: STATE, key, value }).collect();
             writes.push(Write::Keep { table: META, key: CHAIN_ID.to_vec(), value: chain_id.0.to_vec() });
             store.commit(writes).await?;
         }
@@ -139,7 +139,7 @@ pub(crate) async fn begin(path: &Path, opened: &Opened) -> Result<(), NodeError>
     let Some(head) = follower.head() else { return Ok(()) };
     let store = Store::open(path, MIGRATIONS)?;
     let mut writes: Vec<Write> =
-        follower.state().encoded().map(|(key, value)| Write::Keep { table: STATE, key, value }).collect();
+        follower.encoded().map(|(key, value)| Write::Keep { table: STATE, key, value }).collect();
     let meta = |key: &[u8], value| Write::Keep { table: META, key: key.to_vec(), value };
     writes.push(meta(CHAIN_ID, head.chain_id.0.to_vec()));
     writes.push(meta(BASE, codec::encode(&(head, &opened.certificate))));

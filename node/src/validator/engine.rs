@@ -484,6 +484,8 @@ impl Engine {
                     let input = self.commit(certified, Some(step)).await?;
                     self.handle(input).await?;
                 }
+                // Without it, only what validators agree on with this one is followed.
+                Err(expired @ BadBlock::Expired { .. }) => return Err(NodeError::Expired(expired)),
                 Err(reason) => {
                     tracing::warn!(peer, height, %reason, "a fetched block is wrong");
                     self.suspect_fork(&peer, &certified, &reason);

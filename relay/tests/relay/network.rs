@@ -387,6 +387,7 @@ pub(crate) fn settings(network: &Network, validators: &[&FakeValidator], data: &
         shop: Some("http://shop.example".into()),
         towers: std::collections::BTreeMap::new(),
         snapshot: None,
+        checkpoint: None,
         rates: Rates {
             requests_per_minute: many,
             batches_per_minute: many,

@@ -18,6 +18,9 @@ const USUAL_SHOP_PORT: u16 = 8090;
 /// How often the processes are looked after.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long a network may be kept without being run: ten years.
+const KEPT_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
 /// A fresh local network: 4 validators, a bank, a relay, a shop with its merchant, a counterpart that pays.
 #[derive(Parser)]
 #[command(name = "demo")]
@@ -43,6 +46,8 @@ async fn main() -> Result<()> {
         block_time_ms: arguments.blocktime,
         relay_port: arguments.port.or_else(|| if_free(USUAL_PORT)),
         members: Members::AllAndCounterpart,
+        // A network that is kept stands still whenever nobody runs it; nobody's keys leak meanwhile.
+        parameters: vec![format!("trust_period_ms={KEPT_MS}")],
         ..Plan::with_pages()?
     };
     let started = Instant::now();

@@ -5,6 +5,7 @@ mod bad_input;
 mod client;
 mod governance;
 mod snapshots;
+mod trust;
 
 use anyhow::{Result, ensure};
 use client::Client;

@@ -43,7 +43,7 @@ async fn of(client: &Client, height: &Value) -> Result<Value> {
 }
 
 /// Starts a home again with other arguments.
-fn run(network: &Network, home: &str, name: &str, more: &[&str]) -> Result<Process> {
+pub(super) fn run(network: &Network, home: &str, name: &str, more: &[&str]) -> Result<Process> {
     let mut arguments = vec!["run".into(), "--home".into(), network.folder().join(home).into()];
     arguments.extend(more.iter().map(Into::into));
     Process::start(Spec {

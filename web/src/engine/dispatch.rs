@@ -44,6 +44,7 @@ impl Core {
             Method::RawState => Ok(to_js(&self.raw_state().await?)),
             Method::SyncState => Ok(to_js(&self.sync_state())),
             Method::SetRelays(p) => Ok(to_js(&self.set_relays(p.urls).await?)),
+            Method::Confirm(p) => Ok(to_js(&self.confirm(&p.checkpoint).await?)),
             Method::DismissFailure => Ok(to_js(&self.dismiss_failure().await?)),
             Method::Draft => Ok(to_js(&self.draft()?)),
             Method::DraftAdd(p) => Ok(to_js(&self.draft_add(p.operation).await?)),

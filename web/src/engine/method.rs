@@ -23,6 +23,7 @@ pub enum Method {
     SyncState,
     SetRelays(SetRelays),
     DismissFailure,
+    Confirm(Checkpoint),
     Head,
     Block(BlockId),
     Blocks(Blocks),
@@ -83,6 +84,7 @@ parameters! {
     Password { password: String }
     ChangePassword { old: String, new: String }
     SetRelays { urls: Vec<String> }
+    Checkpoint { checkpoint: String }
     Blocks { before: Option<u64>, limit: u64 }
     AccountText { account: String }
     Accounts { search: Option<String>, after: Option<u64>, limit: u64 }
@@ -241,6 +243,7 @@ impl Method {
             "syncState" => Self::SyncState,
             "setRelays" => Self::SetRelays(read(parameters)?),
             "dismissFailure" => Self::DismissFailure,
+            "confirm" => Self::Confirm(read(parameters)?),
             "head" => Self::Head,
             "block" => Self::Block(read(parameters)?),
             "blocks" => Self::Blocks(read(parameters)?),

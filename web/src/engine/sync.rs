@@ -22,6 +22,7 @@ use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::trust::Confirmed;
 use fair_core::chain::verify::BadBlock;
 use fair_core::codec;
 use fair_core::limits as core_limits;
@@ -68,6 +69,8 @@ pub(super) struct Sync {
     verified_at_ms: Option<u64>,
     failure: Option<VerificationFailure>,
     forked: bool,
+    /// What a person confirmed, to go on from a head that is too old.
+    pub(super) confirmed: Option<Confirmed>,
     phase: Phase,
     reported_ms: f64,
 }
@@ -90,6 +93,7 @@ impl Sync {
             verified_at_ms: None,
             failure: None,
             forked,
+            confirmed: super::trust::stored(store).await?,
             phase: if forked { Phase::Forked } else { Phase::Connecting },
             reported_ms: 0.0,
         })
@@ -288,6 +292,9 @@ impl Core {
         }
         let height = chain.height();
         let Some(url) = self.sync.borrow().source(height) else { return false };
+        if chain.check_age().is_err() {
+            return self.go_on(&chain, &url).await;
+        }
         let is_far = self.sync.borrow().target().is_some_and(|target| target > limits::SNAPSHOT_LEAD);
         if height == 0 && is_far && self.try_snapshot(&chain, &url, limits::SNAPSHOT_LEAD).await {
             return true;
@@ -316,7 +323,7 @@ impl Core {
     }
 
     /// The relay began above our head and did nothing wrong: another one has the blocks, or its snapshot leads there.
-    async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, error: Error) {
+    pub(super) async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, error: Error) {
         let height = chain.height();
         let first = error.number("first").unwrap_or(Height::MAX);
         if first <= height.saturating_add(1) {
@@ -495,7 +502,7 @@ impl Core {
         true
     }
 
-    fn relay_offline(&self, url: &str, error: Error) {
+    pub(super) fn relay_offline(&self, url: &str, error: Error) {
         if let Some(relay) = self.sync.borrow_mut().relay(url)
             && relay.phase != RelayPhase::Dropped
         {
@@ -507,7 +514,7 @@ impl Core {
     }
 
     /// Nothing more is taken from this relay until a person says so.
-    fn drop_relay(&self, url: &str, error: Error, height: Option<Height>) {
+    pub(super) fn drop_relay(&self, url: &str, error: Error, height: Option<Height>) {
         if let Some(relay) = self.sync.borrow_mut().relay(url) {
             relay.phase = RelayPhase::Dropped;
             relay.error = Some(error.clone());
@@ -556,6 +563,9 @@ impl Core {
             return Phase::Forked;
         }
         let chain = self.chain.borrow().clone();
+        if chain.as_ref().is_some_and(|chain| chain.check_age().is_err()) {
+            return Phase::Expired;
+        }
         match (chain, sync.target()) {
             (Some(chain), Some(target)) => {
                 let behind = target.saturating_sub(chain.height());
@@ -580,6 +590,8 @@ impl Core {
         let height = chain.as_ref().map_or(0, |chain| chain.height());
         let chain_base = chain.as_ref().and_then(|chain| chain.base());
         let sync = self.sync.borrow();
+        let expired = chain.as_ref().and_then(|chain| chain.check_age().err());
+        let hash = chain.as_ref().and_then(|chain| chain.follower().head().map(Header::hash));
         let verified: Option<VerifiedAt> = chain.filter(|_| height > 0).map(|chain| chain.verified_at());
         let progress = sync.progress.unwrap_or(Progress { from: height, ..Progress::default() });
         let total = sync.target().unwrap_or(height).max(height).saturating_sub(progress.from);
@@ -592,6 +604,7 @@ impl Core {
             url: relay.url.clone(),
             state: relay.phase,
             head: relay.announced.as_ref().map(|(header, _)| header.height.into()),
+            hash: relay.announced.as_ref().map(|(header, _)| header.hash()),
             error: relay.error.clone(),
         });
         SyncState {
@@ -600,6 +613,9 @@ impl Core {
             base: chain_base.map(|(height, hash)| BaseView { height: height.into(), hash }),
             snapshot: sync.fetching.map(Fetching::view),
             verified,
+            hash,
+            expired,
+            confirmed: sync.confirmed.map(|to| to.to_string()),
             verified_at: sync.verified_at_ms.map(Into::into),
             target: sync.target().map(Into::into),
             blocks_done: done.into(),

@@ -37,7 +37,7 @@ export function blocksPage(app) {
             ? empty('explorer', onlyFull ? 'No block with batches here' : 'No block verified yet', onlyFull ? 'Load older ones below.' : 'The first one appears as soon as it is verified.')
             : h('ul', { class: 'rows' }, shown.map((block) => h('li', { key: block.height }, blockRow(app, block))))), () => h('div', { class: 'card' }, bones(8)))),
         last && last.height > first && h('div', { class: 'row', key: 'older' }, button('Older blocks', { busy: pages.at(-1)?.value === undefined && pages.at(-1)?.busy, onclick: () => { older.push(last.height); app.refresh(); } })),
-        first > 1 && (!last || last.height === first) && h('p', { class: 'muted', key: 'base' }, `Blocks up to #${countText(first - 1, app.locale)} are not here: this client began with the snapshot of that block.`),
+        first > 1 && (!last || last.height === first) && h('p', { class: 'muted', key: 'base' }, `Blocks up to #${countText(first - 1, app.locale)} are not kept in this browser: it began with the snapshot of that block. Relays and nodes that began at genesis serve them.`),
         verifiedLine(app, null),
       ];
     },

@@ -5,6 +5,7 @@ import { icon } from '../icons.js';
 import { ago, answered, button, errorNote, facts, heading, note, tag, who } from '../parts/basic.js';
 import { bytesText, countText, durationText, exactTime } from '../format.js';
 import { meaning, refusalSentence } from '../explain.js';
+import { expiredCard, ownCheckpoint } from '../parts/checkpoint.js';
 import { refusal } from '../shell.js';
 import { to } from '../router.js';
 
@@ -23,6 +24,7 @@ export function verificationPage(app) {
     view: () => [
       heading('How this is verified'),
       answered(app.use('syncState'), (sync) => [
+        sync.phase === 'expired' && expiredCard(app, sync),
         (sync.phase === 'failed' || sync.phase === 'forked') ? refusal(app, sync) : sync.failure && failureCard(app, sync.failure),
         headCard(app, sync),
         relaysCard(app, sync),
@@ -60,6 +62,7 @@ function headCard(app, sync) {
       ['How', sync.mode === 'full' ? `Every block was executed again in this page, from the ${sync.base ? 'snapshot' : 'genesis document'} on, and each resulting state root compared.` : 'Signatures of more than two thirds of the validators, and proofs against the state root.'],
       sync.base && ['Begins with', [`the snapshot of block #${countText(sync.base.height, app.locale)}: its state has the root that more than two thirds of the validators certified, and every set of validators since the genesis document was certified by the one before it. `, h('code', null, sync.base.hash)]],
       ['State root', h('code', null, verified.stateRoot)],
+      sync.phase === 'live' && ['For somebody whose wallet slept too long', ownCheckpoint(app, sync)],
       sync.phase === 'syncing' && ['Progress', `${countText(sync.blocksDone, app.locale)} of ${countText(sync.blocksTotal, app.locale)} blocks, ${bytesText(sync.bytesDone, app.locale)}${sync.secondsLeft === null ? '' : `, ${durationText(sync.secondsLeft)} left`}`],
     ) : h('p', { class: 'muted' }, 'No block has been verified yet.'),
     answered(app.use('head'), (head) => head && h('div', { class: 'stack tight' }, h('h3', null, 'Signed by'),

@@ -273,7 +273,8 @@ impl Reader {
             .state
             .finish(self.chain_id, head.height, head.state_root)
             .map_err(|error| BadSnapshot::WrongState { height: head.height, reason: error.to_string() })?;
-        let follower = Follower::at(&walking.genesis, head, state);
+        let mut follower = Follower::at(&walking.genesis, head, state);
+        follower.arrive(self.now);
         Ok(Opened { id: begun.id, genesis: walking.genesis, turns: walking.turns, certificate, follower })
     }
 

@@ -4,6 +4,7 @@
 //! of it counts before all of it was found right. A relay whose snapshot was not is named and asked for no other one;
 //! its blocks are still verified one by one, so that a spoilt archive keeps nobody from the network.
 
+use super::super::trust::lead;
 use super::Core;
 use crate::chain::Chain;
 use crate::error::Error;
@@ -19,6 +20,7 @@ use fair_core::chain::snapshot::{BadSnapshot, Opened, Reader, archive_name};
 use fair_core::chain::walk::Checkpoint;
 use fair_core::ordered;
 use fair_core::types::{Hash, Height};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -72,13 +74,19 @@ async fn list(relay: &str) -> Result<Vec<Listed>, Error> {
 impl Core {
     /// Goes on from a relay's newest snapshot, if that is high enough; each relay is asked once in a connection.
     /// `true`: it was taken, or refused.
-    pub(super) async fn try_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, least: Height) -> bool {
+    pub(in crate::engine) async fn try_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, least: Height) -> bool {
         match self.sync.borrow_mut().relay(url) {
             Some(relay) if !relay.snapshots_asked && !relay.snapshot_refused => relay.snapshots_asked = true,
             _ => return false,
         }
         let Ok(listed) = list(url).await else { return false };
-        let fits = |one: &Listed| one.height >= least && one.bytes <= limits::MAX_ARCHIVE_BYTES;
+        // From one above what was confirmed nothing would lead there.
+        let most = chain
+            .check_age()
+            .err()
+            .and(self.sync.borrow().confirmed)
+            .map_or(Height::MAX, |to| to.height.saturating_sub(1));
+        let fits = |one: &Listed| (least..=most).contains(&one.height) && one.bytes <= limits::MAX_ARCHIVE_BYTES;
         let Some(newest) = listed.into_iter().filter(fits).max_by_key(|one| one.height) else { return false };
         let taken = self.take_snapshot(chain, url, &newest).await;
         self.sync.borrow_mut().fetching = None;
@@ -111,17 +119,36 @@ impl Core {
 
     async fn take_snapshot(&self, chain: &Rc<Chain>, url: &str, listed: &Listed) -> Result<(), Error> {
         let archive = Archive::new(listed.url(url), listed.bytes);
-        let mut opened = self.read_snapshot(chain, &archive, listed).await;
+        let mut opened = self.read_snapshot(chain, url, &archive, listed).await;
         // Parts of two archives do not fit, and accuse nobody.
         if archive.was_resumed() && opened.as_ref().is_err_and(|error| !error.retryable) {
-            opened = self.read_snapshot(chain, &Archive::new(listed.url(url), listed.bytes), listed).await;
+            opened = self.read_snapshot(chain, url, &Archive::new(listed.url(url), listed.bytes), listed).await;
         }
         let opened = opened?;
-        if self.chain().is_ok_and(|now| Rc::ptr_eq(&now, chain)) { chain.go_on_from(opened).await } else { Ok(()) }
+        let leads = match (chain.check_age(), self.sync.borrow().confirmed) {
+            (Ok(()), _) => None,
+            (Err(expired), None) => return Err(expired),
+            (Err(_), Some(to)) => Some((opened.follower.place(), to)),
+        };
+        let lead = match leads {
+            Some((from, to)) => Some(lead(url, from, to).await?),
+            None => None,
+        };
+        if self.chain().is_ok_and(|now| Rc::ptr_eq(&now, chain)) {
+            chain.go_on_from(opened, lead).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Fetches and verifies; nothing is stored.
-    async fn read_snapshot(&self, chain: &Chain, archive: &Archive, listed: &Listed) -> Result<Opened, Error> {
+    async fn read_snapshot(
+        &self,
+        chain: &Chain,
+        url: &str,
+        archive: &Archive,
+        listed: &Listed,
+    ) -> Result<Opened, Error> {
         let refused = |bad: BadSnapshot| Error::of("snapshot", &bad);
         // What was verified before lies on the way.
         let checkpoint = chain
@@ -136,7 +163,13 @@ impl Core {
             self.look_at_head();
         };
         heard(0);
-        archive.read(&mut |bytes| unpacker.push(bytes).map_err(refused), &heard).await?;
+        let asked = RefCell::new(vec![url.to_owned()]);
+        let other = || {
+            let next = self.sync.borrow().usable().into_iter().find(|relay| !asked.borrow().contains(relay))?;
+            asked.borrow_mut().push(next.clone());
+            Some(listed.url(&next))
+        };
+        archive.read(&mut |bytes| unpacker.push(bytes).map_err(refused), &heard, &other).await?;
         let opened = unpacker.finish().map_err(refused)?;
         if (opened.id, opened.follower.height()) == (listed.hash, height) {
             return Ok(opened);

@@ -1,0 +1,65 @@
+/** What a wallet says that slept longer than it may trust what it knew, and the block by which a person leads it on. */
+
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { button, copyable, errorNote, form, note, textField } from './basic.js';
+import { countText, durationText, exactTime } from '../format.js';
+import { to } from '../router.js';
+
+/** @typedef {import('../app.js').App} App */
+
+/** What a person typed or took. @type {string | null} */
+let typed = null;
+
+/** A checkpoint out of what somebody sent: itself, or a link with it. @param {string} text */
+function read(text) {
+  const found = /(\d+):([0-9a-f]{64})\s*$/i.exec(decodeURIComponent(text.trim()));
+  return found ? `${found[1]}:${found[2].toLowerCase()}` : null;
+}
+
+/**
+ * @param {App} app
+ * @param {import('../api').SyncState} sync
+ */
+export function expiredCard(app, sync) {
+  const { trusted_ms: slept, now_ms: now, trust_period_ms: period } = /** @type {Record<string, number>} */ (sync.expired?.data ?? {});
+  const height = sync.verified?.height ?? 0;
+  const waits = sync.confirmed !== null && Number(sync.confirmed.split(':')[0]) > height;
+  const text = typed ?? app.route.query.get('checkpoint') ?? '';
+  const checkpoint = read(text);
+  const problem = app.problem('confirm');
+  const offers = sync.relays.filter((relay) => relay.head !== null && relay.hash !== null);
+  return h('section', { class: 'refusal', role: 'alert', key: 'expired' },
+    h('h2', null, icon('clock', { size: 32 }), `This wallet has not looked at the network for ${durationText((now - slept) / 1000)}`),
+    h('p', null, `That is longer than the ${durationText(period / 1000)} for which it may go on by itself. Validators that it knew may have left meanwhile, and whoever got hold of their keys could lead it astray. So it does nothing until you confirm a newer block.`),
+    h('p', null, 'Nothing is lost: your keys, channels and history are as they were.'),
+    h('p', null, `The newest block that it knows is #${countText(height, app.locale)} of ${exactTime(slept, app.locale)}. This device’s clock says ${exactTime(now, app.locale)}. If the clock is wrong, set it right, and the wallet goes on by itself.`),
+    waits && note('move', h('strong', null, `Confirmed: block #${countText(Number(sync.confirmed?.split(':')[0]), app.locale)}`),
+      h('p', null, 'The wallet looks for a relay whose blocks lead there. One whose blocks do not is named and left.')),
+    h('h3', null, 'Confirm a newer block'),
+    h('p', null, 'Ask somebody whom you trust and whose wallet runs: a friend, your bank, a shop. They find theirs under “How this is verified”. Compare it with what the relays announce, or paste what they sent you. A relay alone is no proof.'),
+    h('ul', { class: 'stack' }, offers.map((relay) => h('li', { key: relay.url, class: 'stack tight' },
+      h('span', null, h('code', null, relay.url), ` announces #${countText(relay.head ?? 0, app.locale)}`),
+      h('code', null, `${relay.head}:${relay.hash}`),
+      h('div', { class: 'row' }, button('Take this one', { slim: true, onclick: () => { typed = `${relay.head}:${relay.hash}`; app.refresh(); } }))))),
+    offers.length === 0 && h('p', { class: 'muted' }, 'No relay announces a block now. ', h('a', { href: to('settings') }, 'Other relays can be set in the settings.')),
+    form(() => {
+      if (checkpoint === null) return;
+      app.act('confirm', async () => {
+        app.put('syncState', await app.client.confirm({ checkpoint }));
+        typed = null;
+      });
+    },
+    textField({ id: 'checkpoint', label: 'Block to go on with', area: true, placeholder: 'height:hash', wrong: text !== '' && checkpoint === null ? 'A height, a colon and 64 hexadecimal digits are needed.' : null }, text, (now) => { typed = now; app.refresh(); }),
+    problem && errorNote(problem),
+    h('div', { class: 'row' }, button('It is the same. Go on', { main: true, submit: true, busy: app.doing('confirm'), disabled: checkpoint === null }))));
+}
+
+/**
+ * The newest verified block, for somebody whose wallet slept too long.
+ * @param {App} app
+ * @param {import('../api').SyncState} sync
+ */
+export function ownCheckpoint(app, { verified, hash }) {
+  return verified && hash ? copyable(app, `${verified.height}:${hash}`, 'checkpoint') : null;
+}
