@@ -139,6 +139,9 @@ pub(crate) const MERCHANT_REFUNDS: usize = 64;
 pub(crate) const MERCHANT_ENDPOINTS: usize = 16;
 /// Most events that wait to be brought to one webhook again on request.
 pub(crate) const MERCHANT_REDELIVERIES: usize = 128;
+/// Events that are brought to a webhook in a row, one after another, before it is noted durably which were taken: so
+/// many may come twice after a crash.
+pub(crate) const WEBHOOK_EVENTS: usize = 16;
 /// How long a webhook may take to answer, its address and its connection included.
 pub(crate) const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
 /// How long after a secret of a webhook was made the same request gets it again.
@@ -155,6 +158,9 @@ pub(crate) const WALLET_CONNECTIONS: usize = 896;
 pub(crate) const REQUEST_HEAD_MS: u64 = 20_000;
 /// How long the body may take.
 pub(crate) const REQUEST_BODY_MS: u64 = 20_000;
+/// How long a connection to a webhook is kept without use: less than after what servers usually end it, so that an event
+/// does not meet that.
+pub(crate) const WEBHOOK_IDLE_MS: u64 = 2_000;
 /// How long an event is tried to be brought: 3 days.
 pub(crate) const WEBHOOK_LIFE_MS: u64 = 3 * 86_400_000;
 /// Shortest and longest pause before it is tried again.

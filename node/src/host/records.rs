@@ -105,11 +105,6 @@ impl Journal {
         Ok(first)
     }
 
-    /// One line.
-    pub(crate) fn line(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(RECORDS, &Self::key(number))
-    }
-
     /// The lines after one, oldest first, not more than `most`.
     pub(crate) fn after(&self, number: u64, most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut lines = Vec::new();

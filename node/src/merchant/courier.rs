@@ -2,7 +2,7 @@
 //! when this one was taken or is given up. A redirect is no answer, a body is not read, and time and size are bounded.
 
 use super::address::{self, Reach};
-use super::webhooks::{Brought, Endpoint, EndpointId};
+use super::webhooks::{Brought, Due, Endpoint, EndpointId};
 use super::{desk::Desk, view};
 use crate::clock;
 use crate::crash;
@@ -11,8 +11,10 @@ use crate::limits;
 use crate::wallet::Hosted;
 use fair_core::types::TimeMs;
 use reqwest::{Certificate, StatusCode};
-use serde_json::Value;
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -22,6 +24,7 @@ use tokio::time::{sleep, timeout};
 /// Before an event that should be there is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_millis(limits::WEBHOOK_TIMEOUT_MS);
+const IDLE: Duration = Duration::from_millis(limits::WEBHOOK_IDLE_MS);
 
 /// What it works with.
 #[derive(Clone)]
@@ -60,6 +63,33 @@ impl Troubles {
 
     fn clear(&self, id: &EndpointId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+/// An event as it stands in the journal.
+struct Line {
+    id: String,
+    sequence: u64,
+    created_ms: TimeMs,
+    body: Vec<u8>,
+}
+
+impl Line {
+    fn new(body: Vec<u8>) -> Result<Self, String> {
+        /// What it says of itself.
+        #[derive(Deserialize)]
+        struct Head {
+            id: String,
+            sequence: u64,
+            created_ms: TimeMs,
+        }
+        let Head { id, sequence, created_ms } = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        Ok(Self { id, sequence, created_ms, body })
+    }
+
+    /// Longer than this nobody tries.
+    fn is_too_old(&self) -> bool {
+        clock::now_ms().saturating_sub(self.created_ms) > limits::WEBHOOK_LIFE_MS
     }
 }
 
@@ -110,51 +140,49 @@ pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<En
 /// Brings one endpoint its events until the process ends.
 async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receiver<()>) {
     let mut failures: u32 = 0;
+    let mut way = Way { reach: courier.reach, authorities: courier.authorities.clone(), client: None };
     loop {
         courier.told.mark_unchanged();
         wakes.mark_unchanged();
-        let Ok(next) = courier.desk(move |desk| desk.to_bring(&id)).await else { return };
-        let Some((endpoint, sequence)) = next else {
+        let Ok(due) = courier.desk(move |desk| desk.to_bring(&id)).await else { return };
+        let Some(due) = due else {
             // Nothing goes there until its owner says so.
             if wakes.changed().await.is_err() {
                 return;
             }
             continue;
         };
-        let Some(body) = courier.read(sequence) else {
-            if !courier.wait_for(sequence, &mut wakes).await {
+        let lines = courier.read(&due);
+        if lines.is_empty() {
+            if !courier.wait_for(due.sequence, &mut wakes).await {
                 return;
             }
             continue;
-        };
-        let tried = timeout(TIMEOUT, bring(&endpoint, &body, courier.reach, &courier.authorities)).await;
-        let tried = tried.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-        let brought = match tried {
-            Ok(brought) => brought,
-            Err(reason) => {
-                failures = failures.saturating_add(1);
-                courier.troubles.note(id, Trouble { reason: reason.clone(), at_ms: clock::now_ms(), failures });
-                tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
-                if !is_too_old(&body) {
-                    tokio::select! {
-                        () = sleep(pause(failures)) => {}
-                        woken = wakes.changed() => if woken.is_err() { return },
-                    }
-                    continue;
-                }
-                Brought::GivenUp
-            }
-        };
-        failures = 0;
-        if brought == Brought::Taken {
-            courier.troubles.clear(&id);
         }
-        let noted = courier.host.ask(move |hosted, _, _| {
-            let effects = hosted.desk.as_mut().map(|desk| desk.brought(&id, sequence, brought));
-            (effects.unwrap_or_default(), ())
-        });
-        if noted.await.is_err() {
-            return;
+        let (taken, refused) = way.bring_all(&due.endpoint, lines, &wakes).await;
+        if let Some((last, brought)) = taken {
+            failures = 0;
+            if brought == Brought::Taken {
+                courier.troubles.clear(&id);
+            }
+            if courier.note(id, due.sequence..=last, brought).await.is_err() {
+                return;
+            }
+        }
+        let Some(Refused { sequence, reason, is_too_old }) = refused else { continue };
+        failures = failures.saturating_add(1);
+        tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
+        courier.troubles.note(id, Trouble { reason, at_ms: clock::now_ms(), failures });
+        if is_too_old {
+            failures = 0;
+            if courier.note(id, sequence..=sequence, Brought::GivenUp).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        tokio::select! {
+            () = sleep(pause(failures)) => {}
+            woken = wakes.changed() => if woken.is_err() { return },
         }
     }
 }
@@ -178,23 +206,27 @@ impl Courier {
         }
     }
 
-    /// An event that is durable.
-    fn read(&self, sequence: u64) -> Option<Vec<u8>> {
-        match self.journal.line(sequence) {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::error!(%error, sequence, "an event cannot be read");
-                None
-            }
+    /// Events that are due and durable.
+    fn read(&self, due: &Due) -> Vec<Line> {
+        if due.most == 0 {
+            return Vec::new();
         }
+        let lines = self.journal.after(due.sequence.saturating_sub(1), due.most).map_err(|error| error.to_string());
+        let lines = lines.and_then(|lines| lines.into_iter().map(Line::new).collect::<Result<Vec<_>, _>>());
+        lines.unwrap_or_else(|error| {
+            tracing::error!(error, sequence = due.sequence, "events cannot be read");
+            Vec::new()
+        })
     }
-}
 
-/// Longer than this nobody tries.
-fn is_too_old(body: &[u8]) -> bool {
-    let event: Value = serde_json::from_slice(body).unwrap_or_default();
-    let created_ms = event.get("created_ms").and_then(Value::as_u64).unwrap_or(0);
-    clock::now_ms().saturating_sub(created_ms) > limits::WEBHOOK_LIFE_MS
+    /// Makes durable what became of some events in a row; all but the last were taken.
+    async fn note(&self, id: EndpointId, which: RangeInclusive<u64>, last: Brought) -> Result<(), Stopping> {
+        let noted = self.host.ask(move |hosted, _, _| {
+            let effects = hosted.desk.as_mut().map(|desk| desk.brought(&id, which, last));
+            (effects.unwrap_or_default(), ())
+        });
+        noted.await
+    }
 }
 
 /// Twice as long after each failure, and never all at the same time.
@@ -208,20 +240,83 @@ fn pause(failures: u32) -> Duration {
     Duration::from_millis(full.saturating_sub(part))
 }
 
-/// Brings one event. `Err`: it is to be tried again.
-async fn bring(endpoint: &Endpoint, body: &[u8], reach: Reach, authorities: &[Certificate]) -> Result<Brought, String> {
-    let event: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
-    let url = address::read(&endpoint.url, reach).map_err(|error| error.to_string())?;
-    let addresses = address::resolve(&url, reach).await.map_err(|error| error.to_string())?;
-    let mut client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    if !authorities.is_empty() {
-        client = client.tls_certs_merge(authorities.iter().cloned());
+/// An event that was not taken.
+struct Refused {
+    sequence: u64,
+    reason: String,
+    /// It was tried for long enough.
+    is_too_old: bool,
+}
+
+/// The way to one endpoint. Its connection is kept as long as the endpoint's name leads to the same addresses, which
+/// are looked up and checked before every event.
+struct Way {
+    reach: Reach,
+    authorities: Arc<Vec<Certificate>>,
+    client: Option<(Vec<SocketAddr>, reqwest::Client)>,
+}
+
+impl Way {
+    /// Brings events one after another, until one is not taken or somebody changes an endpoint. Returns the number of
+    /// the last one that need not be tried again, with what became of it, and the one that was refused.
+    async fn bring_all(
+        &mut self,
+        endpoint: &Endpoint,
+        lines: Vec<Line>,
+        wakes: &watch::Receiver<()>,
+    ) -> (Option<(u64, Brought)>, Option<Refused>) {
+        let mut last = None;
+        for line in lines {
+            let sequence = line.sequence;
+            let tried = timeout(TIMEOUT, self.bring(endpoint, &line)).await;
+            match tried.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+                Ok(brought) => last = Some((sequence, brought)),
+                Err(reason) => {
+                    return (last, Some(Refused { sequence, reason, is_too_old: line.is_too_old() }));
+                }
+            }
+            let goes_on = matches!(last, Some((_, Brought::Taken))) && !wakes.has_changed().unwrap_or(true);
+            if !goes_on {
+                break;
+            }
+        }
+        (last, None)
     }
-    if let Some(host) = url.host_str() {
-        client = client.resolve_to_addrs(host, &addresses);
+
+    /// Brings one event. `Err`: it is to be tried again.
+    async fn bring(&mut self, endpoint: &Endpoint, line: &Line) -> Result<Brought, String> {
+        let url = address::read(&endpoint.url, self.reach).map_err(|error| error.to_string())?;
+        let client = self.client(&url).await?;
+        post(&client, url, endpoint, line).await
     }
-    let client = client.build().map_err(|error| error.to_string())?;
+
+    async fn client(&mut self, url: &reqwest::Url) -> Result<reqwest::Client, String> {
+        let mut addresses = address::resolve(url, self.reach).await.map_err(|error| error.to_string())?;
+        addresses.sort_unstable();
+        if let Some((_, client)) = self.client.as_ref().filter(|(known, _)| *known == addresses) {
+            return Ok(client.clone());
+        }
+        let mut client =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).pool_idle_timeout(IDLE);
+        if !self.authorities.is_empty() {
+            client = client.tls_certs_merge(self.authorities.iter().cloned());
+        }
+        if let Some(host) = url.host_str() {
+            client = client.resolve_to_addrs(host, &addresses);
+        }
+        let client = client.build().map_err(|error| error.to_string())?;
+        self.client = Some((addresses, client.clone()));
+        Ok(client)
+    }
+}
+
+async fn post(
+    client: &reqwest::Client,
+    url: reqwest::Url,
+    endpoint: &Endpoint,
+    line: &Line,
+) -> Result<Brought, String> {
+    let Line { id, body, .. } = line;
     let timestamp_s = view::now_s();
     let signature = endpoint.sign(id, timestamp_s, body);
     let request = client
@@ -230,7 +325,7 @@ async fn bring(endpoint: &Endpoint, body: &[u8], reach: Reach, authorities: &[Ce
         .header("webhook-id", id)
         .header("webhook-timestamp", timestamp_s.to_string())
         .header("webhook-signature", signature)
-        .body(body.to_vec());
+        .body(body.clone());
     crash::pass();
     // A URL may hold a secret, and what went wrong is logged.
     let response = request.send().await.map_err(|error| with_cause(&error.without_url()))?;
@@ -272,8 +367,11 @@ mod tests {
 
     #[test]
     fn an_event_is_tried_for_three_days() {
-        let of = |age_ms: u64| format!("{{\"created_ms\":{}}}", clock::now_ms() - age_ms);
-        assert!(!is_too_old(of(limits::WEBHOOK_LIFE_MS - 60_000).as_bytes()));
-        assert!(is_too_old(of(limits::WEBHOOK_LIFE_MS + 1).as_bytes()));
+        let of = |age_ms: u64| {
+            let body = format!("{{\"id\":\"\",\"sequence\":1,\"created_ms\":{}}}", clock::now_ms() - age_ms);
+            Line::new(body.into_bytes()).unwrap()
+        };
+        assert!(!of(limits::WEBHOOK_LIFE_MS - 60_000).is_too_old());
+        assert!(of(limits::WEBHOOK_LIFE_MS + 1).is_too_old());
     }
 }

@@ -2,8 +2,8 @@
 //! `webhook-id`, `webhook-timestamp`, `webhook-signature` with `v1`, HMAC-SHA256 by a secret `whsec_…`).
 //!
 //! An endpoint gets the events of the journal one after another: `next` is the first that it has not taken. So
-//! nothing has to be written per event, none is left out, and after a crash the newest may come twice, under the
-//! same `webhook-id`.
+//! nothing has to be written per event, none is left out, and after a crash the newest
+//! ([`limits::WEBHOOK_EVENTS`]) may come twice, under the same `webhook-id`.
 
 use super::MERCHANT;
 use super::desk::{Changes, Desk, Refused};
@@ -17,6 +17,7 @@ use fair_core::types::{Hash, TimeMs};
 use fair_core::wallet::Event;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use std::ops::RangeInclusive;
 
 pub(super) const ENDPOINT: u8 = b'w';
 const SECRET_PREFIX: &str = "whsec_";
@@ -139,6 +140,16 @@ fn record_key(id: &EndpointId) -> Vec<u8> {
     [&[MERCHANT, ENDPOINT], id.as_slice()].concat()
 }
 
+/// What an endpoint is to get now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) endpoint: Endpoint,
+    /// The first event.
+    pub(super) sequence: u64,
+    /// How many go in a row from it on, itself included; 0: it has not happened yet.
+    pub(super) most: usize,
+}
+
 /// What became of bringing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brought {
@@ -257,23 +268,35 @@ impl Desk {
         })
     }
 
-    /// The event that an endpoint is to get now. `None`: there is no endpoint, or it gets nothing.
-    pub(super) fn to_bring(&self, id: &EndpointId) -> Option<(Endpoint, u64)> {
-        let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.off.is_none())?;
-        Some((endpoint.clone(), endpoint.again.first().copied().unwrap_or(endpoint.next)))
+    /// The events that an endpoint is to get now: one that is brought again alone. `None`: there is no endpoint, or it
+    /// gets nothing.
+    pub(super) fn to_bring(&self, id: &EndpointId) -> Option<Due> {
+        let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.off.is_none())?.clone();
+        Some(match endpoint.again.first() {
+            Some(&sequence) => Due { endpoint, sequence, most: 1 },
+            None => {
+                let waiting = self.recorder.last().saturating_add(1).saturating_sub(endpoint.next);
+                let most = usize::try_from(waiting).map_or(limits::WEBHOOK_EVENTS, |n| n.min(limits::WEBHOOK_EVENTS));
+                Due { sequence: endpoint.next, endpoint, most }
+            }
+        })
     }
 
-    /// Notes what became of bringing an event.
-    pub(super) fn brought(&mut self, id: &EndpointId, sequence: u64, what: Brought) -> Vec<Effect<Event>> {
+    /// Notes what became of bringing some events in a row: the last, as `what` says; those before it were taken.
+    pub(super) fn brought(&mut self, id: &EndpointId, which: RangeInclusive<u64>, what: Brought) -> Vec<Effect<Event>> {
         let (effects, result) = self.change_endpoint(id, |endpoint, _| {
+            let last = *which.end();
             if what == Brought::Gone {
                 endpoint.off = Some(Off::Gone);
+                if which.contains(&endpoint.next) {
+                    endpoint.next = last;
+                }
                 return Ok(());
             }
-            if endpoint.again.first() == Some(&sequence) {
+            if which.start() == which.end() && endpoint.again.first() == Some(&last) {
                 endpoint.again.remove(0);
-            } else if endpoint.next == sequence {
-                endpoint.next = sequence.saturating_add(1);
+            } else if which.contains(&endpoint.next) {
+                endpoint.next = last.saturating_add(1);
             }
             if what == Brought::GivenUp {
                 endpoint.given_up = endpoint.given_up.saturating_add(1);
@@ -329,17 +352,24 @@ mod tests {
         let (effects, added) = desk.add_endpoint(endpoint());
         let id = added.unwrap().id;
         assert!(matches!(effects.first(), Some(Effect::Write(_))));
-        assert_eq!(desk.to_bring(&id).unwrap().1, 6);
-        desk.brought(&id, 6, Brought::Taken);
+        let due = desk.to_bring(&id).unwrap();
+        assert_eq!((due.sequence, due.most), (6, 0), "it has not happened yet");
+        for _ in 0..20 {
+            desk.recorder.record("invoice.paid", &serde_json::Value::Null, 0, &mut Write::default());
+        }
+        assert_eq!(desk.to_bring(&id).unwrap().most, limits::WEBHOOK_EVENTS);
+        desk.brought(&id, 6..=6, Brought::Taken);
         // One that came in twice changes nothing.
-        desk.brought(&id, 6, Brought::Taken);
-        desk.brought(&id, 7, Brought::GivenUp);
-        let (endpoint, next) = desk.to_bring(&id).unwrap();
-        assert_eq!((next, endpoint.given_up), (8, 1));
-        desk.brought(&id, 8, Brought::Gone);
+        desk.brought(&id, 6..=6, Brought::Taken);
+        desk.brought(&id, 7..=7, Brought::GivenUp);
+        let due = desk.to_bring(&id).unwrap();
+        assert_eq!((due.sequence, due.endpoint.given_up), (8, 1));
+        desk.brought(&id, 8..=10, Brought::Gone);
         assert!(desk.to_bring(&id).is_none());
         assert!(desk.enable_endpoint(&id).1.is_ok());
-        assert_eq!(desk.to_bring(&id).unwrap().1, 8);
+        assert_eq!(desk.to_bring(&id).unwrap().sequence, 10, "what came before it is gone was taken");
+        desk.brought(&id, 10..=25, Brought::Taken);
+        assert_eq!(desk.to_bring(&id).unwrap().sequence, 26);
     }
 
     #[test]
@@ -350,9 +380,10 @@ mod tests {
         assert_eq!(desk.bring_again(&id, 0).1, Err(Refused::UnknownEvent));
         assert_eq!(desk.bring_again(&[9; 16], 1).1, Err(Refused::UnknownEndpoint));
         assert!(desk.bring_again(&id, 2).1.is_ok() && desk.bring_again(&id, 2).1.is_ok());
-        assert_eq!(desk.to_bring(&id).unwrap().1, 2);
-        desk.brought(&id, 2, Brought::Taken);
-        assert_eq!(desk.to_bring(&id).unwrap().1, 6);
+        let again = desk.to_bring(&id).unwrap();
+        assert_eq!((again.sequence, again.most), (2, 1), "alone");
+        desk.brought(&id, 2..=2, Brought::Taken);
+        assert_eq!(desk.to_bring(&id).unwrap().sequence, 6);
     }
 
     #[test]
