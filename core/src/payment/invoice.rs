@@ -157,12 +157,23 @@ impl Invoice {
     /// [`BadInvoice`] when a field is out of bounds or `key` is not the payee's.
     pub fn sign_by(self, key: &SecretKey) -> Result<Verified<Self>, BadInvoice> {
         let chain_id = self.chain_id;
-        self.check(&chain_id)?;
-        let payee = self.payee;
-        Ok(Signed::new(self, &chain_id, key).verify(&chain_id, &payee)?)
+        self.check_terms(&chain_id)?;
+        // Everybody can seal to a key whose secret is here.
+        if self.payee != key.public() {
+            return Err(BadInvoice::Signature(BadSignature { signer: self.payee }));
+        }
+        Ok(Verified::make(self, &chain_id, key))
     }
 
     fn check(&self, chain_id: &Hash) -> Result<(), BadInvoice> {
+        self.check_terms(chain_id)?;
+        if self.payee.x25519().is_none() {
+            return Err(BadInvoice::Payee { payee: self.payee });
+        }
+        Ok(())
+    }
+
+    fn check_terms(&self, chain_id: &Hash) -> Result<(), BadInvoice> {
         if self.version != VERSION {
             return Err(BadInvoice::Version { got: self.version });
         }
@@ -170,9 +181,6 @@ impl Invoice {
             return Err(BadInvoice::WrongNetwork { expected: *chain_id, got: self.chain_id });
         }
         check_banks(&self.banks).map_err(|got| BadInvoice::Banks { got })?;
-        if self.payee.x25519().is_none() {
-            return Err(BadInvoice::Payee { payee: self.payee });
-        }
         let description_fits = match &self.description {
             Description::Text(text) => text.len() <= limits::MAX_DESCRIPTION_BYTES,
             Description::Hash(_) => true,
@@ -198,7 +206,7 @@ impl Invoice {
 
 /// As text.
 pub fn to_text(invoice: &Verified<Invoice>, case: Case) -> String {
-    text::write(KIND, invoice.signed(), case)
+    own_text(invoice.signed(), case)
 }
 
 /// As text, of one that was signed here.
