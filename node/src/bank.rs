@@ -107,8 +107,9 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     };
     let server = http::serve(listener, served);
     println!("ready http://{}", config.listen);
+    let mut hosting = host.start();
     let result = tokio::select! {
-        result = host.run() => result,
+        result = hosting.ended() => result,
         result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
         () = stop_asked() => {
             tracing::info!("stopping");
@@ -116,6 +117,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         }
     };
     following.abort();
+    hosting.stop().await;
     result
 }
 

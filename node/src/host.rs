@@ -36,6 +36,7 @@ use fair_core::types::{Height, PublicKey, TimeMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 #[cfg(test)]
@@ -163,6 +164,28 @@ struct Line {
     out: mpsc::Sender<Vec<u8>>,
 }
 
+/// A host at work.
+pub(crate) struct Hosting(JoinHandle<Result<(), NodeError>>);
+
+impl Hosting {
+    /// Waits until it ends by itself. A panic goes on here.
+    pub(crate) async fn ended(&mut self) -> Result<(), NodeError> {
+        match (&mut self.0).await {
+            Ok(result) => result,
+            Err(error) => error.try_into_panic().map_or(Ok(()), |panic| std::panic::resume_unwind(panic)),
+        }
+    }
+
+    /// Ends it, and returns when its databases are closed.
+    pub(crate) async fn stop(self) {
+        if !self.0.is_finished() {
+            self.0.abort();
+            // It was told to end: how it did so does not matter.
+            let _ = self.0.await;
+        }
+    }
+}
+
 /// What happens once everything before it is durable.
 enum After<E> {
     Send { to: PublicKey, line: LineId, bytes: Vec<u8> },
@@ -210,6 +233,12 @@ impl<M: Machine> Host<M> {
             crash: Crash::default(),
         };
         (host, Handle { told: send, heights: seen })
+    }
+
+    /// Runs on a thread on which those run who tell it things: to wake another thread for each of them would cost more
+    /// than most of what they tell.
+    pub(crate) fn start(self) -> Hosting {
+        Hosting(tokio::spawn(self.run()))
     }
 
     /// Runs until nobody is left who could tell anything, the disk fails, or the chain follows new rules.

@@ -18,8 +18,9 @@ mod writer;
 
 use crate::limits;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -150,9 +151,50 @@ impl HandedIn {
     }
 }
 
+/// What became durable since the database was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Stored {
+    /// Transactions, each with one flush to the disk.
+    pub(crate) commits: u64,
+    /// Rows that were put or deleted in them.
+    pub(crate) rows: u64,
+    /// Bytes of their keys and values.
+    pub(crate) bytes: u64,
+}
+
+impl Stored {
+    fn add(&mut self, write: &Write) {
+        let bytes = match write {
+            Write::Put { key, value, .. } | Write::Keep { key, value, .. } => key.len().saturating_add(value.len()),
+            Write::Delete { key, .. } => key.len(),
+            Write::DeleteRange { from, until, .. } => from.len().saturating_add(until.len()),
+        };
+        self.rows = self.rows.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes.try_into().unwrap_or(u64::MAX));
+    }
+}
+
+/// Looks at what a database has stored. Clones look at the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counter(Arc<Mutex<Stored>>);
+
+impl Counter {
+    pub(crate) fn read(&self) -> Stored {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more transaction.
+    fn count<'a>(&self, writes: impl Iterator<Item = &'a Write>) {
+        let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.commits = stored.commits.saturating_add(1);
+        writes.for_each(|write| stored.add(write));
+    }
+}
+
 /// A database: the way to its writer.
 pub(crate) struct Store {
     path: PathBuf,
+    counter: Counter,
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -166,16 +208,21 @@ impl Store {
         configure(&connection).map_err(error)?;
         migrations::apply(&mut connection, path, migrations)?;
         let (jobs, waiting) = mpsc::channel(limits::STORE_QUEUE);
-        let writer = writer::Writer::new(connection, path.to_owned())?;
+        let counter = Counter::default();
+        let writer = writer::Writer::new(connection, path.to_owned(), counter.clone())?;
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(waiting))
             .map_err(|error| StoreError::Database { path: path.to_owned(), reason: error.to_string() })?;
-        Ok(Self { path: path.to_owned(), jobs: Some(jobs), writer: Some(writer) })
+        Ok(Self { path: path.to_owned(), counter, jobs: Some(jobs), writer: Some(writer) })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn counter(&self) -> Counter {
+        self.counter.clone()
     }
 
     /// Makes the writes durable, all or none. Returns when they are.

@@ -202,6 +202,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
     let (house, needs_money) = House::new(wants.banks.clone(), genesis.purpose, wants.settings);
     let (towers, listed) = watch::channel(0);
     let machine = Hosted { wallet, house, desk: wants.desk, changes, towers };
+    let stored = offchain.counter();
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
     let mut tasks = vec![
@@ -221,6 +222,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
         relay,
         token: home.make_operator_token()?,
         changed,
+        stored,
         asked: Arc::default(),
     };
     Ok(Running { _lock, host, listener, served, tasks })
@@ -233,8 +235,9 @@ impl Running {
         drop(served);
         let server = serve::serve(listener, router);
         println!("ready http://{}", config.listen);
+        let mut hosting = host.start();
         let result = tokio::select! {
-            result = host.run() => result,
+            result = hosting.ended() => result,
             result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
             () = stop_asked() => {
                 tracing::info!("stopping");
@@ -244,6 +247,7 @@ impl Running {
         for task in tasks {
             task.abort();
         }
+        hosting.stop().await;
         result
     }
 }

@@ -66,6 +66,18 @@ async fn many_commits_at_once_keep_their_order() {
     }
     let last = store.reader().unwrap().get(THINGS, b"last").unwrap().unwrap();
     assert_eq!(last, 499_u32.to_be_bytes());
+    let stored = store.counter().read();
+    assert_eq!((stored.rows, stored.bytes), (500, 500 * 8), "each with a key of 4 bytes and a value of 4");
+    assert!(stored.commits < stored.rows, "{stored:?}: those that wait share a commit");
+}
+
+#[tokio::test]
+async fn a_refused_commit_is_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("db.sqlite"), ONE).unwrap();
+    store.commit(vec![keep(b"k", b"first")]).await.unwrap();
+    assert!(store.commit(vec![put(b"x", b"1"), keep(b"k", b"second")]).await.is_err());
+    assert_eq!(store.counter().read().rows, 1);
 }
 
 #[tokio::test]

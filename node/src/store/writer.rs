@@ -1,6 +1,6 @@
 //! The one thread that writes.
 
-use super::{Job, StoreError, Table, Write};
+use super::{Counter, Job, StoreError, Table, Write};
 use crate::limits;
 use rusqlite::{Connection, OptionalExtension as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,12 +12,13 @@ pub(super) struct Writer {
     path: PathBuf,
     /// Which file it was when it was opened.
     inode: u64,
+    counter: Counter,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) fn new(connection: Connection, path: PathBuf, counter: Counter) -> Result<Self, StoreError> {
         let inode = inode(&path).ok_or_else(|| StoreError::Gone { path: path.clone() })?;
-        Ok(Self { connection, path, inode })
+        Ok(Self { connection, path, inode, counter })
     }
 
     /// Takes commits until nobody is left who could hand one in, or the disk fails.
@@ -71,6 +72,8 @@ impl Writer {
             }
         }
         transaction.commit().map_err(failed)?;
+        let applied = group.iter().zip(&results).filter(|(_, result)| result.is_ok());
+        self.counter.count(applied.flat_map(|(job, _)| &job.writes));
         Ok(results)
     }
 }
