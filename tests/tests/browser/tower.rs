@@ -113,7 +113,7 @@ impl World {
             .pictures(&[
                 Place {
                     at: &format!("explorer/block/{}", case.begun),
-                    says: &[&format!("@main took its channel with {who} to court, showing state {old}")],
+                    says: &[&format!("@main took its channel with account {who} to court, showing state {old}")],
                     picture: &picture("dispute"),
                 },
                 Place {
@@ -136,8 +136,9 @@ impl World {
     }
 
     /// What the person's pages say in the end.
-    async fn pages(&self, browser: &Browser, victim: &Victim, scenario: &str) -> Result<()> {
+    async fn pages(&self, browser: &Browser, victim: &Victim, who_answered: &str, scenario: &str) -> Result<()> {
         let balance = self.chain.state().balance(&victim.key, AssetId::FRD);
+        let (who, old) = (self.number(&victim.key)?, victim.old.body.order().frame);
         browser
             .pictures(&[
                 Place {
@@ -146,6 +147,9 @@ impl World {
                         "Court has decided",
                         "you got 100.00 FRD",
                         "@main owed 51.00 FRD more to you: 51.00 FRD of it was taken from its on-chain balance",
+                        &format!("@main took its channel with account {who} (you) to court, showing state {old}"),
+                        &format!("{who_answered} showed court a newer state"),
+                        &format!("Court decided: by state {}, the newest that was shown", victim.newest.frame),
                     ],
                     picture: &format!("{scenario}-{}-bank", victim.side),
                 },
@@ -216,7 +220,8 @@ async fn while_closed(world: &mut World, browser: Browser, side: Side, key: Publ
     world.explorer(&victim, &case, &tower, "tower").await?;
     let browser = closed.open_where_it_was().await?;
     person::unlock(&browser).await?;
-    world.pages(&browser, &victim, "tower").await?;
+    let who_answered = format!("Account {}, your watchtower,", world.number(&tower)?);
+    world.pages(&browser, &victim, &who_answered, "tower").await?;
     Ok(browser)
 }
 
@@ -247,7 +252,8 @@ async fn while_locked(world: &mut World, browser: Browser, side: Side, key: Publ
     let decided = world.decided(&victim).await?;
     let case = Case { begun, answered, decided };
     world.explorer(&victim, &case, &victim.key, "page").await?;
-    world.pages(&browser, &victim, "page").await?;
+    let who_answered = format!("Account {} (you)", world.number(&victim.key)?);
+    world.pages(&browser, &victim, &who_answered, "page").await?;
     world.network.restart(BANK).await?;
     world.network.restart(TOWER).await?;
     Ok(browser)

@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { accountOf, ago, amount, answered, bones, button, copyable, empty, errorNote, facts, heading, linkButton, tag, who } from '../parts/basic.js';
-import { accountName, amountPlain, csvCell, dayName, exactTime, namedAccount, strangersText } from '../format.js';
+import { accountName, amountPlain, countText, csvCell, dayName, exactTime, namedAccount, strangersText } from '../format.js';
 import { meaning } from '../explain.js';
 import { saveText } from '../parts/save.js';
 import { statusLine } from './pay.js';
@@ -130,6 +130,7 @@ function paymentView(app, payment) {
         payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
         payment.withTower !== null && ['Watchtower', payment.withTower ? 'has it' : 'does not have it yet'],
         payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${payment.height}`)],
+        ...revealed(app, payment),
         payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
         payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),
     payment.proof !== null && h('section', { class: 'card', key: 'proof' }, h('header', null, h('h2', null, 'Proof of payment')),
@@ -144,6 +145,20 @@ function paymentView(app, payment) {
       payment.attempts.length > 0 && ['Attempts', h('ol', { class: 'stack tight' }, payment.attempts.map((attempt, index) => h('li', { key: index },
         `${exactTime(attempt.startedAt, app.locale)}: ${attempt.state}`, attempt.route.length > 0 && [' via ', attempt.route.map(accountName).join(', ')], attempt.error && `, ${meaning(attempt.error).title}`)))]))),
   ];
+}
+
+/**
+ * Where the secret went out on the chain, when the bank did not settle in time.
+ * @param {App} app
+ * @param {import('../api').PaymentDetails} payment
+ * @returns {[string, any][]}
+ */
+function revealed(app, { hash, direction }) {
+  const you = app.use('status').value?.account?.key;
+  if (!you || hash === null || direction === 'out') return [];
+  const recent = app.use('account', { account: you }).value?.recent ?? [];
+  const found = recent.find(({ batch }) => batch?.signer.you && batch.operations.some(({ operation }) => operation.kind === 'reveal' && operation.hashes.includes(hash)));
+  return found ? [['Secret revealed', ['on the chain, in ', h('a', { href: to('explorer', 'block', found.height) }, `block #${countText(found.height, app.locale)}`), ', because the bank did not settle in time; from then on it counts in court']]] : [];
 }
 
 /** @param {App} app */

@@ -4,9 +4,11 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { amount, button, errorNote, note, tag, who } from '../parts/basic.js';
 import { courtNow, disputeProgress, splitDrawing, splitLine, splitSentence } from '../parts/court.js';
+import { inWords } from '../parts/operation.js';
 import { blocksTime, parameter } from '../parts/values.js';
 import { accountName, countText } from '../format.js';
 import { meaning } from '../explain.js';
+import { sentence } from '../sentences.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -139,10 +141,50 @@ function running(app, channel, dispute) {
       court.answering ? 'Your wallet is showing court your newer state.'
         : newer && dispute.now <= dispute.answersUntil ? 'Your wallet has a newer state and shows it with the next block.'
           : 'Court has the newest state that you know. You need not do anything.'),
+    !ours && whyBanksDispute(),
     disputeProgress(app, dispute),
     h('h3', null, 'As it stands'),
     courtNow(app, dispute),
     h('p', { class: 'small muted' }, 'What you insure or deposit here meanwhile counts. Everybody can follow it ', h('a', { href: to('explorer', 'court') }, 'in the explorer'), '.'));
+}
+
+/** What the chain does not say. */
+function whyBanksDispute() {
+  return h('p', { class: 'small muted', key: 'why' }, 'A bank goes to court when its part of the insurance is needed for others and you are away or do not sign, when the secret of a payment has to count, or when it has lost data. Whatever its reason: the newest state that both signed decides.');
+}
+
+/**
+ * How it came to the decision: who began, who showed something newer, and by which state it was decided.
+ * @param {App} app
+ * @param {Channel} channel
+ * @param {NonNullable<Channel['court']['last']>} last
+ */
+function course(app, channel, last) {
+  const bank = channel.bank.account.key;
+  const you = app.use('status').value?.account?.key;
+  const recent = (you && app.use('account', { account: you }).value?.recent) || [];
+  const isOurs = (/** @type {import('../api').AccountRef} */ a, /** @type {import('../api').AccountRef} */ b) => (a.you && b.key === bank) || (b.you && a.key === bank);
+  const by = last.frame === 0 ? 'no state was shown, the channel counted as it stood on the chain' : `by state ${last.frame}, the newest that was shown`;
+  const towers = app.use('towers').value ?? [];
+  /** Newest first. @type {{height: number, says: import('../dom.js').Child}[]} */
+  const steps = [];
+  let began = null;
+  for (const { height, batch, opening } of recent) {
+    const event = opening?.event;
+    if (event?.kind === 'resolved' && event.epoch === last.epoch && isOurs(event.left, event.right)) steps.push({ height, says: `Court decided: ${by}.` });
+    if (steps.length === 0 || !batch || began) continue;
+    for (const { operation, receipt } of [...batch.operations].reverse()) {
+      const concerns = operation.kind === 'dispute' ? isOurs(batch.signer, operation.partner) : operation.kind === 'answer' && isOurs(operation.left, operation.right);
+      if (!concerns || receipt.state !== 'applied' || began) continue;
+      const [signer, ...did] = inWords(app, sentence(operation, batch.signer));
+      steps.push({ height, says: [signer, towers.some(({ tower }) => tower === batch.signer.key) && ', your watchtower,', ...did, '.'] });
+      if (operation.kind === 'dispute') began = batch.signer;
+    }
+  }
+  return h('div', { class: 'stack tight', key: 'course' }, h('h3', null, 'How it came to that'),
+    !began ? h('p', null, `Court decided: ${by}.`)
+      : h('ul', { class: 'stack tight' }, steps.reverse().map(({ height, says }, index) => h('li', { key: index }, h('a', { href: to('explorer', 'block', height) }, `#${countText(height, app.locale)}`), ' ', says))),
+    began?.key === bank && whyBanksDispute());
 }
 
 /**
@@ -156,18 +198,21 @@ function result(app, channel, last, again) {
   return h('section', { class: 'card', key: 'result' },
     h('header', null, h('h2', null, 'Court has decided'), tag('disputed', icon('scales', { size: 14 }), 'resolved')),
     last.assets.map((split) => h('div', { class: 'stack', key: split.asset }, splitDrawing(app, split, parties), splitSentence(app, split, parties, true))),
+    course(app, channel, last),
     h('p', null, 'What you got is on your ', h('a', { href: to('onchain') }, 'on-chain balance'), '. The channel has begun anew, and both may use it again.'),
     noLimits(channel) && h('div', { class: 'stack' }, h('p', null, 'Your limits are zero: the bank may owe you nothing, and you can receive nothing. Set one to go on.'),
       h('div', { class: 'row' }, button('Set a limit again', { main: true, slim: true, onclick: again }))));
 }
 
 /**
- * On the first page: that a channel is in court, or that a bank took it there.
+ * On the first page: that a channel is in court, or what to do now that court has decided.
  * @param {App} app
  */
 export function courtNotice(app) {
-  const channels = (app.use('channels').value ?? []).filter(inCourt);
+  const channels = (app.use('channels').value ?? []).filter(courtFirst);
   return channels.map((channel) => h('div', { key: `court ${channel.bank.account.key}` }, note('disputed',
-    h('strong', null, `Your channel with ${accountName(channel.bank.account)} is in court`),
-    h('p', null, 'Nothing moves in it until court has decided. ', h('a', { href: to('banks', channel.bank.account.key) }, 'See how it stands')))));
+    inCourt(channel) ? [h('strong', null, `Your channel with ${accountName(channel.bank.account)} is in court`),
+      h('p', null, 'Nothing moves in it until court has decided. ', h('a', { href: to('banks', channel.bank.account.key) }, 'See how it stands'))]
+      : [h('strong', null, `Court has decided about your channel with ${accountName(channel.bank.account)}`),
+        h('p', null, 'What you got is on your on-chain balance, and you can receive nothing until you set a limit again. ', h('a', { href: to('banks', channel.bank.account.key) }, 'See who got what, and why'))])));
 }

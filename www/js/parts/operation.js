@@ -4,20 +4,21 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { meaning } from '../explain.js';
 import { flows, rebalance, sentence } from '../sentences.js';
-import { amount, tag, who } from './basic.js';
+import { accountOf, amount, beginning, tag, who } from './basic.js';
 import { actionView } from './governance.js';
 import { feeText } from './values.js';
+import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('../sentences.js').Part} Part */
 
 /**
  * @param {App} app
- * @param {Part[]} parts
+ * @param {Part[]} parts of a sentence
  */
 export function inWords(app, parts) {
-  return parts.map((part) => typeof part === 'string' ? part
-    : 'account' in part ? who(part.account)
+  return parts.map((part, index) => typeof part === 'string' ? part
+    : 'account' in part ? (index === 0 ? beginning(part.account) : accountOf(part.account))
       : 'href' in part ? h('a', { href: part.href }, part.text) : amount(app, part.asset, part.amount));
 }
 
@@ -73,7 +74,10 @@ export function more(app, operation) {
   switch (operation.kind) {
     case 'deposit': return operation.invoice !== null && h('p', { class: 'small muted' }, 'Invoice tag: ', h('code', null, tagText(operation.invoice)));
     case 'reveal': return h('ul', { class: 'stack tight small' }, operation.hashes.map((hash) => h('li', { key: hash }, 'of the hash ', h('code', null, hash))));
-    case 'propose': return [operation.text !== '' && h('blockquote', null, operation.text), actionView(app, operation.action)];
+    case 'propose': return [operation.text !== '' && h('blockquote', null, operation.text),
+      // Compared with what is in force now, a change of long ago would seem to be another one.
+      operation.action.kind.startsWith('set_') ? h('p', { class: 'small' }, h('a', { href: to('explorer', 'governance') }, 'What it changes, and how the vote went'))
+        : actionView(app, operation.action)];
     case 'vote': return operation.rationale !== '' && h('blockquote', null, operation.rationale);
     case 'create_asset': return h('p', { class: 'small muted' }, 'Supply ', amount(app, { ...operation, id: 0 }, operation.supply), ', all of it the signer’s.');
     case 'register_bank':
@@ -113,7 +117,7 @@ export function batchCard(app, batch) {
   const moved = rebalance(batch);
   return h('article', { class: 'card', key: batch.hash },
     h('header', null,
-      h('h3', null, who(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
+      h('h3', null, beginning(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
       h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${batch.bytes} bytes`)),
     moved && rebalanceDrawing(app, batch.signer, moved),
     h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', {
@@ -122,7 +126,7 @@ export function batchCard(app, batch) {
     h('div', { class: 'row apart' }, h('p', { class: 'grow' }, ...inWords(app, sentence(operation, batch.signer))), receiptTag(receipt)),
     flowChips(app, operation, batch.signer),
     more(app, operation),
-    receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', who(receipt.registered), ' on the way.'),
+    receipt.state === 'applied' && receipt.registered && h('p', { class: 'small muted' }, 'Registered ', accountOf(receipt.registered), ' on the way.'),
     receiptReason(receipt)))),
     movedChips(app, batch.debts, 'Older debts paid on the way'),
     h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
