@@ -24,7 +24,7 @@ impl Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(name) => write!(f, "`{name}` is missing or of another kind"),
+            Some(name) => write!(f, "`{}` is missing or of another kind", camel_case(name)),
             None => f.write_str("it is of another kind"),
         }
     }
@@ -48,19 +48,22 @@ pub fn field<T: FromJs>(object: &JsValue, name: &'static str) -> Result<T, Misfi
 }
 
 fn property(object: &JsValue, name: &str) -> Result<JsValue, Misfit> {
+    Reflect::get(object, &camel_case(name).into()).map_err(|_| Misfit::KIND)
+}
+
+/// A property's name in JavaScript.
+fn camel_case(name: &str) -> String {
     let mut camel = String::new();
     let mut begins = false;
     for letter in name.chars() {
-        match letter {
-            '_' => begins = true,
-            letter if begins => {
-                camel.push(letter.to_ascii_uppercase());
-                begins = false;
-            }
-            letter => camel.push(letter),
+        if letter == '_' {
+            begins = true;
+            continue;
         }
+        camel.push(if begins { letter.to_ascii_uppercase() } else { letter });
+        begins = false;
     }
-    Reflect::get(object, &camel.into()).map_err(|_| Misfit::KIND)
+    camel
 }
 
 /// Reads structs property by property; `expires_in_seconds` is `expiresInSeconds` in JavaScript.

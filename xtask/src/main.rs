@@ -15,6 +15,7 @@ mod check;
 mod demo;
 mod embed;
 mod mutate;
+mod order;
 mod process;
 mod receipts;
 mod setup;
