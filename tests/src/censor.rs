@@ -50,6 +50,11 @@ impl Censors {
         self.with(|fronts| fronts.entry(validator.to_owned()).or_default().lets_through = true);
     }
 
+    /// Every front drops again, and has dropped nothing yet.
+    pub fn begin_anew(&self) {
+        self.with(|fronts| fronts.values_mut().for_each(|front| *front = Front::default()));
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut BTreeMap<String, Front>) -> T) -> T {
         look(&mut self.fronts.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -7,12 +7,13 @@ use anyhow::{Context, Result, ensure};
 use fair_core::ledger::batch::{self, Batch, Entry};
 use fair_core::message::Signed;
 use fair_core::types::{Amount, AssetId, Parties, PublicKey, Side, Signature};
-use fair_tests::browser::person::{self, BLOCKS, Pictures, shown};
+use fair_tests::browser::person::{self, BLOCKS, shown};
 use fair_tests::browser::{Browser, Place};
 use fair_tests::network::BANK;
 
 use crate::cast::{Actor, World, frd};
 use crate::chain::{Chain, PATIENCE, Resolution, Seen, account_key, owed, transfer};
+use crate::person::Person;
 
 /// Where the bank hides its money; nobody has the key.
 const ELSEWHERE: PublicKey = PublicKey([3; 32]);
@@ -30,12 +31,8 @@ struct Creditor {
 }
 
 impl Creditor {
-    async fn paid_by(payer: &Actor, world: &mut World, name: &'static str, side: Side) -> Result<Self> {
-        let browser = Browser::open().await?;
-        let key = person::create_wallet_on(&browser, &world.network, side, name).await?;
-        browser.run("location.hash = '#/banks'").await?;
-        browser.see("No bank yet").await?;
-        person::add_bank(&browser, Pictures::None).await?;
+    async fn paid_by(payer: &Actor, world: &mut World, side: Side) -> Result<Self> {
+        let (Person { name, key, parties }, browser) = Person::arrives(world, side, 0).await?;
         for _ in 0..4 {
             let invoice = person::make_invoice(&browser, "250", "A week's work").await?;
             world.pay_invoice(payer, &invoice).await?;
@@ -45,7 +42,6 @@ impl Creditor {
         browser.click("Home").await?;
         browser.see("Uninsured 1,000.00 FRD").await?;
         ensure!(world.watcher.newest().await?.account(&key).is_none(), "the chain has never seen {name}");
-        let parties = Parties::new(key, world.bank).context("two keys")?;
         Ok(Self { name, browser, key, parties })
     }
 
@@ -70,17 +66,23 @@ impl Creditor {
     async fn pictures_of_debt(&self, world: &World, decided: &Resolution) -> Result<()> {
         let (paid, debt) = (shown(decided.asset.paid), shown(decided.asset.debt));
         let taken = format!("{paid} FRD of it was taken from its on-chain balance, {debt} FRD became a debt.");
-        let bank = format!("banks/{}", world.bank);
+        let (debt, by) = (format!("{} FRD", shown(self.open(world))), decided.order.frame);
         self.browser
             .pictures(&[
                 Place {
-                    at: &bank,
-                    says: &["Court has decided", "@main owed 1,000.00 FRD more to you", &taken],
+                    at: &world.bank_place(),
+                    says: &[
+                        "Court has decided",
+                        "@main owed 1,000.00 FRD more to you",
+                        &taken,
+                        "(you) took its channel with @main to court",
+                        &format!("Court decided: by state {by}, the newest that was shown"),
+                    ],
                     picture: &format!("bad-bank-{}-decided", self.name),
                 },
                 Place {
                     at: "onchain",
-                    says: &["You are owed", "@main owes you", &format!("{} FRD", shown(self.open(world)))],
+                    says: &["You are owed", "@main owes you", "pays its oldest debts first", &debt],
                     picture: &format!("bad-bank-{}-debt", self.name),
                 },
             ])
@@ -189,7 +191,7 @@ async fn bank_receives(world: &mut World, creditors: &[Creditor], amount: Amount
 
 /// The bank goes on, and so do its channels: on no credit until it is granted anew.
 async fn go_on(world: &mut World, payer: &Actor, creditor: &Creditor) -> Result<()> {
-    creditor.browser.run(&format!("location.hash = '#/banks/{}'", world.bank)).await?;
+    world.to_bank(&creditor.browser).await?;
     creditor.browser.see_within("Your limits are zero", PATIENCE).await?;
     creditor.browser.click("Set a limit again").await?;
     creditor.browser.fill("Credit limit in FRD", "1000").await?;
@@ -207,8 +209,8 @@ async fn a_bad_bank_owes_what_it_cannot_pay_and_pays_as_it_receives() -> Result<
     world.give(payer.key, frd(6_000)).await?;
     world.deposit(&payer, "5000").await?;
     let creditors = [
-        Creditor::paid_by(&payer, &mut world, "left", Side::Left).await?,
-        Creditor::paid_by(&payer, &mut world, "right", Side::Right).await?,
+        Creditor::paid_by(&payer, &mut world, Side::Left).await?,
+        Creditor::paid_by(&payer, &mut world, Side::Right).await?,
     ];
 
     world.network.kill(BANK).await?;

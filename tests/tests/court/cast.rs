@@ -77,7 +77,7 @@ impl World {
         serde_json::from_str(&said).with_context(|| format!("`node {subcommand}` of {name} says {said:?}"))
     }
 
-    fn name_order(&mut self) -> String {
+    pub(super) fn name_order(&mut self) -> String {
         self.orders += 1;
         format!("{:032x}", self.orders)
     }
@@ -147,6 +147,15 @@ impl World {
         .await
     }
 
+    /// Waits until a wallet has found the bank again and nothing is under way between them.
+    pub(super) async fn at_rest(&self, of: &Actor) -> Result<()> {
+        wait::until(format!("{} to be at rest", of.name), PATIENCE, async || {
+            let channel = &self.status(of).await?["channel"];
+            Ok((channel["connected"] == true && channel["idle"] == true).then_some(()))
+        })
+        .await
+    }
+
     /// A payment through the bank.
     pub(super) async fn pay_invoice(&mut self, from: &Actor, invoice: &str) -> Result<()> {
         let request = self.name_order();
@@ -163,10 +172,10 @@ impl World {
     }
 
     /// The bank pays a partner directly.
-    pub(super) async fn bank_pays(&mut self, to: &Actor, amount: &str) -> Result<()> {
-        let (request, peer) = (self.name_order(), to.key.to_string());
+    pub(super) async fn bank_pays(&mut self, to: &PublicKey, amount: &str) -> Result<()> {
+        let (request, peer) = (self.name_order(), to.to_string());
         let order = ["--peer", &peer, "--amount", amount, "--request", &request];
-        wait::until(format!("the bank's payment to {}", to.name), PATIENCE, async || {
+        wait::until(format!("the bank's payment to {to}"), PATIENCE, async || {
             let paid = self.node(BANK, "pay-direct", &order).await?;
             match paid["state"].as_str() {
                 Some("paid") => Ok(Some(())),
@@ -196,8 +205,18 @@ impl World {
         result.with_context(|| last.to_string())
     }
 
-    pub(super) fn parties(&self, of: &Actor) -> Result<Parties> {
-        Parties::new(of.key, self.bank).context("two keys")
+    pub(super) fn parties(&self, of: &PublicKey) -> Result<Parties> {
+        Parties::new(*of, self.bank).context("two keys")
+    }
+
+    /// Where a wallet's pages show the channel with the bank, after `#/`.
+    pub(super) fn bank_place(&self) -> String {
+        format!("banks/{}", self.bank)
+    }
+
+    /// Leads a wallet's pages to the channel with the bank.
+    pub(super) async fn to_bank(&self, browser: &Browser) -> Result<()> {
+        browser.run(&format!("location.hash = '#/{}'", self.bank_place())).await.map(drop)
     }
 
     /// On-chain FRD of an account at the newest block seen.

@@ -1,6 +1,9 @@
 //! A bank that dies between learning a secret and settling with the payer, who stays away. The payee is paid; the
 //! bank reveals the secret on-chain in time, disputes the payer's channel before the registry forgets, and is paid
-//! out of it. The payer comes back to a payment that is paid, with its secret as the proof.
+//! out of it. The payer comes back to a payment that is paid, with its secret as the proof; of those whose payees were
+//! told so, the payers are persons with browsers.
+
+mod payer;
 
 use anyhow::{Context, Result, bail, ensure};
 use fair_core::bank::{self, Bank};
@@ -20,13 +23,13 @@ use fair_tests::network::BANK;
 use fair_tests::wait;
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::task::JoinHandle;
 
 use crate::cast::{Actor, World, frd};
 use crate::chain::{PATIENCE, Seen, account_key};
+use payer::Payer;
 
 const AMOUNT: Amount = frd(100);
 /// What a payer has in its channel.
@@ -50,7 +53,7 @@ enum Point {
 
 /// A payment during which the bank died, and what the chain makes of it.
 struct Fall {
-    payer: Actor,
+    payer: Payer,
     payee: Actor,
     parties: Parties,
     point: Point,
@@ -62,6 +65,8 @@ struct Fall {
     /// Paid by this payer to this payee, this payment included.
     paid: Amount,
     revealed_at: Option<UsableHeight>,
+    /// The blocks of the reveal and of the dispute.
+    blocks: [Option<Height>; 2],
     /// Who began the dispute, and when.
     disputed: Option<(Side, UsableHeight)>,
     resolved: Option<(Height, Vec<ResolvedAsset>)>,
@@ -73,9 +78,11 @@ impl Fall {
         let entry = seen.state.hashlock(&self.hash);
         if let (None, Some(entry)) = (self.revealed_at, entry) {
             self.revealed_at = Some(entry.revealed_at);
+            self.blocks[0] = Some(seen.state.height());
         }
         if let (None, Some(dispute)) = (self.disputed, seen.state.dispute(&self.parties)) {
             self.disputed = Some((dispute.starter, dispute.start));
+            self.blocks[1] = Some(seen.state.height());
         }
         for opening in seen.openings {
             let OpeningEvent::Resolved { parties, assets, .. } = &opening.event else { continue };
@@ -151,25 +158,18 @@ async fn bank_says(world: &World, place: &str) -> Result<u64> {
     world.status(&bank).await?.pointer(place).and_then(Value::as_u64).context("a number")
 }
 
-/// Waits until a wallet has found the bank again and nothing is under way between them.
-async fn at_rest(world: &World, of: &Actor) -> Result<()> {
-    wait::until(format!("{} to be at rest", of.name), PATIENCE, async || {
-        let channel = &world.status(of).await?["channel"];
-        Ok((channel["connected"] == true && channel["idle"] == true).then_some(()))
-    })
-    .await
-}
-
 /// A payer with money in its channel and a payee, both known to the chain.
-async fn pair(world: &mut World, point: Point, side: Side) -> Result<[Actor; 2]> {
-    let payer = world.wallet(&format!("payer-{point:?}-{side:?}"), side).await?;
+async fn pair(world: &mut World, point: Point, side: Side) -> Result<(Payer, Actor)> {
+    let payer = match point {
+        Point::AfterAcknowledging => Payer::page(world, side).await?,
+        Point::BeforeLearning | Point::BeforeAcknowledging => {
+            Payer::process(world, &format!("payer-{point:?}-{side:?}"), side).await?
+        }
+    };
     let payee = world.wallet(&format!("payee-{point:?}-{side:?}"), side.other()).await?;
-    world.give(payer.key, FUNDS + frd(100)).await?;
     world.give(payee.key, frd(10)).await?;
-    world.deposit(&payer, "2000").await?;
-    world.owns(&payer, i64::try_from(FUNDS)?).await?;
     world.connected(&payee).await?;
-    Ok([payer, payee])
+    Ok((payer, payee))
 }
 
 /// A payment that waits for its payee at the bank.
@@ -177,45 +177,41 @@ struct Forwarded {
     id: String,
     hash: Hash,
     payment: String,
-    order: JoinHandle<()>,
 }
 
 /// Pays a payee that stands still, so that the bank can forward and learn nothing. `None`: it failed at once, since
 /// sessions that just began take none yet; the payee goes on.
-async fn forwarded(world: &mut World, payer: &Actor, payee: &Actor) -> Result<Option<Forwarded>> {
-    at_rest(world, payer).await?;
-    at_rest(world, payee).await?;
+async fn forwarded(world: &mut World, payer: &mut Payer, payee: &Actor) -> Result<Option<Forwarded>> {
+    payer.at_rest(world).await?;
+    world.at_rest(payee).await?;
     let (id, text) = world.invoice(payee, AMOUNT).await?;
     let hash = world.lock_hash(&text)?;
     let payment: String = hash.to_string().chars().take(32).collect();
-    let path = format!("/v1/pay-me/{payment}");
     signal(world, payee, Signal::STOP)?;
-    let order = world.begin(payer, json!({ "invoice": text }))?;
+    payer.pays(world, &text).await?;
     let is_forwarded = wait::until("the bank to forward, or the payment to fail", PATIENCE, async || {
         if bank_on_disk(world)?.forwards().any(|forward| forward.hash == hash) {
             return Ok(Some(true));
         }
-        let state = state_of(world, payer, &path).await.ok();
-        let has_failed = state.as_deref().map_or(order.is_finished(), |state| state == "failed");
-        Ok(has_failed.then_some(false))
+        Ok(payer.has_failed(world, &payment).await?.then_some(false))
     })
     .await?;
     if !is_forwarded {
         signal(world, payee, Signal::CONT)?;
         return Ok(None);
     }
-    Ok(Some(Forwarded { id, hash, payment, order }))
+    Ok(Some(Forwarded { id, hash, payment }))
 }
 
 /// Pays until the bank is dead at the point; so is the payer then, which died when its lock was irrevocable.
-async fn fall(world: &mut World, [payer, payee]: [Actor; 2], point: Point) -> Result<Fall> {
-    let parties = world.parties(&payer)?;
+async fn fall(world: &mut World, (mut payer, payee): (Payer, Actor), point: Point) -> Result<Fall> {
+    let parties = world.parties(&payer.key())?;
     for count in 1..=MOST_POINTS {
-        let trying =
-            wait::until("a payment that the bank forwards", PATIENCE, async || forwarded(world, &payer, &payee).await);
-        let Forwarded { id, hash, payment, order } = trying.await?;
-        world.network.kill(&payer.name).await?;
-        order.await?;
+        let trying = wait::until("a payment that the bank forwards", PATIENCE, async || {
+            forwarded(world, &mut payer, &payee).await
+        });
+        let Forwarded { id, hash, payment } = trying.await?;
+        payer.goes(world).await?;
         match point {
             Point::BeforeLearning => world.arm(BANK, count).await?,
             Point::BeforeAcknowledging => world.arm(BANK, count + 1).await?,
@@ -248,8 +244,8 @@ async fn fall(world: &mut World, [payer, payee]: [Actor; 2], point: Point) -> Re
         })
         .await?;
         if is_wished {
-            let (paid, none) = (AMOUNT * count, None);
-            let (revealed_at, disputed, resolved) = (None, None, none);
+            let (paid, blocks) = (AMOUNT * count, [None; 2]);
+            let (revealed_at, disputed, resolved) = (None, None, None);
             return Ok(Fall {
                 payer,
                 payee,
@@ -260,13 +256,13 @@ async fn fall(world: &mut World, [payer, payee]: [Actor; 2], point: Point) -> Re
                 expiry,
                 paid,
                 revealed_at,
+                blocks,
                 disputed,
                 resolved,
             });
         }
-        world.network.restart(&payer.name).await?;
-        let left = i64::try_from(FUNDS - AMOUNT * count)?;
-        world.owns(&payer, left).await?;
+        payer.comes_back(world).await?;
+        payer.owns(world, i64::try_from(FUNDS - AMOUNT * count)?).await?;
     }
     bail!("no point of the bank is {point:?}")
 }
@@ -362,7 +358,7 @@ fn check_chain(world: &World, fall: &Fall, books: &Books, secret: &Secret) -> Re
         bail!("{:?}", fall.resolved)
     };
     ensure!((asset.insurance, asset.owed, asset.debt) == (FUNDS, 0, 0), "{asset:?}");
-    let payer_is_left = fall.parties.left() == fall.payer.key;
+    let payer_is_left = fall.parties.left() == fall.payer.key();
     let (payer, bank) = if payer_is_left { (asset.left, asset.right) } else { (asset.right, asset.left) };
     ensure!((payer, bank) == (FUNDS - fall.paid, fall.paid), "{asset:?}");
     Ok(())
@@ -371,54 +367,50 @@ fn check_chain(world: &World, fall: &Fall, books: &Books, secret: &Secret) -> Re
 /// The end of a fall for everybody to look up.
 async fn show(world: &World, fall: &Fall) -> Result<()> {
     let (height, _) = fall.resolved.as_ref().context("a resolution")?;
-    let who = world.number(&fall.payer.key)?;
+    let [Some(revealed), Some(disputed)] = fall.blocks else { bail!("{:?}", fall.blocks) };
+    let who = world.number(&fall.payer.key())?;
     let (kept, paid) = (person::shown(FUNDS - fall.paid), person::shown(fall.paid));
-    let side = fall.parties.side_of(&fall.payer.key).context("a side")?;
+    let picture = |of: &str| format!("fall-{}-{of}", fall.payer.name());
     world
         .pictures(&[
             Place {
-                at: &format!("explorer/block/{height}"),
-                says: &[&format!("account {who} got {kept} FRD"), &format!("@main got {paid} FRD")],
-                picture: &format!("fall-{side:?}-resolution").to_lowercase(),
+                at: &format!("explorer/block/{revealed}"),
+                says: &["@main revealed", &format!("of the hash {}", fall.hash)],
+                picture: &picture("reveal"),
             },
             Place {
-                at: &format!("explorer/account/{who}"),
-                says: &[&format!("@main took its channel with {who} to court"), &format!("{kept} FRD")],
-                picture: &format!("fall-{side:?}-payer").to_lowercase(),
+                at: &format!("explorer/block/{disputed}"),
+                says: &[&format!("@main took its channel with account {who} to court")],
+                picture: &picture("dispute"),
+            },
+            Place {
+                at: &format!("explorer/block/{height}"),
+                says: &[&format!("account {who} got {kept} FRD"), &format!("@main got {paid} FRD")],
+                picture: &picture("resolution"),
             },
         ])
         .await
 }
 
-/// What both ends and the bank have on their disks once the payer is back. Returns the secret.
-async fn check_parties(world: &mut World, fall: &Fall) -> Result<Secret> {
-    world.network.restart(&fall.payer.name).await?;
-    let path = format!("/v1/pay-me/{}", fall.payment);
-    wait::until("the payer to see that it has paid", PATIENCE, async || {
-        // It is paid from the block on that revealed the secret; the end of the dispute comes later.
-        let is_paid = state_of(world, &fall.payer, &path).await? == "paid";
-        let wallet = wallet_on_disk(world, &fall.payer)?;
-        let epoch = wallet.channel(&world.bank).context("a channel")?.epoch();
-        Ok((is_paid && epoch == 1).then_some(()))
-    })
-    .await?;
-    let (bank, payer, payee) =
-        (bank_on_disk(world)?, wallet_on_disk(world, &fall.payer)?, wallet_on_disk(world, &fall.payee)?);
-    let find = |wallet: &Wallet| wallet.payments().find(|payment| payment.hash == Some(fall.hash)).cloned();
-    let (out, received) = (find(&payer).context("a payment out")?, find(&payee).context("a payment in")?);
-    ensure!((out.state, received.state) == (PaymentState::Paid, PaymentState::Paid), "{out:?} {received:?}");
-    ensure!((out.amount, received.amount, out.fee) == (AMOUNT, AMOUNT, 0));
-    let proof = payer.proof(&out.id).context("a proof of the payment")?;
-    let secret = proof.preimage;
-    proof.verify(&world.network.genesis()?.chain_id())?;
+/// A channel in the epoch after court.
+fn begins_at_nothing(channel: &Channel) -> Result<()> {
+    ensure!(channel.epoch() == 1, "the channel is in its next epoch");
+    ensure!(channel.agreement().line(AssetId::FRD).balance(channel.side()) == 0, "and begins at nothing");
+    Ok(())
+}
+
+/// What both ends and the bank have once the payer is back. Returns the secret.
+async fn check_parties(world: &mut World, fall: &mut Fall) -> Result<Secret> {
+    let secret = payer::check(world, fall).await?;
+    let (bank, payee) = (bank_on_disk(world)?, wallet_on_disk(world, &fall.payee)?);
+    let received = payee.payments().find(|payment| payment.hash == Some(fall.hash)).context("a payment in")?;
+    ensure!((received.state, received.amount) == (PaymentState::Paid, AMOUNT), "{received:?}");
     ensure!(bank.forwards().all(|forward| forward.hash != fall.hash), "the bank has nothing left to settle");
     let with = |partner: &PublicKey| bank.channel(partner).context("a channel");
     let (ours, theirs) = (with(&fall.payee.key)?, payee.channel(&world.bank).context("a channel")?);
     ensure!(ours.agreement() == theirs.agreement(), "both hold the same state");
     ensure!(ours.agreement().line(AssetId::FRD).uninsured(theirs.side()) == fall.paid);
-    let (ours, theirs) = (with(&fall.payer.key)?, payer.channel(&world.bank).context("a channel")?);
-    ensure!((ours.epoch(), theirs.epoch()) == (1, 1), "the channel is in its next epoch");
-    ensure!(ours.agreement().line(AssetId::FRD).balance(ours.side()) == 0, "and begins at nothing");
+    begins_at_nothing(with(&fall.payer.key())?)?;
     Ok(secret)
 }
 
@@ -426,6 +418,7 @@ async fn check_parties(world: &mut World, fall: &Fall) -> Result<Secret> {
 async fn a_bank_that_dies_between_learning_and_settling_loses_nothing() -> Result<()> {
     let mut world = World::start().await?;
     let mut pairs = Vec::new();
+    // What counts the bank's points comes before the bank is busy in court.
     for point in [Point::BeforeLearning, Point::BeforeAcknowledging, Point::AfterAcknowledging] {
         for side in [Side::Left, Side::Right] {
             pairs.push((point, pair(&mut world, point, side).await?));
@@ -435,18 +428,19 @@ async fn a_bank_that_dies_between_learning_and_settling_loses_nothing() -> Resul
     let (before, since) = (worth(&world)?, world.watcher.state().height());
     let mut falls = Vec::new();
     for (point, pair) in pairs {
-        let what = format!("{point:?}, {}", pair[0].name);
+        let what = format!("{point:?}, {}", pair.0.name());
         falls.push(fall(&mut world, pair, point).await.context(what)?);
     }
     decided(&mut world, &mut falls).await?;
     let mut secrets = Vec::new();
-    for fall in &falls {
-        let named = || format!("{:?}, {}", fall.point, fall.payer.name);
-        secrets.push(check_parties(&mut world, fall).await.with_context(named)?);
+    for fall in &mut falls {
+        let named = format!("{:?}, {}", fall.point, fall.payer.name());
+        secrets.push(check_parties(&mut world, fall).await.context(named)?);
     }
     let books = Books::of(&world, world.bank, since).await?;
     for (fall, secret) in falls.iter().zip(&secrets) {
-        check_chain(&world, fall, &books, secret).with_context(|| format!("{:?}, {}", fall.point, fall.payer.name))?;
+        let named = || format!("{:?}, {}", fall.point, fall.payer.name());
+        check_chain(&world, fall, &books, secret).with_context(named)?;
     }
     for fall in falls.iter().filter(|fall| fall.point == Point::AfterAcknowledging) {
         show(&world, fall).await?;

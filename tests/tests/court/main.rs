@@ -6,6 +6,7 @@ mod cast;
 mod censors;
 mod falls;
 mod locks;
+mod person;
 mod stale;
 
 use fair_tests::chain;
