@@ -207,6 +207,8 @@ async fn reload_beside_another_tab(scene: &Scene) -> Result<()> {
     let first = browser.driver().window().await?;
     scene.enter().await?;
     let first_wallet = browser.driver().window().await?;
+    // Firefox opens no tab in the wallet's window, which has no bar for them.
+    browser.driver().switch_to_window(first.clone()).await?;
     let second = browser.driver().new_tab().await?;
     browser.driver().switch_to_window(second.clone()).await?;
     scene.sell(5).await?;
