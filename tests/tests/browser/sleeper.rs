@@ -62,7 +62,7 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
                     "Proposal 2",
                     &format!("Account {leaver}: 25 shares"),
                     "as agreed",
-                    "Those who approved have 75 of 100 shares today",
+                    "100 of 100 shares approve",
                     "More than two thirds of the shares approved, and it took effect.",
                 ],
                 picture: "sleeper-governance",
