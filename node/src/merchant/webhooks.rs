@@ -443,8 +443,8 @@ mod tests {
         assert_eq!(desk.endpoints[&id].again, [2]);
         assert_eq!(desk.bring_again(&id, 1).1, Err(Refused::ForgottenEvent { first: 2 }));
         desk.forget_events(99);
-        let (endpoint, next) = desk.to_bring(&id).unwrap();
-        assert_eq!((next, endpoint.given_up, desk.recorder.first()), (5, 2, 5), "5 is the newest");
+        let due = desk.to_bring(&id).unwrap();
+        assert_eq!((due.sequence, due.endpoint.given_up, desk.recorder.first()), (5, 2, 5), "5 is the newest");
         assert!(desk.forget_events(5).is_empty());
     }
 }
