@@ -104,7 +104,8 @@ async fn a_new_node(network: &mut Network, plan: &Plan, browser: &Browser) -> Re
     for row in rows.as_array().context("rows")? {
         let (text, shown) = (row[0].as_str().context("a text")?, row[1].as_str().context("a hash")?);
         let height = text.trim_start_matches('#').split_whitespace().next().context("a height")?.replace(',', "");
-        let theirs = known.iter().find(|one| one["height"].to_string() == height);
+        let number: u64 = height.parse()?;
+        let theirs = known.iter().find(|one| one["height"] == number);
         ensure!(theirs.is_some_and(|one| one["hash"] == shown), "{shown} of {height}; the first relay has {known:?}");
         ensure!(height != begun || shown == hash, "the new node began with {hash}, shown is {shown}");
         if text.contains("verified here") {
