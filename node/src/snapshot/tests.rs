@@ -73,3 +73,28 @@ async fn attack_37_self_certified_snapshot() {
     onchain::begin(&database, &opened).await.unwrap();
     assert!(onchain::has_begun(&database).unwrap());
 }
+
+/// A home that begins with a snapshot is silent, whatever it is begun with again; its operator's word that the key
+/// signed nothing ends that, also when the home has begun already.
+#[tokio::test]
+async fn never_signed_ends_a_silence_that_has_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis(9);
+    let (document, path) = (folder.path().join("genesis.bin"), folder.path().join("home"));
+    std::fs::write(&document, fair_core::codec::encode(&genesis)).unwrap();
+    let listen = "127.0.0.1:7100".parse().unwrap();
+    crate::genesis::init(&path, crate::home::Kind::Validator, listen, None, None, Some(&document)).unwrap();
+    let (home, _) = Home::open(&path).unwrap();
+    let from = archive(&genesis, 9, folder.path()).await;
+    let silent = async || {
+        let (store, _) = onchain::open(&home.database("onchain").unwrap(), &genesis).await.unwrap();
+        onchain::silent_until(&store).unwrap()
+    };
+    begin(&home, &from, false).await.unwrap();
+    let until = silent().await;
+    assert!(until.is_some());
+    begin(&home, &from, false).await.unwrap();
+    assert_eq!(silent().await, until);
+    begin(&home, &from, true).await.unwrap();
+    assert_eq!(silent().await, None);
+}

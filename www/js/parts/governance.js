@@ -104,8 +104,8 @@ export function releaseNotice(app) {
   const head = app.use('head').value?.height;
   const next = known?.releases.find(({ version }) => version > known.version);
   if (!known || !next || head === undefined) return null;
-  // The head never reaches that block: nothing here can follow its rules.
-  const blocks = next.height - head - 1;
+  // The head never reaches that block, and validators that stop there may not give out the one before.
+  const blocks = next.height - head - 2;
   return h('div', { key: 'release' }, note(blocks > 0 ? 'warn' : 'bad', h('strong', null, blocks > 0 ? 'A new version is needed soon' : 'A new version is needed'),
     h('p', null, `The validators decided on version ${next.version} of the rules from block `, h('a', { href: to('explorer', 'block', next.height) }, `#${countText(next.height, app.locale)}`), ' on',
       blocks > 0 ? `, in ${blocksTime(app, blocks)}` : '', `. This page knows version ${known.version} and stops there: it then shows everything and does nothing. Load it again to get the new version.`),
