@@ -1,13 +1,17 @@
 //! A browser sleeps while one validator is voted in and another one out. When it is opened again it follows. At the
-//! end: what it shows of a chain that stands still, and without a relay.
+//! end: what it shows of a chain that stands still, and without a relay. Elsewhere: what it shows of rules that it does
+//! not know, before and from the block on that follows them.
 
 use anyhow::{Context as _, Result, ensure};
 use fair_core::types::{AssetId, PublicKey};
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Place};
-use fair_tests::chain::{Chain, account_key};
-use fair_tests::governance::decide;
+use fair_tests::chain::{Chain, PATIENCE, account_key};
+use fair_tests::governance::{approve, decide};
 use fair_tests::network::{BANK, Network, Plan, RELAY};
+
+/// Blocks from a proposal of rules to their height: the vote, the wait, and time for pictures.
+const UNTIL_RULES: u64 = 240;
 
 /// Adds `v5`, then removes `v4`. Returns the keys of both.
 async fn change_validators(network: &mut Network, chain: &mut Chain) -> Result<[PublicKey; 2]> {
@@ -100,6 +104,29 @@ async fn a_browser_follows_validators_that_changed_while_it_slept() -> Result<()
     network.kill(RELAY).await?;
     browser.see_within("No relay answers", BLOCKS).await?;
     browser.screenshot("state-offline").await?;
+    browser.close().await?;
+    network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_that_it_will_not_know_the_rules_and_then_that_it_does_not() -> Result<()> {
+    let network = Network::start(&Plan { preset: "swift", ..Plan::with_pages()? }).await?;
+    let mut chain = Chain::new(&network)?;
+    let browser = Browser::open().await?;
+    browser.go(network.url()?).await?;
+    person::create_wallet(&browser, Pictures::None).await?;
+    person::get_money(&browser).await?;
+    let height = chain.newest().await?.height() + UNTIL_RULES;
+    let bundle = "ab".repeat(32);
+    let release = ["release", "--number", "2", "--height", &height.to_string(), "--bundle", &bundle];
+    approve(&network, "v2", &release, &["v2", "v3", BANK]).await?;
+    chain.until("a decision on rules", |seen| Ok(seen.state.releases().next().map(drop))).await?;
+    let says: &[&str] = &["A new version is needed soon", "version 2 of the rules", &bundle];
+    browser.pictures(&[Place { at: "home", says, picture: "release-soon" }]).await?;
+    browser.see_within("A new version is needed\n", PATIENCE).await?;
+    let text = browser.text().await?;
+    ensure!(!text.contains("needed soon") && text.contains("This page knows version 1 and stops there"), "{text}");
+    browser.screenshot("release-needed").await?;
     browser.close().await?;
     network.shut_down().await
 }

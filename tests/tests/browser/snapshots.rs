@@ -27,6 +27,8 @@ const BLOCK_TIME_MS: u64 = 100;
 const LEAD: Height = 256;
 /// Several hundred blocks, on a machine that may be busy.
 const MANY_BLOCKS: Duration = Duration::from_secs(300);
+/// A client waits half of it for a relay that sends next to nothing.
+const PACE: Duration = Duration::from_secs(90);
 
 fn plan(members: Members) -> Result<Plan> {
     let parameters = PARAMETERS.map(str::to_owned).to_vec();
@@ -229,7 +231,7 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
         let mut files = unpack(&packed)?;
         let zeros = lie(&mut files);
         let archive = pack(&files, zeros)?;
-        relay.offer(Offer { listed: list(&archive), archive, breaks_after: None });
+        relay.offer(Offer { listed: list(&archive), archive, ..Offer::default() });
         // A wallet of its own has a chain of its own.
         browser.go(&format!("{}/?wallet=lie-{index}#/verification", relay.url)).await?;
         browser.see_within("does not verify", BLOCKS).await.with_context(|| (*what).to_owned())?;
@@ -250,14 +252,15 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     let mut spoilt = packed.clone();
     let middle = spoilt.len() / 2;
     spoilt[middle] ^= 1;
-    relay.offer(Offer { listed: list(&spoilt), archive: spoilt, breaks_after: None });
+    relay.offer(Offer { listed: list(&spoilt), archive: spoilt, ..Offer::default() });
     browser.go(&format!("{}/?wallet=spoilt#/verification", relay.url)).await?;
     browser.see_within("does not verify", BLOCKS).await?;
     let shown = browser.text_of(".refusal .code").await?;
     ensure!(shown.starts_with("snapshot."), "{shown}");
 
     // One that breaks off in the middle is taken up where it did.
-    relay.offer(Offer { listed: list(&packed), archive: packed.clone(), breaks_after: Some(middle) });
+    let breaks_after = Some(middle);
+    relay.offer(Offer { listed: list(&packed), archive: packed.clone(), breaks_after, ..Offer::default() });
     browser.go(&format!("{}/?wallet=resumed#/verification", relay.url)).await?;
     wait::until("the archive to be asked for", BLOCKS, async || Ok((relay.asked() == [0]).then_some(()))).await?;
     // What was sent of it has arrived when a later request is answered.
@@ -266,6 +269,34 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
     browser.see_within("verified #", BLOCKS).await?;
     ensure!(relay.asked() == [0, middle], "asked for it from {:?} on, it broke at {middle}", relay.asked());
+    ensure!(!browser.text().await?.contains("does not verify"), "nobody is accused");
+
+    // One that refuses a block and says that it has it would be asked for ever: it is dropped, by name.
+    relay.offer(Offer { contradicts: true, ..Offer::default() });
+    browser.go(&format!("{}/?wallet=contradiction#/verification", relay.url)).await?;
+    browser.see_within("dropped", BLOCKS).await?;
+    let page = browser.text().await?;
+    ensure!(page.contains("relay.before_snapshot") && page.contains(&relay.url), "{page}");
+
+    // One that trickles is left: the rest of the archive comes from the other relay of the wallet.
+    relay.offer(Offer {
+        listed: list(&packed),
+        archive: packed.clone(),
+        breaks_after,
+        trickles: true,
+        ..Offer::default()
+    });
+    browser.go(&format!("{}/?wallet=trickle#/settings", relay.url)).await?;
+    wait::until("the archive to be asked for", BLOCKS, async || Ok((relay.asked() == [0]).then_some(()))).await?;
+    browser.see_within("Fetching and verifying the snapshot", BLOCKS).await?;
+    browser.fill("Addresses, one per line", &format!("{}\n{}", relay.url, network.url()?)).await?;
+    browser.click("Save relays").await?;
+    browser.see("Relays changed").await?;
+    browser.run("location.hash = '#/verification'").await?;
+    browser.see_within("the snapshot of block #", PACE).await?;
+    ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
+    browser.see_within("verified #", BLOCKS).await?;
+    ensure!(relay.asked() == [0], "asked the one that trickles again: {:?}", relay.asked());
     ensure!(!browser.text().await?.contains("does not verify"), "nobody is accused");
     browser.close().await?;
     network.shut_down().await

@@ -4,11 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result};
 use fair_tests::http::{last_of_its_connection, read_head};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, interval};
+
+/// Between two bytes of an answer that trickles: less than any client takes for silence.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// What it offers.
 #[derive(Clone, Default)]
@@ -19,6 +23,10 @@ pub(super) struct Offer {
     pub(super) archive: Vec<u8>,
     /// The first answer breaks off behind so many bytes, when [`OfferingRelay::cut`] says so.
     pub(super) breaks_after: Option<usize>,
+    /// From then on it goes on by a byte at a time, and is never cut.
+    pub(super) trickles: bool,
+    /// Asked for the first blocks, it says that it has none before the first.
+    pub(super) contradicts: bool,
 }
 
 #[derive(Default)]
@@ -98,9 +106,9 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
             .lines()
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
         lock(&script.asked).push(from.unwrap_or(0));
-        let (archive, breaks_after) = {
+        let (archive, (breaks_after, trickles)) = {
             let mut offer = lock(&script.offer);
-            (offer.archive.clone(), offer.breaks_after.take())
+            (offer.archive.clone(), (offer.breaks_after.take(), offer.trickles))
         };
         let part = archive.get(from.unwrap_or(0)..).unwrap_or_default();
         let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
@@ -108,8 +116,21 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
             return send(stream, status, part.len(), part).await;
         };
         write(&mut stream, status, part.len(), broken).await?;
+        if trickles {
+            let mut beat = interval(BEAT);
+            for byte in part.get(broken.len()..).unwrap_or_default() {
+                beat.tick().await;
+                stream.write_all(&[*byte]).await?;
+            }
+        }
         script.cut.notified().await;
         return Ok(stream.shutdown().await?);
+    }
+    if path.starts_with("/v1/blocks?") && lock(&script.offer).contradicts {
+        let (code, message) = ("relay.before_snapshot", "This relay has blocks from height 1 on.");
+        let refusal = json!({ "code": code, "message": message, "retryable": false, "data": { "first": 1 } });
+        let body = serde_json::to_vec(&refusal)?;
+        return send(stream, "404 Not Found", body.len(), &body).await;
     }
     let mut upstream = TcpStream::connect(&script.upstream).await?;
     upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;

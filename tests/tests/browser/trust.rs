@@ -1,0 +1,118 @@
+//! A wallet is closed for longer than K.trust_period. Meanwhile the keys of the validators that it knew have leaked,
+//! and one of its relays serves a continuation that they certify. The wallet believes nobody until its owner confirms
+//! a block; then it goes on over the blocks that lead there, and over no others.
+
+mod forger;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use fair_core::chain::block::CertifiedBlock;
+use fair_core::codec;
+use fair_core::types::Height;
+use fair_tests::browser::Browser;
+use fair_tests::browser::person::{self, BLOCKS, Pictures};
+use fair_tests::network::{Network, Plan};
+use fair_tests::wait;
+use forger::Forger;
+use serde_json::Value;
+
+/// More than any process here falls behind while it runs.
+const TRUST_MS: u64 = 45_000;
+/// Until it is over, on a machine that may be busy.
+const LONG: Duration = Duration::from_secs(150);
+/// Blocks that the thief certifies: beyond the head of the true chain, so that they can be held against it.
+const FORGED: usize = 700;
+
+async fn head(relay: &str) -> Result<Value> {
+    let info: Value = reqwest::get(format!("{relay}/v1/info")).await?.json().await?;
+    Ok(info["head"].clone())
+}
+
+/// All blocks up to a height.
+async fn blocks(relay: &str, until: Height) -> Result<Vec<CertifiedBlock>> {
+    let mut blocks: Vec<CertifiedBlock> = Vec::new();
+    while (blocks.len() as u64) < until {
+        let from = blocks.len() + 1;
+        let bytes = reqwest::get(format!("{relay}/v1/blocks?from={from}&count=256")).await?.bytes().await?;
+        blocks.extend(codec::decode::<Vec<_>>(&bytes, 64 << 20)?);
+    }
+    blocks.truncate(usize::try_from(until)?);
+    Ok(blocks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_slept_too_long_waits_for_a_checkpoint_and_goes_on_with_the_right_one() -> Result<()> {
+    let parameters = vec![format!("trust_period_ms={TRUST_MS}")];
+    let network = Network::start(&Plan { preset: "swift", parameters, ..Plan::with_pages()? }).await?;
+    let relay = network.url()?.to_owned();
+    let place = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let thief = format!("http://{place}");
+    let browser = Browser::open().await?;
+    browser.go(&relay).await?;
+    person::create_wallet(&browser, Pictures::None).await?;
+    person::get_money(&browser).await?;
+    person::add_bank(&browser, Pictures::None).await?;
+    let bank = browser.run("return location.hash;").await?;
+    person::deposit(&browser, "100", Pictures::None).await?;
+    browser.run("location.hash = '#/settings'").await?;
+    browser.fill("Addresses, one per line", &format!("{thief}\n{relay}")).await?;
+    browser.click("Save relays").await?;
+    browser.see("Relays changed").await?;
+    let asleep = browser.shut().await?;
+
+    let slept = head(&relay).await?["time_ms"].as_u64().context("a time")?;
+    wait::until("the end of trust", LONG, async || {
+        Ok((head(&relay).await?["time_ms"].as_u64() > Some(slept + TRUST_MS)).then_some(()))
+    })
+    .await?;
+    let browser = asleep.open_where_it_was().await?;
+    browser.run("location.hash = '#/home'").await?;
+    browser.see_within("This wallet has not looked at the network for", BLOCKS).await?;
+    let text = browser.text().await?;
+    let (_, known) = text.split_once("The newest block that it knows is #").context("its head")?;
+    let digits: String = known.chars().take_while(char::is_ascii_digit).collect();
+    let known: Height = digits.parse()?;
+
+    // The thief continues from there, and is the first relay of the wallet.
+    let forger = Forger::start(place, &network, blocks(&relay, known).await?, FORGED).await?;
+    person::unlock(&browser).await?;
+    browser.see_within(&format!("{thief} announces #{}", known + FORGED as u64), BLOCKS).await?;
+    browser.see_within(&format!("{relay} announces #"), BLOCKS).await?;
+    browser.screenshot("expired").await?;
+    // Nothing is signed, and nobody is asked for blocks.
+    browser.run(&format!("location.hash = {bank}")).await?;
+    browser.click("Deposit FRD").await?;
+    browser.see("Available on-chain").await?;
+    browser.fill("Amount", "50").await?;
+    browser.click("Add deposit").await?;
+    browser.see_within("Confirm a newer block with somebody you trust", BLOCKS).await?;
+    browser.screenshot("expired-refused").await?;
+    ensure!(forger.asked() == 0, "blocks were asked for");
+    browser.see(&format!("The newest block that it knows is #{known} of")).await?;
+
+    let truth = head(&relay).await?;
+    let (height, hash) = (truth["height"].as_u64().context("a height")?, truth["hash"].as_str().context("a hash")?);
+    browser.fill("Block to go on with", &format!("{height}:{}", &hash[1..])).await?;
+    browser.see("64 hexadecimal digits are needed").await?;
+    browser.fill("Block to go on with", &format!("{height}:{hash}")).await?;
+    browser.click("It is the same. Go on").await?;
+    browser.see_within("chain.other_checkpoint", BLOCKS).await?;
+    browser.see(&thief).await?;
+    ensure!(forger.asked() == 0, "blocks of the thief were asked for");
+    browser.see_within("verified #", BLOCKS).await?;
+    browser.screenshot("expired-goes-on").await?;
+    // The channel is as it was.
+    browser.run(&format!("location.hash = {bank}")).await?;
+    browser.see_within("connected", BLOCKS).await?;
+    browser.click("Deposit FRD").await?;
+    browser.fill("Amount", "50").await?;
+    browser.click("Add deposit").await?;
+    browser.click("Sign and send").await?;
+    browser.see_within("applied", BLOCKS).await?;
+    browser.run("location.hash = '#/home'").await?;
+    browser.see_within("Insured 150.00", BLOCKS).await?;
+    browser.close().await?;
+    network.shut_down().await
+}
