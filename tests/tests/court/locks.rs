@@ -61,7 +61,7 @@ impl Pair {
         self.browser.see("Your invoices").await?;
         let script = format!(
             "return [...document.querySelectorAll('main li')].some((row) => row.innerText.includes({what_for:?})
-                && row.innerText.split('\n').some((line) => line.trim() === {state:?}));"
+                && row.innerText.split(/\\n/).some((line) => line.trim() === {state:?}));"
         );
         Ok(self.browser.run(&script).await? == true)
     }
