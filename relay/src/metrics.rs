@@ -54,7 +54,7 @@ impl Metrics {
             ("relay_validator_failures_total", "Validators that did not answer.", &self.source_failures),
             ("relay_batches_accepted_total", "Batches that a validator took.", &self.batches_accepted),
             ("relay_batches_refused_total", "Batches that were refused.", &self.batches_refused),
-            ("relay_batches_failed_total", "Batches that no validator took for now.", &self.batches_failed),
+            ("relay_batches_failed_total", "Batches that no validator took yet.", &self.batches_failed),
             ("relay_heads_opened_total", "Listeners for heads.", &self.heads_opened),
             ("relay_heads_dropped_total", "Listeners for heads that were too slow.", &self.heads_dropped),
             ("relay_pipes_opened_total", "Pipes to banks.", &self.pipes_opened),
