@@ -3,7 +3,10 @@
  * Unknown codes fall back to the engine's own sentence.
  */
 
-/** @typedef {{title: string, next: string | null}} Meaning */
+/**
+ * `whole`: nothing of the error's own message is shown, which writes times as a machine does.
+ * @typedef {{title: string, next: string | null, whole?: boolean}} Meaning
+ */
 
 /** What each check of the verifier looks at, for "a block whose … does not verify". */
 const CHECKS = /** @type {Record<string, string>} */ ({
@@ -68,7 +71,7 @@ const MEANINGS = {
   'chain.unknown_account': { title: 'Nobody has used this account on the chain', next: 'Check the number or key.' },
   'chain.unknown_channel': { title: 'These two have no channel on the chain', next: null },
   'chain.stale_head': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
-  'chain.expired': { title: 'This wallet has not looked at the network for too long', next: 'Confirm a newer block with somebody you trust; if this device’s clock is wrong, set it right.' },
+  'chain.expired': { title: 'This wallet has not looked at the network for too long', next: 'Confirm a newer block with somebody you trust; if this device’s clock is wrong, set it right.', whole: true },
   'chain.other_checkpoint': { title: 'These blocks do not lead to the one that you confirmed', next: 'Another relay may have the right ones. If none has, compare the block again.' },
   'chain.not_ahead': { title: 'This block is no newer than what the wallet knows', next: 'Confirm one that is.' },
   'chain.too_far': { title: 'This block lies too far ahead', next: 'A relay with a snapshot leads there.' },

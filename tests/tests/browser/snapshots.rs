@@ -126,7 +126,7 @@ async fn a_new_node(network: &mut Network, plan: &Plan, browser: &Browser) -> Re
 }
 
 /// As the pages write a height.
-fn counted(height: Height) -> String {
+pub(crate) fn counted(height: Height) -> String {
     person::shown(height * 100).trim_end_matches(".00").to_owned()
 }
 

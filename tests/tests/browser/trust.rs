@@ -18,6 +18,8 @@ use fair_tests::wait;
 use forger::Forger;
 use serde_json::Value;
 
+use crate::snapshots::counted;
+
 /// More than any process here falls behind while it runs.
 const TRUST_MS: u64 = 45_000;
 /// Until it is over, on a machine that may be busy.
@@ -72,13 +74,13 @@ async fn a_wallet_that_slept_too_long_waits_for_a_checkpoint_and_goes_on_with_th
     browser.see_within("This wallet has not looked at the network for", BLOCKS).await?;
     let text = browser.text().await?;
     let (_, known) = text.split_once("The newest block that it knows is #").context("its head")?;
-    let digits: String = known.chars().take_while(char::is_ascii_digit).collect();
-    let known: Height = digits.parse()?;
+    let (known, _) = known.split_once(' ').context("its head")?;
+    let known: Height = known.replace(',', "").parse()?;
 
     // The thief continues from there, and is the first relay of the wallet.
     let forger = Forger::start(place, &network, blocks(&relay, known).await?, FORGED).await?;
     person::unlock(&browser).await?;
-    browser.see_within(&format!("{thief} announces #{}", known + FORGED as u64), BLOCKS).await?;
+    browser.see_within(&format!("{thief} announces #{}", counted(known + FORGED as u64)), BLOCKS).await?;
     browser.see_within(&format!("{relay} announces #"), BLOCKS).await?;
     browser.screenshot("expired").await?;
     // Nothing is signed, and nobody is asked for blocks.
@@ -90,7 +92,7 @@ async fn a_wallet_that_slept_too_long_waits_for_a_checkpoint_and_goes_on_with_th
     browser.see_within("Confirm a newer block with somebody you trust", BLOCKS).await?;
     browser.screenshot("expired-refused").await?;
     ensure!(forger.asked() == 0, "blocks were asked for");
-    browser.see(&format!("The newest block that it knows is #{known} of")).await?;
+    browser.see(&format!("The newest block that it knows is #{} of", counted(known))).await?;
 
     let truth = head(&relay).await?;
     let (height, hash) = (truth["height"].as_u64().context("a height")?, truth["hash"].as_str().context("a hash")?);

@@ -137,9 +137,9 @@ export function note(tone, ...children) {
  * @param {Child} [action]
  */
 export function errorNote(error, action) {
-  const { title, next } = meaning(error);
+  const { title, next, whole } = meaning(error);
   return note('bad', h('strong', null, title),
-    error.message.replace(/\.$/, '') !== title && h('p', null, error.message),
+    !whole && error.message.replace(/\.$/, '') !== title && h('p', null, error.message),
     next && h('p', null, next),
     h('p', { class: 'small muted' }, h('code', null, error.code)), action);
 }
