@@ -14,7 +14,7 @@ use crate::record;
 use futures_util::lock::Mutex;
 use indexed_db_futures::KeyRange;
 use indexed_db_futures::database::Database;
-use indexed_db_futures::error::{DomException, OpenDbError};
+use indexed_db_futures::error::{DomException, OpenDbError, UnexpectedDataError};
 use indexed_db_futures::object_store::ObjectStore;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
@@ -244,6 +244,14 @@ fn open_error(error: OpenDbError) -> Error {
 }
 
 fn write_error(error: &indexed_db_futures::error::Error) -> Error {
+    // At the end of a transaction a browser does not always say that it is the room.
+    if let indexed_db_futures::error::Error::MissingData(UnexpectedDataError::TransactionAborted) = error {
+        return Error::new(
+            "storage.failed",
+            "The browser gave up storing a change, most often for want of room. Nothing was changed; make room and \
+             load the page again.",
+        );
+    }
     match exception_name(error).as_deref() {
         Some("QuotaExceededError") => Error::new(
             "storage.full",

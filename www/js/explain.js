@@ -183,6 +183,7 @@ export function refusedPlace(error) {
  * @param {import('./api').VerificationFailure} failure
  */
 export function refusalSentence(failure) {
+  if (failure.error.code === 'chain.other_checkpoint') return 'The blocks of this relay do not lead to the one that you confirmed. Nothing from it was used.';
   const place = refusedPlace(failure.error);
   if (place) return `This relay offered a snapshot of block #${failure.height}, which does not verify because of ${place}. Nothing from it was used.`;
   const part = refusedPart(failure.error) ?? 'content';

@@ -51,9 +51,9 @@ async fn a_wallet_without_room_is_read_only_and_offers_what_it_has() -> Result<(
 
     set_room(&browser, &origin, None).await?;
     browser.reload().await?;
+    browser.run("location.hash = '#/home'").await?;
     person::unlock(&browser).await?;
     browser.see_within("verified #", BLOCKS).await?;
-    browser.run("location.hash = '#/home'").await?;
     browser.see_no_more("This wallet is read-only").await?;
     browser.see("Add a bank").await?;
     person::add_bank(&browser, Pictures::None).await?;

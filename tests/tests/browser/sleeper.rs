@@ -11,7 +11,7 @@ use fair_tests::governance::{approve, decide};
 use fair_tests::network::{BANK, Network, Plan, RELAY};
 
 /// Blocks from a proposal of rules to their height: the vote, the wait, and time for pictures.
-const UNTIL_RULES: u64 = 240;
+const UNTIL_RULES: u64 = 400;
 
 /// Adds `v5`, then removes `v4`. Returns the keys of both.
 async fn change_validators(network: &mut Network, chain: &mut Chain) -> Result<[PublicKey; 2]> {
