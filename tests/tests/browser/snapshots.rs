@@ -6,7 +6,10 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use fair_core::chain::certificate::Certificate;
+use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::archive;
+use fair_core::codec;
 use fair_core::types::Height;
 use fair_tests::browser::{Browser, Place};
 use fair_tests::network::{COUNTERPART, Members, Network, Plan};
@@ -189,9 +192,11 @@ const LIES: &[(&str, &str, &str, Lie)] = &[
         flip(files, "genesis.bin", 6);
         0
     }),
-    ("the last byte of the head's certificate", "snapshot.unauthorised", "head.bin", |files| {
-        let last = files.iter().find(|file| file.0 == "head.bin").map_or(0, |file| file.1.len() - 1);
-        flip(files, "head.bin", last);
+    ("a byte of a signature under the head", "snapshot.unauthorised", "head.bin", |files| {
+        let (_, bytes) = files.iter_mut().find(|file| file.0 == "head.bin").expect("a head");
+        let (header, mut certificate): (Header, Certificate) = codec::decode(bytes, 1 << 20).expect("a head");
+        certificate.signatures.iter_mut().flatten().next().expect("a signature").0[0] ^= 1;
+        *bytes = codec::encode(&(header, certificate));
         0
     }),
     ("a byte of the state", "snapshot.other_bytes", "state/000000.bin", |files| {
