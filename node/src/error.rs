@@ -130,7 +130,9 @@ pub(crate) enum NodeError {
     #[error("stopped: {0}")]
     Rules(BadBlock),
     /// The newest block is older than K.trust_period.
-    #[error("{0}. Compare a newer block with somebody you trust and begin again with it: --checkpoint HEIGHT:HASH")]
+    #[error(
+        "{0}. Until it goes on nothing is answered in court. Compare a newer block with somebody you trust and begin again with it: --checkpoint HEIGHT:HASH"
+    )]
     Expired(BadBlock),
     /// Nothing leads to the checkpoint that an operator gave.
     #[error("--checkpoint: {0}")]

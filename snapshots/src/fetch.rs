@@ -1,6 +1,6 @@
 //! Getting an archive.
 
-use crate::{LEAST_PACE_BYTES, Listed, MAX_ARCHIVE_BYTES, PACE_WINDOW, REPORT_EVERY, SILENCE};
+use crate::{ANSWER_TIME, LEAST_PACE_BYTES, Listed, MAX_ARCHIVE_BYTES, PACE_WINDOW, REPORT_EVERY, SILENCE};
 use fair_core::chain::snapshot::archive_height;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,8 +65,13 @@ async fn newest(client: &reqwest::Client, origin: &str) -> Result<String, FetchE
     Ok(format!("{url}/{}", newest.file))
 }
 
-/// An answer, but not beyond a cap.
+/// An answer, but not beyond a cap, nor after its time.
 pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let late = |_| FetchError::Source { url: url.to_owned(), reason: "it takes too long".to_owned() };
+    timeout(ANSWER_TIME, whole(client, url, limit)).await.map_err(late)?
+}
+
+async fn whole(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
     let mut response = answer(client, url).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = next(&mut response, url).await? {

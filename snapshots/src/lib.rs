@@ -28,6 +28,8 @@ pub const MAX_INFLATED_BYTES: u64 = 5 << 30;
 pub const MAX_DOWNLOADS: usize = 32;
 /// A source that sends nothing for this long is given up.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long an answer other than an archive may take in all.
+pub const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(120);
 /// A source that sends less than [`LEAST_PACE_BYTES`] within this time is given up.
 pub const PACE_WINDOW: std::time::Duration = std::time::Duration::from_secs(30);
 /// What anybody's line carries in that time.

@@ -1,4 +1,5 @@
 //! A source from which an archive trickles is left: it never falls silent, and would never end.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use fair_snapshots::{LEAST_PACE_BYTES, PACE_WINDOW, fetch};
 use std::time::Duration;
@@ -11,7 +12,7 @@ const BEAT: Duration = Duration::from_millis(500);
 
 async fn trickle(listener: TcpListener) {
     let (mut stream, _) = listener.accept().await.unwrap();
-    stream.read(&mut [0; 4096]).await.unwrap();
+    let _ = stream.read(&mut [0; 4096]).await.unwrap();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LEAST_PACE_BYTES}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut beat = interval(BEAT);

@@ -303,7 +303,8 @@ impl Chain {
                 // Older than what is kept: only today's validators are known.
                 _ => Some(validators).filter(|set| set.hash() == mine.validators_hash),
             };
-            (follower.head_time_ms(), state.parameters().trust_period_ms, then)
+            // Of a client that slept, its own head says nothing about how old the other one is.
+            (follower.head_time_ms().max(now_ms()), state.parameters().trust_period_ms, then)
         };
         let Some(then) = then else { return Ok(None) };
         match conflict::judge(&mine, header, certificate, &then, head_ms, period).map_err(Announcement::Bad)? {

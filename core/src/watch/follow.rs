@@ -69,13 +69,13 @@ impl Watch {
                 disputes.insert(partner);
             }
         }
+        answers.retain(|(_, answer)| !is_under_way(hands.on_chain, answer));
         let answers = ordered::by_key(answers, |(until, _)| *until);
         let reveals = ordered::by_key(reveals, |reveal| *reveal);
         let answers = answers.into_iter().map(|(_, operation)| operation);
         let reveals = reveal_operations(hands.on_chain, reveals);
-        let operations: Vec<Operation> = answers.filter(|answer| !is_under_way(hands.on_chain, answer)).collect();
         let disputes: Vec<PublicKey> = disputes.into_iter().collect();
-        self.send(hands, operations.into_iter().chain(reveals).collect(), &disputes, chain, now_ms);
+        self.send(hands, answers.chain(reveals).collect(), &disputes, chain, now_ms);
     }
 
     /// Takes a channel to court, unless it is there or on its way.

@@ -484,8 +484,11 @@ impl Engine {
                     let input = self.commit(certified, Some(step)).await?;
                     self.handle(input).await?;
                 }
-                // Without it, only what validators agree on with this one is followed.
-                Err(expired @ BadBlock::Expired { .. }) => return Err(NodeError::Expired(expired)),
+                // Without a checkpoint, only what validators agree on with this one is followed. Somebody who claims to have
+                // more, and has nothing that is certified, ends nothing.
+                Err(expired @ BadBlock::Expired { .. }) if self.is_certified(&certified) => {
+                    return Err(NodeError::Expired(expired));
+                }
                 Err(reason) => {
                     tracing::warn!(peer, height, %reason, "a fetched block is wrong");
                     self.suspect_fork(&peer, &certified, &reason);
@@ -501,11 +504,14 @@ impl Engine {
         Ok(())
     }
 
+    fn is_certified(&self, certified: &CertifiedBlock) -> bool {
+        let CertifiedBlock { block, certificate, .. } = certified;
+        verify::certificate(&block.header, certificate, self.follower.state().validators()).is_ok()
+    }
+
     /// A certified block that continues another one than ours: the peer's block at our height is compared.
     fn suspect_fork(&self, peer: &str, certified: &CertifiedBlock, reason: &BadBlock) {
-        let header = &certified.block.header;
-        let is_certified =
-            verify::certificate(header, &certified.certificate, self.follower.state().validators()).is_ok();
+        let is_certified = self.is_certified(certified);
         if !matches!(reason, BadBlock::WrongPrevious { .. }) || !is_certified || self.follower.height() == 0 {
             return;
         }

@@ -443,6 +443,11 @@ impl Core {
             TimeoutFuture::new(limits::WATCH_INTERVAL_MS).await;
             return true;
         }
+        if let BadBlock::Expired { .. } = bad {
+            // It is this client that slept.
+            self.look_at_head();
+            return false;
+        }
         if let BadBlock::NewRules { .. } = bad {
             // Every relay serves such blocks; only a newer program can read them.
             let error = Error::of("chain", &bad);

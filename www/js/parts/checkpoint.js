@@ -13,7 +13,8 @@ let typed = null;
 
 /** A checkpoint out of what somebody sent: itself, or a link with it. @param {string} text */
 function read(text) {
-  const found = /(\d+):([0-9a-f]{64})\s*$/i.exec(decodeURIComponent(text.trim()));
+  // In a link the colon may be escaped.
+  const found = /(\d+)(?::|%3a)([0-9a-f]{64})\s*$/i.exec(text);
   return found ? `${found[1]}:${found[2].toLowerCase()}` : null;
 }
 
@@ -32,7 +33,7 @@ export function expiredCard(app, sync) {
   return h('section', { class: 'refusal', role: 'alert', key: 'expired' },
     h('h2', null, icon('clock', { size: 32 }), `This wallet has not looked at the network for ${durationText((now - slept) / 1000)}`),
     h('p', null, `That is longer than the ${durationText(period / 1000)} for which it may go on by itself. Validators that it knew may have left meanwhile, and whoever got hold of their keys could lead it astray. So it does nothing until you confirm a newer block.`),
-    h('p', null, 'Nothing is lost: your keys, channels and history are as they were.'),
+    h('p', null, 'Your keys, channels and history are as they were. But until you go on, this wallet answers nothing in court: should a bank show an old state meanwhile, only a watchtower can answer for you.'),
     h('p', null, `The newest block that it knows is #${countText(height, app.locale)} of ${exactTime(slept, app.locale)}. This device’s clock says ${exactTime(now, app.locale)}. If the clock is wrong, set it right, and the wallet goes on by itself.`),
     waits && note('move', h('strong', null, `Confirmed: block #${countText(Number(sync.confirmed?.split(':')[0]), app.locale)}`),
       h('p', null, 'The wallet looks for a relay whose blocks lead there. One whose blocks do not is named and left.')),
