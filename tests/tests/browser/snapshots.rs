@@ -283,7 +283,10 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     let page = browser.text().await?;
     ensure!(page.contains("relay.before_snapshot") && page.contains(&relay.url), "{page}");
 
-    // One that trickles is left: the rest of the archive comes from the other relay of the wallet.
+    // One that trickles is left: the rest of the archive comes from the other relay of the wallet. The honest one
+    // would have deleted it by then.
+    let other = OfferingRelay::start(network.url()?).await?;
+    other.offer(Offer { listed: list(&packed), archive: packed.clone(), ..Offer::default() });
     relay.offer(Offer {
         listed: list(&packed),
         archive: packed.clone(),
@@ -294,7 +297,7 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     browser.go(&format!("{}/?wallet=trickle#/settings", relay.url)).await?;
     wait::until("the archive to be asked for", BLOCKS, async || Ok((relay.asked() == [0]).then_some(()))).await?;
     browser.see_within("Fetching and verifying the snapshot", BLOCKS).await?;
-    browser.fill("Addresses, one per line", &format!("{}\n{}", relay.url, network.url()?)).await?;
+    browser.fill("Addresses, one per line", &format!("{}\n{}", relay.url, other.url)).await?;
     browser.click("Save relays").await?;
     browser.see("Relays changed").await?;
     browser.run("location.hash = '#/verification'").await?;
@@ -302,6 +305,8 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
     browser.see_within("verified #", BLOCKS).await?;
     ensure!(relay.asked() == [0], "asked the one that trickles again: {:?}", relay.asked());
+    let resumed = other.asked();
+    ensure!(matches!(resumed[..], [from] if from > middle), "the other one was asked from {resumed:?} on");
     ensure!(!browser.text().await?.contains("does not verify"), "nobody is accused");
     browser.close().await?;
     network.shut_down().await

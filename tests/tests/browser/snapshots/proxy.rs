@@ -145,7 +145,10 @@ async fn send(mut stream: TcpStream, status: &str, length: usize, body: &[u8]) -
 }
 
 async fn write(stream: &mut TcpStream, status: &str, length: usize, body: &[u8]) -> Result<()> {
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    // Also for the pages of another relay.
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\naccess-control-allow-origin: *\r\nconnection: close\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await?;
     Ok(stream.write_all(body).await?)
 }
