@@ -67,6 +67,13 @@ pub(crate) enum Write {
     },
 }
 
+impl Write {
+    /// Whether what is stored already may be a reason to refuse it.
+    const fn may_conflict(&self) -> bool {
+        matches!(self, Self::Keep { .. })
+    }
+}
+
 /// Why something is not stored, or not found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {

@@ -58,16 +58,22 @@ impl Writer {
         let mut transaction = self.connection.transaction().map_err(failed)?;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
-            let savepoint = transaction.savepoint().map_err(failed)?;
-            match apply(&savepoint, path, &job.writes) {
-                Ok(()) => {
+            // A savepoint copies every page that is changed after it. Only what may be refused needs one, unless the
+            // whole transaction is its own.
+            let applied = if group.len() > 1 && job.writes.iter().any(Write::may_conflict) {
+                let savepoint = transaction.savepoint().map_err(failed)?;
+                let applied = apply(&savepoint, path, &job.writes);
+                if applied.is_ok() {
                     savepoint.commit().map_err(failed)?;
-                    results.push(Ok(()));
                 }
-                Err(conflict @ StoreError::Conflict { .. }) => {
-                    drop(savepoint);
-                    results.push(Err(conflict));
-                }
+                applied
+            } else {
+                apply(&transaction, path, &job.writes)
+            };
+            match applied {
+                Ok(()) => results.push(Ok(())),
+                Err(conflict @ StoreError::Conflict { .. }) if group.len() > 1 => results.push(Err(conflict)),
+                Err(conflict @ StoreError::Conflict { .. }) => return Ok(vec![Err(conflict)]),
                 Err(error) => return Err(error),
             }
         }
@@ -83,7 +89,12 @@ fn apply(connection: &Connection, path: &Path, writes: &[Write]) -> Result<(), S
     for write in writes {
         match write {
             Write::Put { table, key, value } => {
-                let sql = format!("INSERT OR REPLACE INTO {} (key, value) VALUES (?1, ?2)", table.0);
+                // A value that is there is changed in its place: to replace its row would move it, and its key too.
+                let sql = format!(
+                    "INSERT INTO {} (key, value) VALUES (?1, ?2)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    table.0
+                );
                 execute(connection, &sql, [key, value]).map_err(failed)?;
             }
             Write::Keep { table, key, value } => keep(connection, path, *table, key, value)?,
