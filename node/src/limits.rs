@@ -142,6 +142,8 @@ pub(crate) const MERCHANT_REDELIVERIES: usize = 128;
 /// Events that are brought to a webhook in a row, one after another, before it is noted durably which were taken: so
 /// many may come twice after a crash.
 pub(crate) const WEBHOOK_EVENTS: usize = 16;
+/// How long the next of them is waited for before it is noted which were taken.
+pub(crate) const WEBHOOK_NOTE_MS: u64 = 20;
 /// How long a webhook may take to answer, its address and its connection included.
 pub(crate) const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
 /// How long after a secret of a webhook was made the same request gets it again.

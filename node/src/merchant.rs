@@ -75,7 +75,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let mut running = wallet::start(home, config, stored, wants).await?;
     let (changes, changed) = mpsc::channel(limits::MERCHANT_ENDPOINTS);
     let troubles = Troubles::default();
-    let shop = http::Shop {
+    let shop = http::Parts {
         wallet: running.served.clone(),
         keys: Keyring::new(keys),
         journal: Arc::new(journal),

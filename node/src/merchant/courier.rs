@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_millis(limits::WEBHOOK_TIMEOUT_MS);
 const IDLE: Duration = Duration::from_millis(limits::WEBHOOK_IDLE_MS);
+const BEFORE_NOTE: Duration = Duration::from_millis(limits::WEBHOOK_NOTE_MS);
 
 /// What it works with.
 #[derive(Clone)]
@@ -152,14 +153,24 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             }
             continue;
         };
-        let lines = courier.read(&due);
+        let lines = courier.read(due.sequence, due.most);
         if lines.is_empty() {
             if !courier.wait_for(due.sequence, &mut wakes).await {
                 return;
             }
             continue;
         }
-        let (taken, refused) = way.bring_all(&due.endpoint, lines, &wakes).await;
+        let (mut taken, mut refused) = way.bring_all(&due.endpoint, lines, &wakes).await;
+        // Each note is a commit: those that happen meanwhile share it.
+        while let (Some((last, Brought::Taken)), None, false) = (taken, &refused, due.is_again()) {
+            let more = courier.more(&due, last, &wakes).await;
+            if more.is_empty() {
+                break;
+            }
+            let then;
+            (then, refused) = way.bring_all(&due.endpoint, more, &wakes).await;
+            taken = then.or(taken);
+        }
         if let Some((last, brought)) = taken {
             failures = 0;
             if brought == Brought::Taken {
@@ -206,17 +217,34 @@ impl Courier {
         }
     }
 
-    /// Events that are due and durable.
-    fn read(&self, due: &Due) -> Vec<Line> {
-        if due.most == 0 {
+    /// Events from one on that are durable.
+    fn read(&self, sequence: u64, most: usize) -> Vec<Line> {
+        if most == 0 {
             return Vec::new();
         }
-        let lines = self.journal.after(due.sequence.saturating_sub(1), due.most).map_err(|error| error.to_string());
+        let lines = self.journal.after(sequence.saturating_sub(1), most).map_err(|error| error.to_string());
         let lines = lines.and_then(|lines| lines.into_iter().map(Line::new).collect::<Result<Vec<_>, _>>());
         lines.unwrap_or_else(|error| {
-            tracing::error!(error, sequence = due.sequence, "events cannot be read");
+            tracing::error!(error, sequence, "events cannot be read");
             Vec::new()
         })
+    }
+
+    /// Events after the last that was taken, if they happen soon, nobody changes an endpoint, and not too many would
+    /// come twice after a crash.
+    async fn more(&mut self, due: &Due, last: u64, wakes: &watch::Receiver<()>) -> Vec<Line> {
+        let taken = usize::try_from(last.saturating_sub(due.sequence)).unwrap_or(usize::MAX).saturating_add(1);
+        let room = limits::WEBHOOK_EVENTS.saturating_sub(taken);
+        if room == 0 || wakes.has_changed().unwrap_or(true) {
+            return Vec::new();
+        }
+        let told = self.told.wait_for(|told| *told > last);
+        let happened = timeout(BEFORE_NOTE, told).await.is_ok_and(|told| told.is_ok());
+        if happened && !wakes.has_changed().unwrap_or(true) {
+            self.read(last.saturating_add(1), room)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Makes durable what became of some events in a row; all but the last were taken.

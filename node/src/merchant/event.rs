@@ -9,11 +9,12 @@
 //! refund.paid, .failed, .cancelled; payout.paid, .failed     data is the refund or payout
 //! ```
 
+use super::view;
 use crate::host::Journal;
 use fair_core::crypto::{self, Tag};
 use fair_core::effect::Write;
 use fair_core::types::{PublicKey, TimeMs};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 const EVENT: Tag = Tag(b"fair/shop-event1");
 
@@ -49,18 +50,24 @@ impl Recorder {
     }
 
     /// Adds an event.
-    pub(super) fn record(&mut self, kind: &str, data: &Value, now_ms: TimeMs, write: &mut Write) {
+    pub(super) fn record(&mut self, kind: &str, data: &impl Serialize, now_ms: TimeMs, write: &mut Write) {
         let sequence = self.last.saturating_add(1);
-        let event = json!({
-            "id": id_of(&self.own, sequence, kind),
-            "sequence": sequence,
-            "type": kind,
-            "created_ms": now_ms,
-            "data": data,
-        });
-        write.put(Journal::key(sequence), event.to_string().into_bytes());
+        let id = id_of(&self.own, sequence, kind);
+        let line = Line { id, sequence, kind, created_ms: now_ms, data };
+        write.put(Journal::key(sequence), view::written(&line));
         self.last = sequence;
     }
+}
+
+/// A line of the journal.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    id: String,
+    sequence: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    created_ms: TimeMs,
+    data: &'a T,
 }
 
 /// No two events have the same, whatever process made them.

@@ -68,9 +68,20 @@ pub(super) use polls::Places;
 
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// What the server needs.
+/// What the server needs. Every request has a clone, of the same parts.
 #[derive(Clone)]
-pub(super) struct Shop {
+pub(super) struct Shop(Arc<Parts>);
+
+impl std::ops::Deref for Shop {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What it is made of.
+pub(super) struct Parts {
     pub(super) wallet: Served,
     pub(super) keys: Keyring,
     pub(super) journal: Arc<Journal>,
@@ -88,7 +99,8 @@ pub(super) struct Shop {
     pub(super) waiting: Places,
 }
 
-pub(super) fn router(shop: Shop) -> Router {
+pub(super) fn router(parts: Parts) -> Router {
+    let shop = Shop(Arc::new(parts));
     let served = shop.wallet.clone();
     let operated = operator::routes(&served).route("/v1/status", get(status)).with_state(served.clone());
     let keys = Router::new()

@@ -5,12 +5,13 @@ use super::outgoing::{Outgoing, Purpose};
 use crate::clock;
 use fair_core::payment::invoice::{Description, LatePolicy};
 use fair_core::payment::text::Case;
-use fair_core::types::Amount;
+use fair_core::types::{Amount, AssetId, TimeMs};
 use fair_core::wallet::{OwnInvoice, Payment, Wallet};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// An invoice as it stands.
-pub(super) fn invoice(entry: &Entry, own: &OwnInvoice, refunded: Amount, wallet: &Wallet) -> Value {
+pub(super) fn invoice<'a>(entry: &'a Entry, own: &'a OwnInvoice, refunded: Amount, wallet: &Wallet) -> Shown<'a> {
     let payment = own.payment.and_then(|payment| wallet.payment(&payment));
     let has_address = own.payment.is_some_and(|payment| wallet.refund_address(&payment).is_some());
     let with_tower = payment.and_then(|payment| wallet.is_with_tower(payment));
@@ -18,48 +19,80 @@ pub(super) fn invoice(entry: &Entry, own: &OwnInvoice, refunded: Amount, wallet:
 }
 
 /// The invoice as it was when it was made.
-pub(super) fn invoice_as_made(entry: &Entry, own: &OwnInvoice) -> Value {
-    shown(&entry.as_made(), own, 0, 0, false, None)
+pub(super) fn invoice_as_made<'a>(made: &'a Entry, own: &'a OwnInvoice) -> Shown<'a> {
+    shown(made, own, 0, 0, false, None)
 }
 
-fn shown(
-    entry: &Entry,
-    own: &OwnInvoice,
+/// An invoice as it is shown.
+#[derive(Serialize)]
+pub(super) struct Shown<'a> {
+    id: String,
+    state: &'static str,
+    asset: AssetId,
+    amount: Option<Amount>,
+    description: &'a str,
+    reference: &'a str,
+    invoice: String,
+    created_ms: TimeMs,
+    expires_ms: TimeMs,
+    accepts_late: bool,
+    receivable: Option<Amount>,
+    received: Amount,
+    late: bool,
+    duplicate: bool,
+    refunded: Amount,
+    refund_address: bool,
+    min_insured: u8,
+    assurance: Assurance,
+    with_tower: Option<bool>,
+}
+
+/// What stands behind what was received.
+#[derive(Serialize)]
+struct Assurance {
+    insured: Amount,
+    uninsured: Amount,
+    enough: bool,
+}
+
+fn shown<'a>(
+    entry: &'a Entry,
+    own: &'a OwnInvoice,
     received: Amount,
     refunded: Amount,
     has_address: bool,
     with_tower: Option<bool>,
-) -> Value {
+) -> Shown<'a> {
     let body = &own.invoice.body;
     let description = match &body.description {
         Description::Text(text) => text.as_str(),
         Description::Hash(_) => "",
     };
-    json!({
-        "id": body.id.to_string(),
-        "state": entry.state.name(),
-        "asset": body.asset,
-        "amount": body.amount,
-        "description": description,
-        "reference": entry.reference,
-        "invoice": own.text(Case::Lower),
-        "created_ms": body.created_ms,
-        "expires_ms": body.expires_ms,
-        "accepts_late": body.late == LatePolicy::Accept,
-        "receivable": entry.receivable,
-        "received": received,
-        "late": entry.late,
-        "duplicate": entry.duplicate,
-        "refunded": refunded,
-        "refund_address": has_address,
-        "min_insured": entry.min_insured,
-        "assurance": {
-            "insured": received.saturating_sub(entry.uninsured),
-            "uninsured": entry.uninsured,
-            "enough": entry.assured,
+    Shown {
+        id: body.id.to_string(),
+        state: entry.state.name(),
+        asset: body.asset,
+        amount: body.amount,
+        description,
+        reference: &entry.reference,
+        invoice: own.text(Case::Lower),
+        created_ms: body.created_ms,
+        expires_ms: body.expires_ms,
+        accepts_late: body.late == LatePolicy::Accept,
+        receivable: entry.receivable,
+        received,
+        late: entry.late,
+        duplicate: entry.duplicate,
+        refunded,
+        refund_address: has_address,
+        min_insured: entry.min_insured,
+        assurance: Assurance {
+            insured: received.saturating_sub(entry.uninsured),
+            uninsured: entry.uninsured,
+            enough: entry.assured,
         },
-        "with_tower": with_tower,
-    })
+        with_tower,
+    }
 }
 
 /// Money on its way out. `claim` is the link for whoever may have it.
@@ -81,6 +114,13 @@ pub(super) fn outgoing(outgoing: &Outgoing, payment: Option<&Payment>, claim: Op
         "created_ms": outgoing.created_ms,
         "claim_url": claim,
     })
+}
+
+/// JSON of what is shown.
+pub(super) fn written(shown: &impl Serialize) -> Vec<u8> {
+    let json = serde_json::to_vec(shown);
+    assert!(json.is_ok(), "names, texts and numbers are JSON");
+    json.unwrap_or_default()
 }
 
 /// Seconds since the epoch, for signatures.

@@ -150,6 +150,13 @@ pub(super) struct Due {
     pub(super) most: usize,
 }
 
+impl Due {
+    /// Whether it was brought before.
+    pub(super) const fn is_again(&self) -> bool {
+        self.sequence < self.endpoint.next
+    }
+}
+
 /// What became of bringing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brought {

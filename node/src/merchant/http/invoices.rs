@@ -1,7 +1,7 @@
 //! Invoices: made, looked at, listed, cancelled.
 
 use super::polls::Poll;
-use super::{Answer, Asked, Body, Caller, Made, Shop, name_of, query, read};
+use super::{Answer, Asked, Body, Caller, Shop, name_of, query, read};
 use crate::limits;
 use crate::local::Refusal;
 use crate::merchant::desk::{Desk, Refused};
@@ -10,8 +10,8 @@ use crate::merchant::keys::Scope;
 use crate::merchant::{numbers, texts, view};
 use crate::wallet::http::{bad, frd, read_id};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Json;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json};
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::types::{Amount, AssetId};
@@ -84,7 +84,12 @@ impl Wanted {
     }
 }
 
-pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+pub(super) async fn create(
+    caller: Caller,
+    State(shop): State<Shop>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Refusal> {
     caller.may(Scope::InvoicesWrite)?;
     let name = name_of(&headers)?;
     let wanted: Wanted = read(body)?;
@@ -101,9 +106,9 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
         let new = wanted.into_new(id, desk.rules.origin.clone());
         let (effects, made) = desk.create(new, entry, wallet, chain, now_ms);
         let shown = made.and_then(|()| found(desk, wallet, &InvoiceId(id)));
-        (effects, shown.map(|(entry, own)| view::invoice_as_made(entry, own)))
+        (effects, shown.map(|(entry, own)| view::written(&view::invoice_as_made(&entry.as_made(), own))))
     });
-    Ok((StatusCode::CREATED, Json(made.await?)))
+    Ok((StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], made.await?))
 }
 
 fn found<'a>(
@@ -116,7 +121,7 @@ fn found<'a>(
 
 fn shown(desk: &Desk, wallet: &Wallet, id: &InvoiceId) -> Result<Value, Refused> {
     let (entry, own) = found(desk, wallet, id)?;
-    Ok(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet))
+    Ok(json!(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)))
 }
 
 fn state(desk: &Desk, id: &InvoiceId) -> Result<Stands, Refused> {
@@ -170,7 +175,7 @@ pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked)
         for entry in desk.entries_after(after).take(limit) {
             cursor = entry.number;
             let Some(own) = wallet.invoice(&entry.id) else { continue };
-            invoices.push(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet));
+            invoices.push(json!(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)));
         }
         let more = desk.entries_after(cursor).next().is_some();
         (Vec::new(), Ok(json!({ "invoices": invoices, "cursor": cursor, "more": more })))
