@@ -12,8 +12,6 @@ use super::{BUTTON, hear, text, told, windows};
 use crate::pages::eval;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 
-in_both!(a_shop_is_paid_whatever_happens_to_the_windows);
-
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
 
@@ -300,8 +298,10 @@ async fn till(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-async fn a_shop_is_paid_whatever_happens_to_the_windows(kind: Kind) -> Result<()> {
-    let mut scene = Scene::open(kind).await?;
+// Firefox answers a question about a page that is just being left with nothing, as when the wallet comes in its place.
+#[tokio::test]
+async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
+    let mut scene = Scene::open(Kind::Chromium).await?;
     first_order(&scene).await?;
     double_click_and_cancel(&scene).await?;
     changed_amount(&scene).await?;
