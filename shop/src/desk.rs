@@ -1,15 +1,14 @@
 //! What happens to orders: invoices are made for them, events are heard, and whoever waits is told.
 
 use crate::goods::{self, ASSET, Article};
-use crate::merchant::{Cancelled, Merchant};
+use crate::merchant::{After, Cancelled, Merchant};
 use crate::order::{Event, Order, State, Told};
 use crate::problem::Problem;
-use crate::store::{Heard, Store};
+use crate::store::{Heard, Store, now_ms};
 use anyhow::{Context as _, Result};
 use axum::http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use standardwebhooks::Webhook;
-use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -18,14 +17,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest that somebody waits for an order to change.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// In so long a time an endpoint gets another secret once: the merchant tells it that long, and has room for few.
+const SECRET_MS: u64 = 5 * 60_000;
 
 /// The orders, and the merchant that brings money for them.
 pub(crate) struct Desk {
     store: Store,
     merchant: Merchant,
     invoice_life_s: u64,
-    /// What webhooks are verified with, once the merchant has said it.
-    secret: OnceLock<String>,
     /// Counts changes of orders; false: the shop closes.
     changes: watch::Sender<(u64, bool)>,
     /// One invoice after another: two requests for the same order do not make two.
@@ -35,14 +34,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(store: Store, merchant: Merchant, invoice_life_s: u64) -> Self {
         let changes = watch::Sender::new((0, true));
-        Self {
-            store,
-            merchant,
-            invoice_life_s,
-            secret: OnceLock::new(),
-            changes,
-            invoicing: tokio::sync::Mutex::default(),
-        }
+        Self { store, merchant, invoice_life_s, changes, invoicing: tokio::sync::Mutex::default() }
     }
 
     /// Says to the merchant where events are brought, and hears those that came while the shop was closed. Tries until
@@ -55,25 +47,83 @@ impl Desk {
     }
 
     async fn try_to_introduce(&self, webhook: &str) -> Result<()> {
-        let secret = self.merchant.webhook(webhook).await?;
-        // Asked again it is the same.
-        let _ = self.secret.set(secret);
-        loop {
-            let page = self.merchant.events(self.store.cursor()?).await?;
-            for event in &page.events {
-                self.hear(event, "asked for")?;
+        let learned = self.learn_secret(webhook).await;
+        // Also without the secret: what happened is heard.
+        self.catch_up().await?;
+        learned
+    }
+
+    /// Keeps what webhooks are verified with, before one is.
+    async fn learn_secret(&self, webhook: &str) -> Result<()> {
+        let endpoint = self.merchant.webhook(webhook).await?;
+        let is_known = self.store.webhook()?.is_some_and(|(url, _)| url == webhook);
+        let secret = match endpoint.secret {
+            None if is_known => return Ok(()),
+            None => {
+                let name = format!("secret-{}", now_ms()? / SECRET_MS);
+                let rotated = self.merchant.another_secret(&endpoint.id, &name).await?;
+                rotated.secret.context("the merchant no longer says the secret")?
             }
-            self.store.set_cursor(page.cursor)?;
-            if !page.more {
-                return Ok(());
+            Some(secret) => secret,
+        };
+        self.store.keep_webhook(webhook, &secret)
+    }
+
+    /// Hears all events after the newest that was heard.
+    async fn catch_up(&self) -> Result<()> {
+        loop {
+            match self.merchant.events(self.store.cursor()?).await? {
+                After::Events(page) => {
+                    for event in &page.events {
+                        self.hear(event, "asked for")?;
+                    }
+                    self.store.set_cursor(page.cursor)?;
+                    if !page.more {
+                        return Ok(());
+                    }
+                }
+                After::Forgotten(first) => {
+                    // What those told is how the invoices stand.
+                    for order in self.store.payable()? {
+                        for (invoice, _) in order.invoice.iter().chain(&order.previous) {
+                            self.look_at(&order.id, invoice).await?;
+                        }
+                    }
+                    self.store.set_cursor(first.saturating_sub(1))?;
+                }
             }
         }
     }
 
+    /// Brings an order to how one of its invoices stands.
+    async fn look_at(&self, id: &str, invoice: &str) -> Result<()> {
+        let looked = loop {
+            match self.merchant.look(invoice).await {
+                Ok(looked) => break looked,
+                // Those that were looked at are not looked at again.
+                Err(error) => eprintln!("the merchant is asked again: {error:#}"),
+            }
+            sleep(PAUSE).await;
+        };
+        let created_ms = now_ms()?;
+        let changed = self.store.change(id, |order| match &looked {
+            Some(invoice) => {
+                let kind = format!("invoice.{}", invoice.state);
+                order.hear(&Event { id: String::new(), sequence: 0, kind, created_ms, data: Value::Null }, invoice)
+            }
+            None => order.forget(invoice),
+        })?;
+        if let Some((order, told)) = changed {
+            println!("invoice {invoice} of order {}: {told:?}", order.number);
+            self.tell();
+        }
+        Ok(())
+    }
+
     /// A webhook, as it came.
     pub(crate) fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-        let secret = self.secret.get().context("the merchant has not said the secret yet")?;
-        let webhook = Webhook::new(secret).context("the secret")?;
+        let (_, secret) = self.store.webhook()?.context("the merchant has not said the secret yet")?;
+        let webhook = Webhook::new(&secret).context("the secret")?;
         // Before anything in it is read.
         webhook.verify(body, headers).map_err(|_| Problem::Unsigned)?;
         let event: Event = serde_json::from_slice(body).context("a webhook's body")?;
@@ -140,7 +190,7 @@ impl Desk {
             && let Some((invoice, text)) = order.invoice.clone()
         {
             let known = self.merchant.look(&invoice).await.map_err(Problem::Merchant)?;
-            if !matches!(known.state.as_str(), "expired" | "cancelled") {
+            if known.is_some_and(|known| !matches!(known.state.as_str(), "expired" | "cancelled")) {
                 return Ok(text);
             }
             order = self.change(id, |order| {
@@ -215,3 +265,6 @@ impl Desk {
         Ok(order)
     }
 }
+
+#[cfg(test)]
+mod tests;

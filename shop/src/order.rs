@@ -141,6 +141,12 @@ impl Order {
         }
     }
 
+    /// The merchant has forgotten one of its invoices, as it does some time after the end of one that nobody paid.
+    pub(crate) fn forget(&mut self, invoice: &str) -> Told {
+        let is_current = self.invoice.as_ref().is_some_and(|(id, _)| id == invoice);
+        if is_current && self.can_be_paid() { self.become_state(State::Expired) } else { Told::Same }
+    }
+
     fn become_state(&mut self, state: State) -> Told {
         self.state = state;
         Told::Changed(state)

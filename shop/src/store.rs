@@ -22,7 +22,10 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS by_time ON orders (created_ms);
     CREATE TABLE IF NOT EXISTS seen (event TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL) STRICT;
-    INSERT OR IGNORE INTO place VALUES (1, 0);";
+    INSERT OR IGNORE INTO place VALUES (1, 0);
+    CREATE TABLE IF NOT EXISTS webhook (
+        one INTEGER PRIMARY KEY CHECK (one = 1), url TEXT NOT NULL, secret TEXT NOT NULL
+    ) STRICT;";
 
 /// The database.
 pub(crate) struct Store(Mutex<Connection>);
@@ -127,6 +130,25 @@ impl Store {
         };
         transaction.commit()?;
         Ok(heard)
+    }
+
+    /// The orders that can be paid and have an invoice.
+    pub(crate) fn payable(&self) -> Result<Vec<Order>> {
+        let connection = self.connection();
+        let mut all = connection.prepare("SELECT * FROM orders WHERE COALESCE(invoice, previous) IS NOT NULL")?;
+        let orders = all.query_map([], read)?.map(|row| row?).collect::<Result<Vec<_>>>()?;
+        Ok(orders.into_iter().filter(Order::can_be_paid).collect())
+    }
+
+    /// Where events are brought, and the secret that they are signed with.
+    pub(crate) fn webhook(&self) -> Result<Option<(String, String)>> {
+        let kept = "SELECT url, secret FROM webhook";
+        Ok(self.connection().query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
+    pub(crate) fn keep_webhook(&self, url: &str, secret: &str) -> Result<()> {
+        self.connection().execute("INSERT OR REPLACE INTO webhook VALUES (1, ?1, ?2)", [url, secret])?;
+        Ok(())
     }
 
     /// Up to here every event was heard.
