@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 pub const ACCOUNT_PATH: &[u32] = &[44, u32::from_be_bytes(*b"FAIR"), 0];
 
 const HARDENED: u32 = 1 << 31;
+/// Of a wallet.
+const MOST_WORDS: usize = 24;
 
 /// BIP-39's salt without a passphrase, and its rounds.
 const SEED_SALT: &[u8] = b"mnemonic";
@@ -51,22 +53,24 @@ impl Words {
     /// `wallet.bad_words`; `data.index` is the place of an unknown word, null for a wrong count or checksum.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let mut places = Zeroizing::new(Vec::new());
+        // It never grows: that would leave a copy of the words behind.
+        let mut places = Zeroizing::new(Vec::with_capacity(MOST_WORDS));
+        let mut count = 0;
         for word in words {
             let word = Zeroizing::new(word.to_ascii_lowercase());
-            let index = places.len();
-            places.push(mnemonic::place(&word).ok_or_else(|| {
-                Error::new("wallet.bad_words", format!("Word {} is not in the list of words.", index + 1))
-                    .with("index", index)
-            })?);
+            let place = mnemonic::place(&word).ok_or_else(|| {
+                Error::new("wallet.bad_words", format!("Word {} is not in the list of words.", count + 1))
+                    .with("index", count)
+            })?;
+            if count < MOST_WORDS {
+                places.push(place);
+            }
+            count += 1;
         }
-        if !matches!(places.len(), 12 | 24) {
-            return Err(Error::new(
-                "wallet.bad_words",
-                format!("There are {} words; a wallet has 12 or 24.", places.len()),
-            )
-            .with("index", Datum::Null)
-            .with("got", places.len()));
+        if !matches!(count, 12 | MOST_WORDS) {
+            return Err(Error::new("wallet.bad_words", format!("There are {count} words; a wallet has 12 or 24."))
+                .with("index", Datum::Null)
+                .with("got", count));
         }
         mnemonic::entropy(&places).map(Self).ok_or_else(|| {
             Error::new("wallet.bad_words", "These words do not belong together: one is wrong, or their order is.")
