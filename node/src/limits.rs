@@ -113,6 +113,10 @@ pub(crate) const MERCHANT_OPEN_INVOICES: usize = 100_000;
 pub(crate) const MERCHANT_OPEN_PER_KEY: usize = 20_000;
 /// How long an invoice is kept that ended unpaid, in seconds: 30 days; `keep_unpaid_s` says otherwise.
 pub(crate) const MERCHANT_KEEP_UNPAID_S: u64 = 30 * 86_400;
+/// Most of them; beyond, those that nobody can pay any more are forgotten earlier.
+pub(crate) const MERCHANT_UNPAID_INVOICES: usize = 100_000;
+/// Of them made with one key.
+pub(crate) const MERCHANT_UNPAID_PER_KEY: usize = 50_000;
 /// How long events are kept, in seconds: 30 days; `keep_events_s` says otherwise.
 pub(crate) const MERCHANT_KEEP_EVENTS_S: u64 = 30 * 86_400;
 const _: () = assert!(MERCHANT_KEEP_EVENTS_S * 1_000 > WEBHOOK_LIFE_MS);
@@ -152,7 +156,7 @@ pub(crate) const WEBHOOK_SECRET_SHOWN_MS: u64 = 600_000;
 pub(crate) const WEBHOOK_OLD_SECRET_MS: u64 = 86_400_000;
 /// Most secrets with which the events of one webhook are signed.
 pub(crate) const WEBHOOK_SECRETS: usize = 4;
-/// Least that banks may take of a payment unless whoever orders it says otherwise, in the asset's smallest unit.
+/// Least that banks may take of a payment of FRD unless whoever orders it says otherwise, in its smallest unit.
 pub(crate) const LEAST_MAX_FEE: u64 = 10;
 /// Connections to a wallet's process: fewer than the 1,024 descriptors that a process usually has.
 pub(crate) const WALLET_CONNECTIONS: usize = 896;
@@ -160,6 +164,8 @@ pub(crate) const WALLET_CONNECTIONS: usize = 896;
 pub(crate) const REQUEST_HEAD_MS: u64 = 20_000;
 /// How long the body may take.
 pub(crate) const REQUEST_BODY_MS: u64 = 20_000;
+/// How long the other side may take nothing of an answer.
+pub(crate) const ANSWER_STUCK_MS: u64 = 20_000;
 /// How long a connection to a webhook is kept without use: less than after what servers usually end it, so that an event
 /// does not meet that.
 pub(crate) const WEBHOOK_IDLE_MS: u64 = 2_000;

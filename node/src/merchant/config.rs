@@ -113,6 +113,7 @@ impl Settings {
             open_per_key: lines.open_invoices_per_key,
             unpaid_ms: lines.keep_unpaid_s.saturating_mul(1_000),
             events_ms: lines.keep_events_s.saturating_mul(1_000),
+            ..Keeping::default()
         };
         let Lines {
             banks, credit_limit, funds_itself, origin, min_insured, private_webhooks, webhook_authorities, ..

@@ -281,7 +281,7 @@ struct Refused {
 struct Way {
     reach: Reach,
     authorities: Arc<Vec<Certificate>>,
-    client: Option<(Vec<SocketAddr>, reqwest::Client)>,
+    client: Option<(String, Vec<SocketAddr>, reqwest::Client)>,
 }
 
 impl Way {
@@ -321,7 +321,10 @@ impl Way {
     async fn client(&mut self, url: &reqwest::Url) -> Result<reqwest::Client, String> {
         let mut addresses = address::resolve(url, self.reach).await.map_err(|error| error.to_string())?;
         addresses.sort_unstable();
-        if let Some((_, client)) = self.client.as_ref().filter(|(known, _)| *known == addresses) {
+        let host = url.host_str().unwrap_or_default();
+        // It resolves its own host alone: another one at the same addresses gets another client.
+        let known = self.client.as_ref().filter(|(name, known, _)| name == host && *known == addresses);
+        if let Some((_, _, client)) = known {
             return Ok(client.clone());
         }
         let mut client =
@@ -329,11 +332,9 @@ impl Way {
         if !self.authorities.is_empty() {
             client = client.tls_certs_merge(self.authorities.iter().cloned());
         }
-        if let Some(host) = url.host_str() {
-            client = client.resolve_to_addrs(host, &addresses);
-        }
+        client = client.resolve_to_addrs(host, &addresses);
         let client = client.build().map_err(|error| error.to_string())?;
-        self.client = Some((addresses, client.clone()));
+        self.client = Some((host.to_owned(), addresses, client.clone()));
         Ok(client)
     }
 }

@@ -408,11 +408,12 @@ impl Desk {
     }
 
     fn put(&mut self, entry: Entry) {
+        if let Some(before) = self.entries.get(&entry.id) {
+            self.shelf.take(before);
+        }
         self.shelf.put(&entry);
         self.by_number.insert(entry.number, entry.id);
-        if let Some(before) = self.entries.insert(entry.id, entry) {
-            self.shelf.take(&before);
-        }
+        self.entries.insert(entry.id, entry);
     }
 
     fn tell_invoice(&mut self, id: &InvoiceId, what: &str, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {

@@ -171,7 +171,7 @@ impl Desk {
                 let purpose = Purpose::Refund { invoice: new.invoice };
                 let made = Outgoing::new(new.id, new.digest, purpose, asset, amount, stage, now_ms);
                 let Some(address) = address else { return self.enter(made, Vec::new()) };
-                self.pay(made, Payable::Address(address), usual_fee(amount), wallet, chain, now_ms)
+                self.pay(made, Payable::Address(address), usual_fee(asset, amount), wallet, chain, now_ms)
             }
             Err(refused) => (Vec::new(), Err(refused)),
         }
@@ -224,7 +224,7 @@ impl Desk {
     ) -> Made<Outgoing> {
         match self.claimable(&id) {
             Ok(waiting) => {
-                let max_fee = usual_fee(waiting.amount);
+                let max_fee = usual_fee(waiting.asset, waiting.amount);
                 self.pay(Outgoing { stage: Stage::Pending, ..waiting }, to, max_fee, wallet, chain, now_ms)
             }
             Err(refused) => (Vec::new(), Err(refused)),
@@ -336,7 +336,7 @@ impl Desk {
         }
         let most = banks.iter().map(|bank| wallet.parts(bank, AssetId::FRD).can_send).max().unwrap_or(0);
         let surplus = if most > above { most.saturating_sub(keep) } else { 0 };
-        let max_fee = usual_fee(surplus);
+        let max_fee = usual_fee(AssetId::FRD, surplus);
         let amount = surplus.saturating_sub(max_fee);
         if amount == 0 {
             return Vec::new();

@@ -48,10 +48,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// What banks may take of an amount unless whoever orders the payment says otherwise: one in a hundred, and of a small
-/// one a little more.
-pub(crate) fn usual_fee(amount: Amount) -> Amount {
-    (amount / 100).max(limits::LEAST_MAX_FEE)
+/// What banks may take of an amount unless whoever orders the payment says otherwise: one in a hundred, of few FRD a
+/// little more, and never more than there is.
+pub(crate) fn usual_fee(asset: AssetId, amount: Amount) -> Amount {
+    let least = if asset == AssetId::FRD { limits::LEAST_MAX_FEE } else { 0 };
+    (amount / 100).max(least).min(amount)
 }
 
 pub(crate) fn routes(served: &Served) -> Router<Served> {
@@ -229,12 +230,13 @@ async fn pay(State(served): State<Served>, body: Body<Pay>) -> Result<Json<Payin
     let (to, asked_asset, asked_amount) = payable(&served, to.trim())?;
     let amount = amount.or(asked_amount).filter(|amount| *amount > 0);
     let amount = amount.ok_or_else(|| refusal(&Refused::Nothing))?;
+    let asset = asset.unwrap_or(asked_asset);
     let input = Input::Pay {
         request,
         to: Box::new(to),
-        asset: asset.unwrap_or(asked_asset),
+        asset,
         amount,
-        max_fee: max_fee.unwrap_or_else(|| usual_fee(amount)),
+        max_fee: max_fee.unwrap_or_else(|| usual_fee(asset, amount)),
         description,
     };
     start(&served, input).await?;
@@ -421,5 +423,17 @@ mod tests {
         let codes: std::collections::BTreeSet<_> = all.iter().map(|refused| refused.kind().1).collect();
         assert_eq!(codes.len(), all.len());
         assert!(all.iter().all(|refused| refused.kind().0 != StatusCode::OK));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn banks_take_little_by_themselves_and_never_more_than_there_is() {
+        let of = |asset, amounts: [Amount; 4]| amounts.map(|amount| usual_fee(asset, amount));
+        assert_eq!(of(AssetId::FRD, [0, 3, 100, 5_000]), [0, 3, 10, 50]);
+        assert_eq!(of(AssetId::FRB, [0, 3, 100, 5_000]), [0, 0, 1, 50]);
     }
 }

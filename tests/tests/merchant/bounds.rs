@@ -171,6 +171,23 @@ async fn whoever_sends_half_a_request_is_hung_up_on_and_strangers_bodies_are_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_no_answer_is_hung_up_on() -> Result<()> {
+    let world = World::start("").await?;
+    let url = world.network.url_of(MERCHANT)?;
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").context("a plain URL")?).await?;
+    let write = async {
+        loop {
+            if stream.write_all(b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, write).await.context("nobody hangs up")?;
+    world.shop.get("/v1/invoices").await?.expect(200);
+    world.network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_guesses_links_does_not_keep_others_from_theirs() -> Result<()> {
     let world = World::start("").await?;
     let shop = &world.shop;

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::merchant::entry::{Entry, State};
 use crate::merchant::keys::KeyId;
 use fair_core::effect::Effect;
-use fair_core::payment::invoice::InvoiceId;
+use fair_core::payment::invoice::{InvoiceId, LatePolicy};
 use fair_core::types::TimeMs;
 use fair_core::wallet::{Event, Wallet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,10 @@ pub(in crate::merchant) struct Keeping {
     pub(in crate::merchant) open: usize,
     /// Of them with one key.
     pub(in crate::merchant) open_per_key: usize,
+    /// Most that ended unpaid, without those that can still be paid late.
+    pub(in crate::merchant) unpaid: usize,
+    /// Of them with one key.
+    pub(in crate::merchant) unpaid_per_key: usize,
     /// How long one that ended unpaid is kept.
     pub(in crate::merchant) unpaid_ms: u64,
     /// How long events are kept.
@@ -32,6 +36,8 @@ impl Default for Keeping {
         Self {
             open: limits::MERCHANT_OPEN_INVOICES,
             open_per_key: limits::MERCHANT_OPEN_PER_KEY,
+            unpaid: limits::MERCHANT_UNPAID_INVOICES,
+            unpaid_per_key: limits::MERCHANT_UNPAID_PER_KEY,
             unpaid_ms: limits::MERCHANT_KEEP_UNPAID_S * 1_000,
             events_ms: limits::MERCHANT_KEEP_EVENTS_S * 1_000,
         }
@@ -45,32 +51,51 @@ pub(super) struct Shelf {
     open_of: BTreeMap<KeyId, usize>,
     /// By when they ended.
     unpaid: BTreeSet<(TimeMs, InvoiceId)>,
+    unpaid_of: BTreeMap<KeyId, usize>,
 }
 
 impl Shelf {
     pub(super) fn put(&mut self, entry: &Entry) {
         if entry.state == State::Open {
             self.open = self.open.saturating_add(1);
-            let of_key = self.open_of.entry(entry.key).or_default();
-            *of_key = of_key.saturating_add(1);
+            count(&mut self.open_of, entry.key);
         }
-        self.unpaid.extend(entry.ended_unpaid());
+        if let Some(ended) = entry.ended_unpaid() {
+            self.unpaid.insert(ended);
+            count(&mut self.unpaid_of, entry.key);
+        }
     }
 
     pub(super) fn take(&mut self, entry: &Entry) {
         if entry.state == State::Open {
             self.open = self.open.saturating_sub(1);
-            if let Some(of_key) = self.open_of.get_mut(&entry.key) {
-                *of_key = of_key.saturating_sub(1);
-                if *of_key == 0 {
-                    self.open_of.remove(&entry.key);
-                }
-            }
+            uncount(&mut self.open_of, &entry.key);
         }
         if let Some(ended) = entry.ended_unpaid() {
             self.unpaid.remove(&ended);
+            uncount(&mut self.unpaid_of, &entry.key);
         }
     }
+}
+
+fn count(of_keys: &mut BTreeMap<KeyId, usize>, key: KeyId) {
+    let of_key = of_keys.entry(key).or_default();
+    *of_key = of_key.saturating_add(1);
+}
+
+fn uncount(of_keys: &mut BTreeMap<KeyId, usize>, key: &KeyId) {
+    if let Some(of_key) = of_keys.get_mut(key) {
+        *of_key = of_key.saturating_sub(1);
+        if *of_key == 0 {
+            of_keys.remove(key);
+        }
+    }
+}
+
+/// Whether somebody can pay it although its time is over.
+fn is_payable_late(entry: &Entry, wallet: &Wallet) -> bool {
+    let accepts = wallet.invoice(&entry.id).is_some_and(|own| own.invoice.body.late == LatePolicy::Accept);
+    entry.state == State::Expired && accepts
 }
 
 impl Desk {
@@ -95,14 +120,37 @@ impl Desk {
         }
     }
 
-    /// Forgets invoices that ended unpaid long ago. The newest one stays: the next is counted from it.
+    /// Invoices that ended unpaid long ago, and where there are too many the oldest that nobody can pay any more. The
+    /// newest one stays: the next is counted from it.
+    fn due_unpaid(&self, wallet: &Wallet, now_ms: TimeMs) -> Vec<InvoiceId> {
+        let newest = self.by_number.last_key_value().map(|(_, id)| *id);
+        let Keeping { unpaid, unpaid_per_key, unpaid_ms, .. } = self.rules.keeping;
+        let mut over = self.shelf.unpaid.len().saturating_sub(unpaid);
+        let of_keys = self.shelf.unpaid_of.iter();
+        let of_keys = of_keys.map(|(key, has)| (*key, has.saturating_sub(unpaid_per_key)));
+        let mut over_of: BTreeMap<KeyId, usize> = of_keys.filter(|(_, over)| *over > 0).collect();
+        let mut due = Vec::new();
+        for (ended, id) in &self.shelf.unpaid {
+            let is_old = ended.saturating_add(unpaid_ms) < now_ms;
+            let is_enough = !is_old && over == 0 && over_of.is_empty();
+            if is_enough || due.len() >= limits::MERCHANT_FORGOTTEN_AT_ONCE {
+                break;
+            }
+            let Some(entry) = self.entries.get(id).filter(|_| Some(*id) != newest) else { continue };
+            let is_over = (over > 0 || over_of.contains_key(&entry.key)) && !is_payable_late(entry, wallet);
+            if is_old || is_over {
+                over = over.saturating_sub(1);
+                uncount(&mut over_of, &entry.key);
+                due.push(*id);
+            }
+        }
+        due
+    }
+
+    /// Forgets them.
     pub(super) fn forget_unpaid(&mut self, wallet: &mut Wallet, now_ms: TimeMs) -> Changes {
         let mut changes = Changes::default();
-        let newest = self.by_number.last_key_value().map(|(_, id)| *id);
-        let keep_ms = self.rules.keeping.unpaid_ms;
-        let due = self.shelf.unpaid.iter().take_while(|(ended, _)| ended.saturating_add(keep_ms) < now_ms);
-        let due = due.map(|(_, id)| *id).filter(|id| Some(*id) != newest).take(limits::MERCHANT_FORGOTTEN_AT_ONCE);
-        for id in due.collect::<Vec<_>>() {
+        for id in self.due_unpaid(wallet, now_ms) {
             // Paid late, in this very moment.
             if wallet.forget_invoice(&id, &mut changes.write).is_err() {
                 continue;

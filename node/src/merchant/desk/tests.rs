@@ -91,7 +91,14 @@ fn desk() -> Desk {
         origin: None,
         min_insured: 100,
         sweep: None,
-        keeping: Keeping { open: 4, open_per_key: 3, unpaid_ms: 10_000, events_ms: 10_000 },
+        keeping: Keeping {
+            open: 4,
+            open_per_key: 3,
+            unpaid: 4,
+            unpaid_per_key: 3,
+            unpaid_ms: 10_000,
+            events_ms: 10_000,
+        },
     };
     Desk::new(rules, 1, 0)
 }
@@ -236,6 +243,34 @@ fn what_ended_unpaid_is_forgotten_and_what_is_paid_or_newest_is_not() {
     assert_eq!(desk.entries_after(0).map(|entry| entry.number).collect::<Vec<_>>(), [2, 4]);
     assert!(wallet.invoice(&id(1)).is_none() && wallet.invoice(&id(2)).is_some() && wallet.invoice(&id(4)).is_some());
     assert_eq!(desk.shelf_counts(), (0, 1));
+}
+
+#[test]
+fn too_many_that_ended_unpaid_are_forgotten_early_but_not_what_can_be_paid_late() {
+    let (mut desk, mut wallet, ledger) = (desk(), wallet([]), ledger(&[]));
+    let id = |number| InvoiceId([number; 16]);
+    let late = NewInvoice { late: LatePolicy::Accept, ..new_invoice(id(1)) };
+    wallet.handle(Input::CreateInvoice(Box::new(late)), &chain(&ledger, 1), NOW_MS).unwrap();
+    let (greedy, other) = ([1; 8], [2; 8]);
+    let ended = |number: u8, key| {
+        let since_ms = NOW_MS + u64::from(number);
+        Entry { number: number.into(), state: State::Expired, since_ms, key, ..entry(id(number)) }
+    };
+    let left = |desk: &Desk| desk.entries.keys().map(|id| id.0[0]).collect::<Vec<_>>();
+    for number in 2..=5 {
+        let new = new_invoice(id(number));
+        wallet.handle(Input::CreateInvoice(Box::new(new)), &chain(&ledger, 1), NOW_MS).unwrap();
+    }
+    (1..=3).for_each(|number| desk.put(ended(number, greedy)));
+    assert!(desk.forget_unpaid(&mut wallet, NOW_MS + 100).write.is_empty(), "there is room for them");
+    desk.put(ended(4, greedy));
+    desk.forget_unpaid(&mut wallet, NOW_MS + 100);
+    assert_eq!(left(&desk), [1, 3, 4], "too many of one key: the first can still be paid");
+    desk.put(ended(5, other));
+    desk.rules.keeping.unpaid = 3;
+    desk.forget_unpaid(&mut wallet, NOW_MS + 100);
+    assert_eq!(left(&desk), [1, 4, 5], "too many in all");
+    assert_eq!(desk.shelf_counts(), (0, 3));
 }
 
 /// What stands behind a channel stands behind what came first, whatever the ids are.

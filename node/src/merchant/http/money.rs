@@ -129,7 +129,7 @@ pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, headers: He
     let (to, _, asked) = payable(&shop.wallet, wanted.to.trim())?;
     let amount = wanted.amount.or(asked).ok_or_else(|| bad("input.amount", "Give an amount."))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "payout", &name);
-    let max_fee = wanted.max_fee.unwrap_or_else(|| usual_fee(amount));
+    let max_fee = wanted.max_fee.unwrap_or_else(|| usual_fee(wanted.asset, amount));
     let new = NewPayout { id, digest, to, asset: wanted.asset, amount, max_fee };
     let made = shop.at_desk(move |desk, wallet, chain, now_ms| desk.payout(new, wallet, chain, now_ms)).await?;
     Ok((StatusCode::CREATED, Json(shown(&shop, &as_made(&made)))))

@@ -92,16 +92,18 @@ impl Poll {
     pub(super) async fn event_after(&mut self, known: u64) -> Result<bool, Refusal> {
         loop {
             tokio::select! {
-                () = sleep_until(self.until) => return Ok(false),
+                // In this order: whose key is revoked hears of no event of the same moment.
+                biased;
+                revoked = self.revoked.changed() => match revoked {
+                    Ok(()) => self.check_key()?,
+                    Err(_) => return Ok(false),
+                },
                 told = self.told.changed() => match told {
                     Ok(()) if self.mark() > known => return Ok(true),
                     Ok(()) => {}
                     Err(_) => return Ok(false),
                 },
-                revoked = self.revoked.changed() => match revoked {
-                    Ok(()) => self.check_key()?,
-                    Err(_) => return Ok(false),
-                },
+                () = sleep_until(self.until) => return Ok(false),
             }
         }
     }
