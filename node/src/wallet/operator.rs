@@ -424,11 +424,6 @@ mod tests {
         assert_eq!(codes.len(), all.len());
         assert!(all.iter().all(|refused| refused.kind().0 != StatusCode::OK));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn banks_take_little_by_themselves_and_never_more_than_there_is() {
