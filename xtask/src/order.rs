@@ -40,10 +40,8 @@ fn reorder(module: &[u8]) -> Result<(Vec<u8>, usize)> {
     functions.sort_by_key(|((_, ty), body)| (*ty, body.as_bytes()));
     let before = functions.len();
     let mut places = HashMap::new();
-    let mut place = imported;
-    for alike in functions.chunk_by(are_same) {
+    for (place, alike) in (imported..).zip(functions.chunk_by(are_same)) {
         places.extend(alike.iter().map(|((number, _), _)| (*number, place)));
-        place += 1;
     }
     functions.dedup_by(|second, first| are_same(first, second));
     let dropped = before - functions.len();
