@@ -331,7 +331,11 @@ impl Browser {
     /// # Errors
     /// If the browser does not answer.
     pub async fn text(&self) -> Result<String> {
-        self.call("text", vec![]).await?.convert::<String>().context("the page's text")
+        // Of a page that is just being left Firefox says nothing.
+        wait::until("a page with text", DEADLINE, async || {
+            self.call("text", vec![]).await?.convert::<Option<String>>().context("the page's text")
+        })
+        .await
     }
 
     /// The text of the first element that matches a CSS selector, as it is shown.

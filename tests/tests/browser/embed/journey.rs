@@ -12,6 +12,8 @@ use super::{BUTTON, hear, text, told, windows};
 use crate::pages::eval;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 
+in_both!(a_shop_is_paid_whatever_happens_to_the_windows);
+
 /// Stands beside the button that pays.
 const READY: &str = "final in seconds";
 
@@ -298,10 +300,8 @@ async fn till(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-// Firefox answers a question about a page that is just being left with nothing, as when the wallet comes in its place.
-#[tokio::test]
-async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
-    let mut scene = Scene::open(Kind::Chromium).await?;
+async fn a_shop_is_paid_whatever_happens_to_the_windows(kind: Kind) -> Result<()> {
+    let mut scene = Scene::open(kind).await?;
     first_order(&scene).await?;
     double_click_and_cancel(&scene).await?;
     changed_amount(&scene).await?;
@@ -309,7 +309,10 @@ async fn a_shop_is_paid_whatever_happens_to_the_windows() -> Result<()> {
     reload_beside_another_tab(&scene).await?;
     blocked_window(&scene).await?;
     closed_on_the_way(&mut scene).await?;
-    till(&scene).await?;
+    // The counterpart is handed the invoice by a script in the page, which in Firefox gets another instance of its modules.
+    if kind == Kind::Chromium {
+        till(&scene).await?;
+    }
     let Scene { network, browser, .. } = scene;
     browser.close().await?;
     network.shut_down().await
