@@ -280,7 +280,12 @@ impl Chain {
     ///
     /// # Errors
     /// [`Announcement::Bad`] when the certificate is not one of the validators that we know.
-    pub async fn compare(&self, header: &Header, certificate: &Certificate) -> Result<Option<Fork>, Announcement> {
+    pub async fn compare(
+        &self,
+        header: &Header,
+        certificate: &Certificate,
+        now: TimeMs,
+    ) -> Result<Option<Fork>, Announcement> {
         if header.chain_id != self.chain_id {
             let bad = BadBlock::WrongChain { expected: self.chain_id, got: header.chain_id };
             return Err(Announcement::Bad(bad));
@@ -304,7 +309,7 @@ impl Chain {
                 _ => Some(validators).filter(|set| set.hash() == mine.validators_hash),
             };
             // Of a client that slept, its own head says nothing about how old the other one is.
-            (follower.head_time_ms().max(now_ms()), state.parameters().trust_period_ms, then)
+            (follower.head_time_ms().max(now), state.parameters().trust_period_ms, then)
         };
         let Some(then) = then else { return Ok(None) };
         match conflict::judge(&mine, header, certificate, &then, head_ms, period).map_err(Announcement::Bad)? {

@@ -249,12 +249,14 @@ async fn two_certified_headers_of_one_height_are_a_fork() {
     let good = blocks(1);
     chain.verify(&good, NOW_MS, || true).await.unwrap();
     let (header, certificate) = (&good[0].block.header, &good[0].certificate);
-    assert!(chain.compare(header, certificate).await.unwrap().is_none());
+    assert!(chain.compare(header, certificate, NOW_MS).await.unwrap().is_none());
 
     let mut other = header.clone();
     other.state_root = Hash([9; 32]);
-    assert!(chain.compare(&other, &certify(&other, 2)).await.is_err(), "without a quorum it is no evidence");
-    let fork = chain.compare(&other, &certify(&other, 3)).await.unwrap().unwrap();
+    assert!(chain.compare(&other, &certify(&other, 2), NOW_MS).await.is_err(), "without a quorum it is no evidence");
+    let late = NOW_MS + chain.follower().state().parameters().trust_period_ms;
+    assert!(chain.compare(&other, &certify(&other, 3), late).await.unwrap().is_none(), "old keys stop nobody");
+    let fork = chain.compare(&other, &certify(&other, 3), NOW_MS).await.unwrap().unwrap();
     assert!(!chain.has_fork().await.unwrap());
     chain.keep_fork(&fork).await.unwrap();
     assert!(chain.has_fork().await.unwrap());

@@ -220,7 +220,7 @@ impl Core {
     /// `false`: the relay was dropped.
     async fn on_announcement(self: &Rc<Self>, url: &str, header: Header, certificate: Certificate) -> bool {
         let Ok(chain) = self.chain() else { return true };
-        match chain.compare(&header, &certificate).await {
+        match chain.compare(&header, &certificate, now_ms()).await {
             Ok(None) => {}
             Ok(Some(fork)) => {
                 self.on_fork(&chain, url, fork).await;
@@ -428,7 +428,7 @@ impl Core {
             announced.filter(|(_, (header, _))| header.height <= chain.height()).collect()
         };
         for (url, (header, certificate)) in announced {
-            match chain.compare(&header, &certificate).await {
+            match chain.compare(&header, &certificate, now_ms()).await {
                 Ok(Some(fork)) => self.on_fork(chain, &url, fork).await,
                 Err(Announcement::Bad(bad)) => self.drop_relay(&url, Error::of("chain", &bad), Some(header.height)),
                 Ok(None) | Err(Announcement::Storage(_)) => {}
@@ -471,7 +471,7 @@ impl Core {
         let bytes = net::get(&address, "relay", limits::MAX_HEAD_BYTES + 4).await.ok()?;
         let headers: Vec<(Header, Certificate)> = codec::decode(&bytes, limits::MAX_HEAD_BYTES + 4).ok()?;
         let (header, certificate) = headers.first()?;
-        chain.compare(header, certificate).await.ok()?
+        chain.compare(header, certificate, now_ms()).await.ok()?
     }
 
     async fn on_fork(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, fork: Fork) {
