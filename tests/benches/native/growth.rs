@@ -21,6 +21,9 @@ const ROUNDS: usize = 31;
 /// Among a million accounts this takes at most so many times as long as among a thousand.
 const MOST_GROWTH: f64 = 3.0;
 
+/// As nodes write: a value in its place.
+const UPSERT: &str = "INSERT INTO state VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
 /// A ledger of so many accounts, and its copy on disk as nodes keep it.
 struct Ledger {
     follower: Follower,
@@ -85,7 +88,7 @@ impl Ledger {
         let height = step.header().height.to_be_bytes().to_vec();
         let transaction = self.database.transaction()?;
         {
-            let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
+            let mut put = transaction.prepare_cached(UPSERT)?;
             let mut delete = transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?;
             for (key, value) in step.encoded_changes() {
                 match value {
