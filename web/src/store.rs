@@ -129,6 +129,10 @@ impl Store {
     /// # Errors
     /// `storage.unreadable`.
     pub async fn range(&self, from: &[u8], to: &[u8], limit: u32) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        // For a browser a range without room for anything is an error.
+        if from >= to {
+            return Ok(Vec::new());
+        }
         let read = async {
             let transaction = self.database.transaction(RECORDS).build()?;
             let records = transaction.object_store(RECORDS)?;
@@ -149,6 +153,9 @@ impl Store {
     /// # Errors
     /// `storage.unreadable`.
     pub async fn keys(&self, from: &[u8], to: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
         let read = async {
             let transaction = self.database.transaction(RECORDS).build()?;
             let records = transaction.object_store(RECORDS)?;

@@ -42,6 +42,8 @@ async fn what_is_committed_is_there_after_opening_again() {
     assert_eq!(all, [(b"\x20b".to_vec(), b"2".to_vec()), (b"\x20c".to_vec(), b"3".to_vec())]);
     assert_eq!(store.range(b"\x20", b"\x20c", 10).await.unwrap().len(), 1);
     assert_eq!(store.range(b"\x20", b"\xff", 1).await.unwrap().len(), 1);
+    assert!(store.range(b"\x20", b"\x20", 10).await.unwrap().is_empty(), "no room for anything is no error");
+    assert!(store.keys(b"\x20b", b"\x20").await.unwrap().is_empty());
 }
 
 #[wasm_bindgen_test]
