@@ -163,12 +163,22 @@ impl Process {
     /// Waits for a line of its log that contains `text` and returns the line.
     ///
     /// # Errors
-    /// If none came within the deadline.
+    /// If none came within the deadline; with the end of its log.
     pub async fn wait_for_line(&self, text: &str, deadline: Duration) -> Result<String> {
-        wait::until(format!("`{text}` in the log of {}", self.spec.name), deadline, async || {
-            Ok(lock(&self.output).lines.iter().find(|line| line.contains(text)).cloned())
-        })
-        .await
+        self.wait_for_line_with_any(&[text], deadline).await
+    }
+
+    /// Waits for a line of its log that contains one of `texts` and returns the line.
+    ///
+    /// # Errors
+    /// As [`Process::wait_for_line`].
+    pub async fn wait_for_line_with_any(&self, texts: &[&str], deadline: Duration) -> Result<String> {
+        let what = format!("`{}` in the log of {}", texts.join("` or `"), self.spec.name);
+        let line = wait::until(what, deadline, async || {
+            let output = lock(&self.output);
+            Ok(output.lines.iter().find(|line| texts.iter().any(|text| line.contains(text))).cloned())
+        });
+        line.await.with_context(|| format!("the last lines of {}:\n{}", self.spec.name, self.log_end()))
     }
 
     /// Ends it at once, as a power cut would (SIGKILL). No error if it does not run.

@@ -1,6 +1,6 @@
 //! What only Chromium does so.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use thirtyfour::prelude::*;
 use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
@@ -12,6 +12,15 @@ use crate::process::{Process, Spec};
 /// Flags for a browser without a screen, also as root, that talks to nobody on its own.
 const FLAGS: &str = include_str!("flags.txt");
 
+/// What chromedriver says when it serves, before the port.
+const SERVES: &str = "started successfully on port";
+
+/// What it says when its port is taken, before it ends.
+const PORT_TAKEN: &str = "port not available";
+
+/// Ports that it may try.
+const PORTS_TRIED: usize = 10;
+
 /// Starts a chromedriver of its own and a browser through it.
 pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
     let spec = Spec {
@@ -21,9 +30,7 @@ pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
         environment: Vec::new(),
         log_file: profile.folder.path().join("chromedriver.log"),
     };
-    let server = Process::start(spec)?;
-    let line = server.wait_for_line("started successfully on port", DEADLINE).await?;
-    let port = line.trim_end_matches('.').rsplit(' ').next().context("a port in chromedriver's line")?;
+    let (server, port) = serve(spec).await?;
 
     let mut capabilities = DesiredCapabilities::chrome();
     let browser = find_program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])?;
@@ -40,6 +47,20 @@ pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
         .await
         .with_context(|| format!("cannot start Chromium; chromedriver says:\n{}", server.log_end()))?;
     Ok((server, driver))
+}
+
+/// Starts a chromedriver and tells its port. It takes a port that is free for IPv4, and ends at once if somebody else
+/// has the same one for IPv6: then another is asked for.
+async fn serve(spec: Spec) -> Result<(Process, String)> {
+    for _ in 0..PORTS_TRIED {
+        let server = Process::start(spec.clone())?;
+        let said = server.wait_for_line_with_any(&[SERVES, PORT_TAKEN], DEADLINE).await?;
+        if said.contains(SERVES) {
+            let port = said.trim_end_matches('.').rsplit(' ').next().context("a port in chromedriver's line")?;
+            return Ok((server, port.to_owned()));
+        }
+    }
+    bail!("chromedriver found none of {PORTS_TRIED} ports free for IPv6 too")
 }
 
 pub(super) async fn console_errors(driver: &WebDriver) -> Result<Vec<String>> {
