@@ -343,6 +343,10 @@ impl Desk {
         }
         self.sweep_from = height.saturating_add(SWEEP_PAUSE_HEIGHTS);
         let id = super::texts::id_of(&self.rules.own, "", "sweep", &format!("{height}"));
+        // The one of this block, from before a restart, has come to an end: to make it again would only forget that.
+        if self.outgoing.contains_key(&id) {
+            return Vec::new();
+        }
         let made = Outgoing::new(id, Hash::ZERO, Purpose::Sweep, AssetId::FRD, amount, Stage::Pending, now_ms);
         let (effects, result) = self.pay(made, Payable::Address(to), max_fee, wallet, chain, now_ms);
         match result {
