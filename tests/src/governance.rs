@@ -27,10 +27,16 @@ pub async fn approve(network: &Network, proposer: &str, change: &[&str], voters:
     for voter in voters {
         network.node(voter, "vote", &[&id.to_string(), "yes", "--why", "it is better"]).await?;
     }
-    let proposals = listed(network, proposer).await?;
-    let all = proposals["proposals"].as_array().context("proposals")?;
-    let votes = all.iter().find(|one| one["id"] == id).and_then(|one| one["votes"].as_array());
-    ensure!(votes.map(Vec::len) == Some(voters.len()), "{proposals}");
+    // The proposer's own node may be a block behind those of the voters.
+    let counted = wait::until(format!("the votes on proposal {id}"), DECIDED, async || {
+        let proposals = listed(network, proposer).await?;
+        let all = proposals["proposals"].as_array().context("proposals")?;
+        let votes = all.iter().find(|one| one["id"] == id).and_then(|one| one["votes"].as_array());
+        let count = votes.map_or(0, Vec::len);
+        ensure!(count <= voters.len(), "{proposals}");
+        Ok((count == voters.len()).then_some(()))
+    });
+    counted.await?;
     Ok(id)
 }
 
