@@ -1,8 +1,9 @@
 //! Users, banks between them, and a real ledger: wires that lose, copy and reorder, heads that lag, power
 //! that fails. Hosts are numbered, banks first.
 //!
-//! Version 1 has no court, so nobody can show a secret on-chain. [`Hub::may_mine`] stands in for it: no
-//! block comes that would make a lock too late to be settled once its secret is out.
+//! The protocol takes it that whoever knows a secret sees the chain in time; here heads lag at random.
+//! [`Hub::may_mine`] stands in for that: no block comes that would make a lock too late to be settled once its
+//! secret is out, unless court has it or the registry in time.
 
 pub mod accounts;
 pub mod byzantine;

@@ -166,8 +166,8 @@ impl Attack {
         }
     }
 
-    /// A secret that an honest bank knows in time goes on-chain, and a lock is not taken back then. Version
-    /// 1 has no registry: here the frame that does it gets lost.
+    /// A secret that an honest bank knows in time goes on-chain, and a lock is not taken back then. Heads lag at
+    /// random here, and with them what a bank reveals: so the frame that takes it back gets lost.
     fn let_court_refuse(&mut self) {
         let banks = self.hub.plan.banks;
         for host in self.honest.clone().into_iter().filter(|host| *host < banks) {
