@@ -9,6 +9,7 @@
 //!   keys/              0700, each file 0600: 64 hexadecimal digits, an ed25519 seed
 //!     signing.key      validator: signs blocks
 //!     account.key      the account. A validator's process never reads it; it may be kept elsewhere
+//!     operator.token   bank, wallet, merchant: what orders must show; made at the first start
 //!   bank.toml          bank: what its operator decides; may be missing
 //!   wallet.toml        wallet: the same
 //!   merchant.toml      merchant: the same
@@ -193,7 +194,7 @@ impl Home {
         self.key(SIGNING_KEY)
     }
 
-    /// Key of the account; a bank's process needs it, a validator's never reads it.
+    /// Key of the account; a validator's process never reads it, all others need it.
     pub(crate) fn account_key(&self) -> Result<SecretKey, NodeError> {
         self.key(ACCOUNT_KEY)
     }

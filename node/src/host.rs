@@ -1,4 +1,4 @@
-//! Hosts a pure machine of the core (a bank, a wallet): follows the chain, keeps sessions, stores.
+//! Hosts a pure machine of the core (a bank, a wallet, a watchtower): follows the chain, keeps sessions, stores.
 //!
 //! One task owns the machine and the verified state. It takes what waits, input by input, then makes the
 //! writes of all of them durable in one transaction, and only then sends, submits and answers, in order

@@ -1,4 +1,4 @@
-//! Validators and banks: the only processes on a server that hold keys.
+//! Validators, banks, wallets, merchants and watchtowers: the only processes on a server that hold private keys.
 //!
 //! `init` and `genesis` make homes ([`home`]), `run` starts what a home is for, `status` asks it how it
 //! is. A home holds a configuration, private keys, the genesis document and the databases.

@@ -7,7 +7,7 @@
 //! GET  /v1/proof/{key}             a value of the state with its proof
 //! GET  /v1/snapshots               snapshots of verified states; /v1/snapshots/{file} an archive, ranges included
 //! GET  /v1/heads                   WebSocket: new heads
-//! GET  /v1/peers/{key}             WebSocket: a pipe to the bank with this key
+//! GET  /v1/peers/{key}             WebSocket: a pipe to the bank or watchtower with this key
 //! POST /v1/batches                 to the next validator; one of court to all, again with each block
 //! POST /v1/faucet                  to the bank of a test network
 //! GET  /healthz, /readyz, /metrics for its operator

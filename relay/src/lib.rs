@@ -1,5 +1,5 @@
 //! A thin public relay: serves pages and verified blocks, passes batches to validators and pipes
-//! WebSockets to banks. It holds no key and is trusted with nothing.
+//! WebSockets to banks and watchtowers. It holds no key and is trusted with nothing.
 //!
 //! Blocks come from validators ([`sync`]), are verified and executed ([`chain`]), stored ([`store`]) and
 //! only then served ([`http`]).

@@ -42,7 +42,7 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
-    /// A fresh local network with its pages; prints one URL, Ctrl-C stops it.
+    /// A fresh local network with its pages and a shop; prints their addresses, Ctrl-C stops it.
     Demo {
         /// Keep the network in this folder, or go on with the one that is there.
         #[arg(long, value_name = "DIR")]

@@ -1,4 +1,4 @@
-//! K: the chain's parameters, two presets, and the inequalities between them
+//! K: the chain's parameters, three presets, and the inequalities between them
 //! (docs/protocol.md, sections 3 to 6).
 //!
 //! Units: `_ms` milliseconds, `_bytes` bytes, `_blocks` usable blocks (the clock U), `_heights` plain

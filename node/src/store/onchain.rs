@@ -1,4 +1,4 @@
-//! `onchain/db.sqlite`: what a validator stores.
+//! `onchain/db.sqlite`: what validators, and all others that follow the chain, store of it.
 //!
 //! ```text
 //! table     key                                  value

@@ -9,8 +9,10 @@
 //! POST /v1/pay-direct  {request, amount, asset?, note?}              → payment
 //! POST /v1/credit      {limit, asset?, insure_above?}                → {asset, limit, insure_above, agreed}
 //! POST /v1/insurance   {asset?}                                      → {asset, agreed}
+//! POST /v1/resume      proposes again on a suspended channel
 //! POST /v1/dispute     takes the channel with the bank to court      → [`crate::court`]
 //! POST /v1/court       where it stands in court                      → [`crate::court`]
+//! POST /v1/towers/add, remove, list                                  → [`super::towers`]
 //!
 //! batch    {request, state, hash, fee, height?, why?}   asked, waiting, applied, skipped, expired
 //! payment  {id, state, asset, amount, fee, failure}     locking, settling, paid, failed

@@ -1,5 +1,5 @@
 //! How much a merchant keeps, and for how long: what anybody with a key can make without money must not grow without
-//! bound. What is paid stays, with its refunds and receipts.
+//! bound. What is paid stays, with its refunds and its proof.
 
 use super::{Changes, Desk, Refused};
 use crate::limits;
