@@ -78,7 +78,7 @@ pub enum Out {
     Payload(Vec<u8>),
 }
 
-/// Why a session ended. All but [`SessionError::Misuse`] are the peer's or the line's fault.
+/// Why a session ended. All but [`SessionError::NotOpen`] are the peer's or the line's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// The peer's key cannot be used.
