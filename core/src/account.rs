@@ -65,7 +65,7 @@ pub struct SentBatch {
     pub signed_at: Height,
 }
 
-/// Records used to end before it. Such a batch offers no more until it is too old, and is signed anew then.
+/// A record without it is one of a batch that offers no more until it is too old, and is signed anew then.
 fn read_signed_at<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Height> {
     let mut bytes = [0; size_of::<Height>()];
     match reader.read(&mut bytes)? {
