@@ -638,7 +638,7 @@ export interface Payment {
 
 export interface PaymentDetails extends Payment {
   hash: Hex | null;
-  /** Text that anybody can verify offline, null if there is none. */
+  /** Text that anybody can verify offline, of a payment to us with our receipt; null if there is none. */
   proof: string | null;
   preimage: Hex | null;
   invoice: string | null;
@@ -757,6 +757,8 @@ export interface Fair {
   pay(p: PayRequest & { key: string; maxFee: Amount; description: string | null }, o?: CallOptions): Promise<Payment>;
   activity(p: { before: string | null; limit: number }, o?: CallOptions): Promise<ActivityPage>;
   payment(p: { id: string }, o?: CallOptions): Promise<PaymentDetails>;
+  /** What a proof of payment or a receipt proves, also without a wallet. Rejects `input.chain_id`, `payment.bad_proof`. */
+  verifyProof(p: { text: string; chainId: Hex }, o?: CallOptions): Promise<Proven>;
 
   // watchtowers
   towers(p?: null, o?: CallOptions): Promise<Tower[]>;
@@ -831,11 +833,7 @@ export interface Engine {
 }
 export interface EngineClass { open(config: EngineConfig): Promise<Engine> }
 
-/**
- * What a proof of payment proves. `received` and `paidAt` are known where the payee gave a receipt.
- * Export `verifyProof(text, chainId)` of `/pkg/fair_web.js`, which needs no engine; throws a
- * `FairErrorShape`: `input.chain_id`, `payment.bad_proof`.
- */
+/** What a proof of payment proves. `received` and `paidAt` are known where the payee gave a receipt. */
 export interface Proven {
   payee: Hex;
   id: Hex;
@@ -847,3 +845,6 @@ export interface Proven {
   received: Amount | null;
   paidAt: TimeMs | null;
 }
+
+/** Export of `/pkg/fair_web.js`, which needs no engine; throws a `FairErrorShape`: `input.chain_id`, `payment.bad_proof`. */
+export declare function verifyProof(text: string, chainId: Hex): Proven;

@@ -37,7 +37,7 @@ const METHODS = /** @type {const} */ ({
   draft: true, draftAdd: false, draftRemove: true, signAndSend: true, batches: true, faucet: false,
   balances: true, channels: true, addBank: true, setCredit: true, requestInsurance: true, resume: true, dispute: true,
   requestWithdrawal: false, splice: true, address: true, createInvoice: true, invoices: true, decode: true,
-  quote: true, pay: true, activity: true, payment: true, towers: true, addTower: true, removeTower: false,
+  quote: true, pay: true, activity: true, payment: true, verifyProof: true, towers: true, addTower: true, removeTower: false,
 });
 
 const WORKER = new URL('./worker.js', import.meta.url).href;

@@ -121,6 +121,7 @@ const MEANINGS = {
   'payment.closed_by_court': { title: 'A dispute with the bank ended it', next: 'Nothing was paid.' },
   'channel.offline': { title: 'The bank is not connected', next: 'The wallet connects again by itself.' },
   'channel.suspended': { title: 'This channel is suspended', next: 'The bank refused several changes in a row, perhaps because its view of the chain is behind. Try again on its page under Banks.' },
+  'payment.bad_proof': { title: 'This proves nothing', next: 'Copy the whole text and paste it again. If it stays so, do not rely on it.' },
   'payment.malformed': { title: 'This is neither an invoice nor an address', next: 'Copy the whole text and paste it again.' },
   'payment.wrong_network': { title: 'This belongs to another network', next: 'Ask for an invoice of this network.' },
   'payment.expired': { title: 'Its time is up', next: 'Nothing was paid. Ask for a new invoice.' },

@@ -13,6 +13,7 @@ import { homePage } from './pages/home.js';
 import { onchainPage } from './pages/onchain.js';
 import { payPage } from './pages/pay.js';
 import { createAssetPage, registerBankPage } from './pages/register.js';
+import { proofPage } from './pages/proof.js';
 import { receivePage } from './pages/receive.js';
 import { restorePage } from './pages/restore.js';
 import { settingsPage } from './pages/settings.js';
@@ -30,6 +31,7 @@ import { to } from './router.js';
 const OPEN = {
   explorer: (app, [kind, ...rest]) => (EXPLORER[kind ?? 'blocks'] ?? notFound)(app, rest),
   verification: verificationPage,
+  proof: proofPage,
   create: createPage,
   restore: restorePage,
   settings: settingsPage,

@@ -29,6 +29,8 @@ const tab = crypto.randomUUID();
 let channel;
 /** @type {import('./api').Engine | null} */
 let engine = null;
+/** Set together with the engine. @type {typeof import('./api').verifyProof | null} */
+let verifyProof = null;
 /** Of the present leader, which may be this worker. @type {string | null} */
 let term = null;
 let leading = false;
@@ -76,6 +78,7 @@ async function lead(name, relays) {
     const module = await import(MODULE).catch(notLoaded);
     await module.default({ module_or_path: WASM }).catch(notLoaded);
     engine = await module.Engine.open({ name, relays, onEvent: publish });
+    verifyProof = module.verifyProof;
   } catch (thrown) {
     const error = isShape(thrown) ? thrown : crash(thrown);
     return end(error, isShape(thrown) && !thrown.retryable);
@@ -122,6 +125,15 @@ function onTab(message) {
   }
 }
 
+/** @param {Call} call */
+function resultOf({ method, params, abort }) {
+  if (method === 'verifyProof') {
+    const { text, chainId } = /** @type {Parameters<import('./api').Fair['verifyProof']>[0]} */ (params);
+    return /** @type {NonNullable<typeof verifyProof>} */ (verifyProof)(text, chainId);
+  }
+  return /** @type {import('./api').Engine} */ (engine).call(method, params, abort.signal);
+}
+
 /**
  * @param {string} from
  * @param {Extract<ToWorker, {type: 'call' | 'abort'}>} message
@@ -143,8 +155,7 @@ async function run() {
   running = true;
   for (let call = queue[0]; call && !ended; call = queue[0]) {
     try {
-      const result = await /** @type {import('./api').Engine} */ (engine).call(call.method, call.params, call.abort.signal);
-      answer(call, { result });
+      answer(call, { result: await resultOf(call) });
     } catch (thrown) {
       if (!isShape(thrown)) return end(crash(thrown), false);
       answer(call, { error: plain(thrown) });

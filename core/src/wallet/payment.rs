@@ -15,7 +15,7 @@ use crate::codec;
 use crate::crypto::{self, Secret, Tag};
 use crate::message::Signed;
 use crate::payment::invoice::Invoice;
-use crate::payment::proof::ProofOfPayment;
+use crate::payment::proof::{ProofOfPayment, Receipt};
 use crate::payment::route::Route;
 use crate::types::{Amount, AssetId, Epoch, Hash, Height, PublicKey, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -220,13 +220,20 @@ impl Wallet {
         self.payments.insert(payment.id, payment);
     }
 
-    /// What proves a payment of ours to anybody.
+    /// What proves a payment of an invoice to anybody: one of ours once the payee gave its secret away, one to us once
+    /// it is irrevocable, then with our receipt. The same each time.
     pub fn proof(&self, id: &RequestId) -> Option<ProofOfPayment> {
         let payment = self.payments.get(id)?;
-        if payment.direction != Direction::Out {
-            return None;
-        }
-        let invoice = payment.invoice.clone()?;
-        Some(ProofOfPayment { invoice, preimage: payment.preimage?, receipt: None })
+        let (invoice, preimage) = (payment.invoice.clone()?, payment.preimage?);
+        let receipt = match payment.direction {
+            Direction::Out => None,
+            Direction::In => {
+                // Before that the secret is for the bank alone.
+                let paid_ms = payment.ended_ms.filter(|_| payment.state == PaymentState::Paid)?;
+                let receipt = Receipt { invoice: invoice.body.id, amount: payment.amount, paid_ms };
+                Some(Signed::new(receipt, &self.peers.chain_id(), self.peers.secret_key()))
+            }
+        };
+        Some(ProofOfPayment { invoice, preimage, receipt })
     }
 }

@@ -73,6 +73,8 @@ pub(super) enum Refused {
     Taken,
     #[error("The invoice is not paid.")]
     NotPaid,
+    #[error("There is a receipt once the invoice is paid.")]
+    NothingReceived,
     #[error("The refund was claimed already.")]
     Claimed,
     #[error("The shop took this refund back.")]
@@ -104,6 +106,7 @@ impl Refused {
             Self::NameUsed => (StatusCode::CONFLICT, "idempotency.used"),
             Self::Taken => (StatusCode::CONFLICT, "invoice.taken"),
             Self::NotPaid => (StatusCode::CONFLICT, "refund.not_paid"),
+            Self::NothingReceived => (StatusCode::CONFLICT, "receipt.not_paid"),
             Self::Claimed => (StatusCode::CONFLICT, "refund.claimed"),
             Self::TakenBack => (StatusCode::CONFLICT, "refund.cancelled"),
             Self::NoLink => (StatusCode::CONFLICT, "refund.no_link"),

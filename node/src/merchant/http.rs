@@ -112,6 +112,7 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/v1/invoices", get(invoices::list).post(invoices::create))
         .route("/v1/invoices/{id}", get(invoices::look))
         .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
+        .route("/v1/invoices/{id}/receipt", get(invoices::receipt))
         .route("/v1/invoices/{id}/refunds", post(money::refund))
         .route("/v1/refunds/{id}", get(money::look_at_refund))
         .route("/v1/refunds/{id}/cancel", post(money::take_back))

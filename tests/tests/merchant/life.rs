@@ -2,6 +2,7 @@
 
 use crate::shop::{MERCHANT, PATIENCE, World, fresh};
 use anyhow::{Context as _, Result, ensure};
+use fair_core::payment::proof::{ProofOfPayment, Proven, Receipt};
 use fair_tests::network::BANK;
 use fair_tests::wait;
 use serde_json::{Value, json};
@@ -50,10 +51,34 @@ async fn an_invoice_is_made_once_paid_once_and_told_in_order() -> Result<()> {
     }
     assert_eq!(shop.post(&format!("/v1/invoices/{id}/cancel"), &json!({})).await?.code(409), "invoice.taken");
 
+    let receipt = receipt(&world, &id, &paid).await?;
     refund(&world, &id).await?;
+    assert_eq!(shop.get(&format!("/v1/invoices/{id}/receipt")).await?.expect(200), receipt, "whatever was given back");
     payout(&world).await?;
     balance(&world).await?;
     world.network.shut_down().await
+}
+
+/// What the payer gets is verified by anybody who knows the network.
+async fn receipt(world: &World, id: &str, paid: &Value) -> Result<Value> {
+    let given = world.shop.get(&format!("/v1/invoices/{id}/receipt")).await?.expect(200);
+    let proof = ProofOfPayment::from_text(given["receipt"].as_str().context("a text")?)?;
+    let genesis = world.network.genesis()?;
+    let Proven { invoice, receipt } = proof.verify(&genesis.chain_id())?;
+    assert_eq!((invoice.body().id.to_string(), invoice.signer()), (id.to_owned(), &invoice.body().payee));
+    let receipt = receipt.context("the payee's part")?;
+    let Receipt { amount, paid_ms, .. } = receipt.body();
+    assert_eq!(
+        (json!(amount), true),
+        (paid["received"].clone(), json!(paid_ms).as_u64() > paid["created_ms"].as_u64())
+    );
+
+    let open = world.shop.post("/v1/invoices", &json!({ "amount": AMOUNT })).await?.expect(201);
+    let path = format!("/v1/invoices/{}/receipt", open["id"].as_str().context("an id")?);
+    assert_eq!(world.shop.get(&path).await?.code(409), "receipt.not_paid");
+    let nobodys = format!("/v1/invoices/{}/receipt", "0".repeat(32));
+    assert_eq!(world.shop.get(&nobodys).await?.code(404), "invoice.unknown");
+    Ok(given)
 }
 
 /// Part of it goes back to the payer, and never more than came.

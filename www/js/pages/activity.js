@@ -133,10 +133,7 @@ function paymentView(app, payment) {
         ...revealed(app, payment),
         payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
         payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),
-    payment.proof !== null && h('section', { class: 'card', key: 'proof' }, h('header', null, h('h2', null, 'Proof of payment')),
-      h('p', { class: 'muted small' }, 'The invoice signed by the payee with the secret that only payment reveals. Anybody can check it offline.'),
-      copyable(app, payment.proof, 'proof'),
-      h('div', { class: 'row' }, button('Save proof', { icon: 'save', slim: true, onclick: () => saveText(`proof-${payment.id.slice(0, 12)}.txt`, 'text/plain', /** @type {string} */ (payment.proof)) }))),
+    payment.proof !== null && proofCard(app, payment.id, payment.proof, incoming),
     h('section', { class: 'card', key: 'exact' }, h('details', null, h('summary', null, 'Exact'), facts(
       ['Payment', h('code', null, payment.id)],
       payment.hash !== null && ['Hash', copyable(app, payment.hash, 'payment hash')],
@@ -145,6 +142,24 @@ function paymentView(app, payment) {
       payment.attempts.length > 0 && ['Attempts', h('ol', { class: 'stack tight' }, payment.attempts.map((attempt, index) => h('li', { key: index },
         `${exactTime(attempt.startedAt, app.locale)}: ${attempt.state}`, attempt.route.length > 0 && [' via ', attempt.route.map(accountName).join(', ')], attempt.error && `, ${meaning(attempt.error).title}`)))]))),
   ];
+}
+
+/**
+ * What proves the payment to anybody. Of one that came in it is for the payer.
+ * @param {App} app
+ * @param {string} id
+ * @param {string} proof
+ * @param {boolean} incoming
+ */
+function proofCard(app, id, proof, incoming) {
+  const [title, name, says] = incoming
+    ? ['Receipt', 'receipt', 'Your signature that it was paid, how much and when. Give it to the payer; anybody can check it offline.']
+    : ['Proof of payment', 'proof', 'The invoice signed by the payee with the secret that only payment reveals. Anybody can check it offline.'];
+  return h('section', { class: 'card', key: 'proof' }, h('header', null, h('h2', null, title)),
+    h('p', { class: 'muted small' }, says),
+    copyable(app, proof, name),
+    h('div', { class: 'row' }, button(`Save ${name}`, { icon: 'save', slim: true, onclick: () => saveText(`${name}-${id.slice(0, 12)}.txt`, 'text/plain', proof) }),
+      h('a', { href: `${to('proof')}?${new URLSearchParams({ text: proof })}` }, 'What it proves')));
 }
 
 /**

@@ -82,6 +82,6 @@ function relaysCard(app, sync) {
       h('p', { class: 'small muted' }, relay.head === null ? 'announces nothing' : `announces #${countText(relay.head, app.locale)}`),
       relay.error && h('p', { class: 'small' }, `${meaning(relay.error).title} `, h('code', null, relay.error.code))))),
     app.problem('dismiss') && errorNote(/** @type {any} */ (app.problem('dismiss'))),
-    h('div', { class: 'row' }, h('a', { href: to('settings') }, 'Change relays in the settings')),
+    h('div', { class: 'row' }, h('a', { href: to('settings') }, 'Change relays in the settings'), h('a', { href: to('proof') }, 'Check a receipt')),
     note(undefined, h('p', { class: 'small' }, 'What others can see: a relay sees your address on the network and which blocks and pipes you use, never amounts; a bank sees your channel with it.')));
 }

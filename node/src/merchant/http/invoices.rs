@@ -183,6 +183,19 @@ pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked)
     Ok(Json(listed.await?))
 }
 
+/// What the shop gives to whoever paid: verified by anybody, offline (`docs/receipts/`).
+pub(super) async fn receipt(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::InvoicesRead)?;
+    let id = InvoiceId(read_id(&id)?);
+    let proof = shop.at_desk(move |desk, wallet, _, _| {
+        let proof = found(desk, wallet, &id).and_then(|(_, own)| {
+            own.payment.and_then(|payment| wallet.proof(&payment)).ok_or(Refused::NothingReceived)
+        });
+        (Vec::new(), proof)
+    });
+    Ok(Json(json!({ "receipt": proof.await?.to_text() })))
+}
+
 pub(super) async fn cancel(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
     caller.may(Scope::InvoicesWrite)?;
     let id = InvoiceId(read_id(&id)?);
