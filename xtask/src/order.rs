@@ -4,10 +4,13 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use wasm_encoder::reencode::{Error, Reencode};
 use wasm_encoder::{CodeSection, FunctionSection, Module};
-use wasmparser::{CodeSectionReader, FunctionBody, FunctionSectionReader, Parser, Payload, TypeRef};
+use wasmparser::{CodeSectionReader, FunctionBody, FunctionSectionReader, Parser, Payload, TypeRef, Validator};
+
+/// Custom sections that name no function. Any other could number the functions as they were, and is not read here.
+const WITHOUT_NUMBERS: [&str; 1] = ["target_features"];
 
 /// The same module with its functions in another order, and each only once.
 pub(crate) fn by_likeness(module: &[u8]) -> Result<Vec<u8>> {
@@ -16,6 +19,7 @@ pub(crate) fn by_likeness(module: &[u8]) -> Result<Vec<u8>> {
     while dropped > 0 {
         (ordered, dropped) = reorder(&ordered)?;
     }
+    Validator::new().validate_all(&ordered).context("the client with its functions in order is no valid module")?;
     Ok(ordered)
 }
 
@@ -33,6 +37,13 @@ fn reorder(module: &[u8]) -> Result<(Vec<u8>, usize)> {
             }
             Payload::FunctionSection(section) => types = section.into_iter().collect::<Result<_, _>>()?,
             Payload::CodeSectionEntry(body) => bodies.push(body),
+            Payload::CustomSection(section) if !WITHOUT_NUMBERS.contains(&section.name()) => {
+                bail!(
+                    "the client has a custom section {:?}, which may number functions: remove it, or see to it that its \
+                     numbers follow the order",
+                    section.name()
+                );
+            }
             _ => {}
         }
     }
@@ -90,5 +101,68 @@ impl Reencode for Reorder<'_> {
             self.parse_function_body(section, body)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+    use wasm_encoder::{CustomSection, ExportKind, ExportSection, Function, Instruction, TypeSection};
+
+    /// Functions of no arguments: 0 calls 1, 1 and 2 are the same, each is exported under its number.
+    fn module(last: &Instruction<'_>, custom: &str) -> Vec<u8> {
+        let body = |instructions: &[&Instruction<'_>]| {
+            let mut body = Function::new([]);
+            for instruction in instructions {
+                body.instruction(instruction);
+            }
+            body.instruction(&Instruction::End);
+            body
+        };
+        let (mut types, mut functions, mut exports, mut code) =
+            (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
+        types.ty().function([], []);
+        for (number, body) in [body(&[&Instruction::Call(1)]), body(&[last]), body(&[last])].iter().enumerate() {
+            functions.function(0);
+            code.function(body);
+            exports.export(&number.to_string(), ExportKind::Func, u32::try_from(number).expect("small"));
+        }
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&exports).section(&code);
+        module.section(&CustomSection { name: custom.into(), data: Cow::Borrowed(&[1, 2, 3]) });
+        module.finish()
+    }
+
+    #[test]
+    fn alike_functions_become_one_and_are_found_under_every_name() {
+        let ordered = by_likeness(&module(&Instruction::Nop, "target_features")).expect("a module in order");
+        let (mut bodies, mut exports) = (0, Vec::new());
+        for payload in Parser::new(0).parse_all(&ordered) {
+            match payload.expect("a section") {
+                Payload::CodeSectionEntry(_) => bodies += 1,
+                Payload::ExportSection(section) => {
+                    exports = section.into_iter().map(|export| export.expect("an export").index).collect();
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((bodies, exports.len()), (2, 3));
+        assert_eq!(exports[1], exports[2]);
+        assert_ne!(exports[0], exports[1]);
+    }
+
+    #[test]
+    fn a_section_that_may_number_functions_stops_it() {
+        for name in ["name", "reloc.CODE", "linking", "anything"] {
+            let error = by_likeness(&module(&Instruction::Nop, name)).expect_err("not read").to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_valid_module_is_not_handed_on() {
+        let error = by_likeness(&module(&Instruction::Drop, "target_features")).expect_err("nothing to drop");
+        assert!(error.to_string().contains("no valid module"), "{error:#}");
     }
 }
