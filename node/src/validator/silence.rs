@@ -4,7 +4,15 @@
 //! genesis, with nothing signed, may be of a network that has yet to begin, or has lost its database: it signs only when
 //! more than two thirds of all shares, its own among them, are said to stand at genesis too, and once it is given the
 //! first block instead, it is silent as after a snapshot. So fewer than a third who lie can neither make it sign twice
-//! nor keep a new network from beginning.
+//! for what was decided nor keep a new network from beginning.
+//!
+//! What this does not see is a database lost while the first block is being decided: everybody still stands at genesis,
+//! and the validator may vote a second time in a round of height 1. It is then one of those who vote twice, of whom
+//! consensus bears less than a third of all shares; where more lost theirs, the genesis is made anew, since nothing is
+//! built on it yet. To ask whether the others have signed nothing either would not close it: some of them may not have
+//! begun when the database goes. And validators that start, or start again, one after the other would wait for each
+//! other for ever, since who has begun says so from then on. What would close it, others keeping on disk which database
+//! of a validator they met first, is more than the first block is worth.
 
 use crate::store::Write;
 use crate::store::onchain::{self, Found};
