@@ -16,7 +16,7 @@ use crate::limits;
 use crate::store::onchain::{self, Found, Head};
 use crate::store::{Store, Write};
 use fair_core::chain::block::{Block, CertifiedBlock};
-use fair_core::chain::certificate::Certificate;
+use fair_core::chain::certificate::{Certificate, ValidatorSet};
 use fair_core::chain::follow::{Follower, LeftOut, Step};
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
@@ -135,6 +135,13 @@ impl Sync {
         self.claimed.values().max().copied().unwrap_or(0)
     }
 
+    /// Whether validators with a third of all shares claim more than a height: one of them at least does not lie.
+    fn are_ahead_of(&self, height: Height, set: &ValidatorSet) -> bool {
+        let is_there = |account: &PublicKey| self.claimed.get(account).is_none_or(|claimed| *claimed <= height);
+        let there = set.validators.iter().filter(|validator| is_there(&validator.account));
+        !set.is_quorum(there.fold(0, |shares, validator| shares.saturating_add(validator.shares)))
+    }
+
     /// The next in turn of those who claim to have a height.
     fn next_with(&self, height: Height) -> Option<PublicKey> {
         let having = || self.claimed.iter().filter(|(_, claimed)| **claimed >= height).map(|(from, _)| *from);
@@ -227,7 +234,7 @@ impl Engine {
                 if matches!(result, Ok(Accepted::New(_))) {
                     self.parts.peers.broadcast(&Frame::Batch(*batch));
                 }
-                let _ = answer.send(result);
+                let _ = answer.send(result.map_err(|refused| refused.told(self.are_others_ahead())));
                 Ok(())
             }
             Event::Fetched { peer, blocks } => self.fetched(peer, blocks).await,
@@ -454,6 +461,11 @@ impl Engine {
         self.sync.highest() > self.follower.height()
     }
 
+    /// The same by the word of more than one liar.
+    fn are_others_ahead(&self) -> bool {
+        self.sync.are_ahead_of(self.follower.height(), self.follower.state().validators())
+    }
+
     /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
     fn fetch_if_behind(&mut self) {
         let next = self.follower.height().saturating_add(1);
@@ -580,3 +592,6 @@ fn write_of(effect: &Effect) -> Option<Write> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

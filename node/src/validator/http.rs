@@ -36,7 +36,6 @@ use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
-use fair_core::ledger::inclusion::InclusionError;
 use fair_core::message::Signed;
 use fair_core::types::{Height, PublicKey};
 use fair_snapshots::Folder;
@@ -265,17 +264,8 @@ async fn batches(State(served): State<Served>, body: Bytes) -> Result<Response, 
 fn refusal(refused: &Refused) -> Refusal {
     let message = refused.to_string();
     match refused {
-        Refused::Inclusion(reason) => {
-            let is_final = match reason {
-                // The other one may be in a block already that this validator has still to execute, and so may be those
-                // before this one.
-                InclusionError::SecondBatch { .. } => false,
-                InclusionError::WrongNonce { expected, got } => got < expected,
-                _ => true,
-            };
-            let status = if is_final { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::SERVICE_UNAVAILABLE };
-            Refusal::coded(status, reason, message)
-        }
+        Refused::Inclusion(reason) => Refusal::coded(StatusCode::UNPROCESSABLE_ENTITY, reason, message),
+        Refused::NotYet(reason) => Refusal::coded(StatusCode::SERVICE_UNAVAILABLE, reason, message),
         Refused::Replacement { least } => Refusal {
             data: json!({ "least": least }),
             ..Refusal::new(StatusCode::CONFLICT, "replacement_fee", message)
@@ -377,26 +367,5 @@ async fn listen(
         if events.send(event).await.is_err() {
             return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A validator that is behind has not executed the batch before: its refusal must not end what is right for others.
-    #[test]
-    fn what_a_validator_has_not_seen_yet_is_not_final() {
-        let refused = |reason: InclusionError| {
-            let refusal = refusal(&reason.into());
-            (refusal.status.as_u16(), refusal.code, refusal.retryable)
-        };
-        let nonce = |expected, got| refused(InclusionError::WrongNonce { expected, got });
-        assert_eq!(nonce(5, 6), (503, "wrong_nonce".to_owned(), true));
-        assert_eq!(nonce(5, 4), (422, "wrong_nonce".to_owned(), false));
-        let second = refused(InclusionError::SecondBatch { signer: PublicKey([1; 32]) });
-        assert_eq!(second, (503, "second_batch".to_owned(), true));
-        let expired = refused(InclusionError::Expired { valid_until: 3, next: 4 });
-        assert_eq!(expired, (422, "expired".to_owned(), false));
     }
 }

@@ -25,6 +25,9 @@ pub(crate) enum Refused {
     /// It could not stand in the next block.
     #[error(transparent)]
     Inclusion(#[from] InclusionError),
+    /// The same, but it may stand in a block after one that this validator has still to execute.
+    #[error("{0}, as far as this validator has followed the chain")]
+    NotYet(InclusionError),
     /// Another of the account waits and pays as much.
     #[error("another batch of this account waits; to replace it pay at least {least}")]
     Replacement {
@@ -43,6 +46,36 @@ pub(crate) enum Refused {
     /// No room.
     #[error("too many batches wait; try again later")]
     Full,
+}
+
+impl Refused {
+    /// What a validator says that may be behind the others: what it has yet to execute can bring an account, money for
+    /// the fee, or the nonce before.
+    pub(crate) fn told(self, is_behind: bool) -> Self {
+        match self {
+            Self::Inclusion(reason) if !is_final(&reason, is_behind) => Self::NotYet(reason),
+            refused => refused,
+        }
+    }
+}
+
+/// Whether no block to come could change it.
+const fn is_final(reason: &InclusionError, is_behind: bool) -> bool {
+    match reason {
+        // The other one may be in a block already, and so may be those before this one: a block that decided it is often
+        // seen before its height is claimed.
+        InclusionError::SecondBatch { .. } => false,
+        InclusionError::WrongNonce { expected, got } => *got < *expected,
+        InclusionError::TooManyOperations { .. }
+        | InclusionError::Expired { .. }
+        | InclusionError::BatchSignature { .. } => true,
+        InclusionError::BatchTooLong { .. }
+        | InclusionError::UnknownSigner { .. }
+        | InclusionError::ValidTooLong { .. }
+        | InclusionError::FeeTooLow { .. }
+        | InclusionError::FeeBeforeDebts { .. }
+        | InclusionError::CannotPayFee { .. } => !is_behind,
+    }
 }
 
 /// What became of a batch that was handed in.

@@ -190,3 +190,31 @@ fn higher_rates_come_first_and_a_block_clears_what_it_includes() {
     let again = mempool.add(follower.state(), high.clone());
     assert_eq!(again, Ok(Accepted::Included(batch::hash(&high), 1)), "who asks again is told where it is");
 }
+
+/// A validator that is behind has not executed the batch before: its refusal must not end what is right for others.
+#[test]
+fn what_a_validator_has_not_seen_yet_is_not_final() {
+    let is_final = |reason: &InclusionError, is_behind| match Refused::from(reason.clone()).told(is_behind) {
+        Refused::Inclusion(told) => {
+            assert_eq!(told, *reason);
+            true
+        }
+        Refused::NotYet(told) => {
+            assert_eq!(told, *reason);
+            false
+        }
+        other => panic!("another reason: {other}"),
+    };
+    let signer = key(1).public();
+    for is_behind in [false, true] {
+        assert!(!is_final(&InclusionError::WrongNonce { expected: 5, got: 6 }, is_behind));
+        assert!(!is_final(&InclusionError::SecondBatch { signer }, is_behind));
+        assert!(is_final(&InclusionError::WrongNonce { expected: 5, got: 4 }, is_behind));
+        assert!(is_final(&InclusionError::Expired { valid_until: 3, next: 4 }, is_behind));
+        assert!(is_final(&InclusionError::BatchSignature { signer }, is_behind));
+        // What a block to come may bring.
+        assert_eq!(is_final(&InclusionError::UnknownSigner { signer }, is_behind), !is_behind);
+        assert_eq!(is_final(&InclusionError::CannotPayFee { fee: 5, balance: 4 }, is_behind), !is_behind);
+        assert_eq!(is_final(&InclusionError::ValidTooLong { valid_until: 9, latest: 8 }, is_behind), !is_behind);
+    }
+}
