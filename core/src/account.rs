@@ -17,6 +17,7 @@ use crate::codec::{self, DecodeError};
 use crate::crypto::SecretKey;
 use crate::effect::Write;
 use crate::ledger::batch::{self, Batch, Entry};
+use crate::ledger::inclusion::may_offer;
 use crate::ledger::operation::Operation;
 use crate::ledger::receipt::{BatchOutcome, Receipt};
 use crate::ledger::state::State;
@@ -186,7 +187,7 @@ pub struct OnChain {
     sent: BTreeMap<RequestId, SentBatch>,
     /// The draft's batch that waits for a block.
     under_way: Option<RequestId>,
-    /// All that wait for a block, by nonce; of one nonce the one that pays most, which is submitted, last.
+    /// All that wait for a block, by nonce; of one nonce the one that pays most last.
     waiting: BTreeMap<u64, Vec<RequestId>>,
 }
 
@@ -248,9 +249,25 @@ impl OnChain {
         self.waiting.values().flatten().filter_map(|request| self.sent.get(request))
     }
 
-    /// What is to be brought to validators now: of each nonce the batch that replaces the others, by nonce.
-    pub fn to_submit(&self) -> impl Iterator<Item = &SentBatch> {
-        self.waiting.values().filter_map(|requests| self.sent.get(requests.last()?))
+    /// What is to be brought to validators now, by nonce: of each the batch that pays most, or, where court took money
+    /// since, the one that pays most of those that a block can still have.
+    pub fn to_submit<'a>(&'a self, state: &State) -> impl Iterator<Item = &'a SentBatch> + use<'a> {
+        let mut left = state.balance(&self.key, AssetId::FRD);
+        let mut chosen = Vec::with_capacity(self.waiting.len());
+        for requests in self.waiting.values() {
+            let signings = || requests.iter().rev().filter_map(|request| self.sent.get(request));
+            let Some(last) = signings().next() else { continue };
+            let is_court = |sent: &SentBatch| batch::is_court(&sent.batch.body);
+            let fits = |sent: &&SentBatch| {
+                is_court(sent) == is_court(last)
+                    && sent.fee <= left
+                    && may_offer(state, &self.key, sent.batch.body.fee_rate)
+            };
+            let sent = signings().find(fits).unwrap_or(last);
+            left = left.saturating_sub(sent.fee);
+            chosen.push(sent);
+        }
+        chosen.into_iter()
     }
 
     /// What was sent for a request.
@@ -423,7 +440,10 @@ impl OnChain {
             });
             // Used up in a block whose outcomes were lost in a crash; nobody else signs for this account. What is
             // not of court counts as done, so that it is never done twice; what court needs shows in the state.
-            let lost = || all.first().map(|sent| (sent.request, Vec::new()));
+            let lost = || {
+                let ordinary = all.iter().find(|sent| !batch::is_court(&sent.batch.body));
+                ordinary.or(all.first()).map(|sent| (sent.request, Vec::new()))
+            };
             let winner = outcome.or_else(|| if nonce < used { lost() } else { None });
             for sent in all.iter().cloned() {
                 let fate = match &winner {

@@ -508,7 +508,7 @@ impl Bank {
         self.watch.on_block(&mut hands, openings, &wanted, chain, now_ms);
         self.follow_events(chain, now_ms, out);
         self.flush(chain, now_ms, out);
-        for sent in self.on_chain.to_submit() {
+        for sent in self.on_chain.to_submit(chain.state) {
             out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
         }
     }

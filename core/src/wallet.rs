@@ -597,7 +597,7 @@ impl Wallet {
         self.follow_events(chain, now_ms, out);
         let mut hands = Hands { peers: &mut self.peers, on_chain: &mut self.on_chain, out, event: court_event };
         self.watch.on_block(&mut hands, openings, &BTreeSet::new(), chain, now_ms);
-        for sent in self.on_chain.to_submit() {
+        for sent in self.on_chain.to_submit(chain.state) {
             out.push(Effect::Submit { batch: Box::new(sent.batch.clone()) });
         }
     }

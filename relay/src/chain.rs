@@ -16,6 +16,7 @@ use fair_core::chain::verify::BadBlock;
 use fair_core::chain::walk::Turn;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
+use fair_core::ledger::inclusion::may_offer;
 use fair_core::ledger::state::{Key, OutsideWindow};
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use fair_snapshots::Folder;
@@ -217,7 +218,7 @@ impl Chain {
         account.is_some_and(|account| {
             (account.nonce..=account.nonce.saturating_add(limits::MAX_NONCES_AHEAD)).contains(&batch.nonce)
         }) && (next..=next.saturating_add(parameters.max_batch_life_heights.into())).contains(&batch.valid_until)
-            && batch.fee_rate >= parameters.min_fee_rate
+            && may_offer(state, &batch.signer, batch.fee_rate)
             && fees <= state.balance(&batch.signer, AssetId::FRD)
     }
 

@@ -10,6 +10,7 @@ use crate::codec;
 use crate::crypto::SecretKey;
 use crate::effect::Write;
 use crate::ledger::batch::{self, Batch, Entry};
+use crate::ledger::inclusion::may_offer;
 use crate::ledger::operation::Operation;
 use crate::ledger::state::State;
 use crate::limits;
@@ -62,33 +63,31 @@ impl OnChain {
             return sent;
         }
         for entries in packed(operations, state) {
-            let courts = self.to_submit().filter(|sent| batch::is_court(&sent.batch.body)).count();
+            let courts = self.to_submit(state).filter(|sent| batch::is_court(&sent.batch.body)).count();
             let last = self.waiting().last().map(|sent| sent.batch.body.valid_until);
             if let (true, Some(until)) = (courts >= limits::MAX_COURT_BATCHES, last) {
                 sent.problem = Some(CannotSend::Busy { until });
                 break;
             }
-            match self.sign_court(entries, key, state, now_ms) {
-                Ok(signed) => {
-                    self.keep(signed.clone(), write);
-                    sent.batches.push(signed);
-                }
-                Err(problem) => {
-                    sent.problem = Some(problem);
-                    break;
-                }
+            let (signed, problem) = self.sign_court(entries, key, state, now_ms);
+            if let Some(signed) = signed {
+                self.keep(signed.clone(), write);
+                sent.batches.push(signed);
             }
+            sent.problem = sent.problem.or(problem);
         }
         sent
     }
 
+    /// A batch with all of these, or else, in their order, with those that can be paid for: what is too dear keeps out
+    /// nothing that is not.
     fn sign_court(
         &self,
         entries: Vec<Entry>,
         key: &SecretKey,
         state: &State,
         now_ms: TimeMs,
-    ) -> Result<SentBatch, CannotSend> {
+    ) -> (Option<SentBatch>, Option<CannotSend>) {
         let parameters = state.parameters();
         let mut body = Batch {
             signer: self.key,
@@ -97,29 +96,42 @@ impl OnChain {
             fee_rate: parameters.min_fee_rate,
             entries,
         };
+        let since = Since { sent_ms: now_ms, height: state.height() };
         let bytes = batch::bytes_when_signed(&body);
-        let cost = |rate| batch::fee(rate, bytes).unwrap_or(Amount::MAX);
         let displaced = self.under_way().filter(|sent| {
             let of_nonce = self.waiting.get(&sent.batch.body.nonce);
             of_nonce.and_then(|requests| requests.last()) == Some(&sent.request) && !self.is_debtor(state)
         });
         if let Some(displaced) = displaced {
             let nonce = displaced.batch.body.nonce;
-            let rate = batch::outbidding_rate(displaced.fee, bytes).max(body.fee_rate);
-            if cost(rate) <= self.free(nonce, state) {
-                (body.nonce, body.fee_rate) = (nonce, rate);
+            let fee_rate = batch::outbidding_rate(displaced.fee, bytes).max(body.fee_rate);
+            let fee = batch::fee(fee_rate, bytes).unwrap_or(Amount::MAX);
+            if fee <= self.free(nonce, state) {
+                return (Some(sealed(Batch { nonce, fee_rate, ..body }, fee, key, state, since)), None);
             }
         }
-        let (fee, free) = (cost(body.fee_rate), self.free(body.nonce, state));
-        if fee > free {
-            return Err(CannotSend::Fee { fee, balance: free });
+        let balance = self.free(body.nonce, state);
+        let cost = |bytes: usize| batch::fee(parameters.min_fee_rate, bytes).unwrap_or(Amount::MAX);
+        let fee = cost(bytes);
+        if fee <= balance {
+            return (Some(sealed(body, fee, key, state, since)), None);
         }
-        Ok(sealed(body, fee, key, state, Since { sent_ms: now_ms, height: state.height() }))
+        let mut bytes = BARE_BYTES;
+        body.entries.retain(|entry| {
+            let with = bytes.saturating_add(codec::encode(entry).len());
+            let can_be_paid = cost(with) <= balance;
+            if can_be_paid {
+                bytes = with;
+            }
+            can_be_paid
+        });
+        let signed = (!body.entries.is_empty()).then(|| sealed(body, cost(bytes), key, state, since));
+        (signed, Some(CannotSend::Fee { fee, balance }))
     }
 
     /// What there is for the batch of a nonce. What waits is paid for first, but of one nonce only one batch.
     fn free(&self, nonce: u64, state: &State) -> Amount {
-        let others = self.to_submit().filter(|sent| sent.batch.body.nonce != nonce);
+        let others = self.to_submit(state).filter(|sent| sent.batch.body.nonce != nonce);
         let reserved = others.fold(0, |sum: Amount, sent| sum.saturating_add(sent.fee));
         state.balance(&self.key, AssetId::FRD).saturating_sub(reserved)
     }
@@ -131,23 +143,30 @@ impl OnChain {
 
     /// Signs again what waits for too long: every [`limits::COURT_PATIENCE_HEIGHTS`] at twice the rate, up to
     /// [`limits::COURT_MOST_FEE_RATES`] times K.min_fee_rate, as far as the balance goes. What the largest dispute costs
-    /// is kept back: who makes court dear would else keep out what is needed next, in another channel.
+    /// is kept back: who makes court dear would else keep out what is needed next, in another channel. What no block can
+    /// have any more at the rates that it was signed with, since court took the money or left a debt, is signed again at
+    /// the least.
     pub(super) fn raise_court(&mut self, key: &SecretKey, state: &State, write: &mut Write) {
-        if self.is_debtor(state) {
-            return;
-        }
         let kept = state.parameters().dispute_cost();
-        let courts = self.to_submit().filter(|sent| batch::is_court(&sent.batch.body));
-        let overdue: Vec<SentBatch> =
-            courts.filter(|sent| sent.batch.body.fee_rate < due_rate(sent, state)).cloned().collect();
-        for sent in overdue {
+        let least = state.parameters().min_fee_rate;
+        let offered = self.to_submit(state).filter(|sent| batch::is_court(&sent.batch.body));
+        for sent in offered.cloned().collect::<Vec<_>>() {
             let bytes = batch::signed_bytes(&sent.batch);
-            let fee_rate = due_rate(&sent, state).max(batch::outbidding_rate(sent.fee, bytes));
-            let fee = batch::fee(fee_rate, bytes).unwrap_or(Amount::MAX);
-            if fee.saturating_add(kept) <= self.free(sent.batch.body.nonce, state) {
+            let cost = |rate| batch::fee(rate, bytes).unwrap_or(Amount::MAX);
+            let free = self.free(sent.batch.body.nonce, state);
+            let is_possible = sent.fee <= free && may_offer(state, &self.key, sent.batch.body.fee_rate);
+            let fee_rate = if !is_possible {
+                least
+            } else if sent.batch.body.fee_rate < due_rate(&sent, state) {
+                due_rate(&sent, state).max(batch::outbidding_rate(sent.fee, bytes))
+            } else {
+                continue;
+            };
+            let needed = if is_possible { cost(fee_rate).saturating_add(kept) } else { cost(fee_rate) };
+            if needed <= free && may_offer(state, &self.key, fee_rate) {
                 let since = Since { sent_ms: sent.sent_ms, height: sent.signed_at };
                 let body = Batch { fee_rate, ..sent.batch.body };
-                self.keep(sealed(body, fee, key, state, since), write);
+                self.keep(sealed(body, cost(fee_rate), key, state, since), write);
             }
         }
     }

@@ -100,7 +100,7 @@ impl Desk {
 
     /// What is submitted now: what it costs, and its rate in least rates.
     fn offers(&self) -> Vec<(Amount, Amount)> {
-        let offers = self.on_chain.to_submit();
+        let offers = self.on_chain.to_submit(self.follower.state());
         offers.map(|sent| (sent.fee, sent.batch.body.fee_rate / Parameters::DEMO.min_fee_rate)).collect()
     }
 
@@ -222,8 +222,26 @@ fn what_court_may_need_next_is_not_offered() {
         let sent = desk.reveal(limits::MAX_SECRETS);
         assert_eq!((sent.problem, sent.batches.len()), (None, 1));
     }
-    let bytes = desk.on_chain.to_submit().skip(1).map(|sent| batch::signed_bytes(&sent.batch));
+    let bytes = desk.on_chain.to_submit(desk.follower.state()).skip(1).map(|sent| batch::signed_bytes(&sent.batch));
     assert!(bytes.sum::<usize>() > largest * 9 / 10, "no more than the largest dispute");
+}
+
+/// Two banks show old states with many locks at once, and there is money for one answer: that one is sent, and what costs
+/// little beside it.
+#[test]
+fn what_cannot_be_paid_keeps_nothing_out() {
+    let reveal = |secrets: usize| Operation::Reveal(Reveal { secrets: vec![Secret([7; 32]); secrets] });
+    let wanted = [reveal(limits::MAX_SECRETS), reveal(limits::MAX_SECRETS - 1), reveal(1)];
+    let mut desk = Desk::new(100);
+    let mut write = Write::default();
+    let sent = desk.on_chain.send_court(wanted.to_vec(), &key(1), desk.follower.state(), 5, &mut write);
+    desk.store(write);
+    assert!(matches!(sent.problem, Some(CannotSend::Fee { balance: 100, .. })), "{:?}", sent.problem);
+    let [sent] = &sent.batches[..] else { panic!("{} batches", sent.batches.len()) };
+    let said = sent.batch.body.entries.iter().map(|entry| &entry.operation).collect::<Vec<_>>();
+    assert_eq!(said, [&wanted[0], &wanted[2]]);
+    let batch = sent.batch.clone();
+    assert!(matches!(desk.block(&[batch]), Some(SentState::Included { .. })));
 }
 
 /// Parameters that change while a batch waits neither make it dear at once nor keep it cheap: what it waits is counted
@@ -269,6 +287,6 @@ fn a_record_without_its_height_is_read() {
         desk.block(&[]);
         on_chain.on_block(&key(1), desk.follower.state(), 7, &[], &mut Write::default());
     }
-    let offered = on_chain.to_submit().map(|sent| sent.batch.body.fee_rate);
+    let offered = on_chain.to_submit(desk.follower.state()).map(|sent| sent.batch.body.fee_rate);
     assert_eq!(offered.collect::<Vec<_>>(), [Parameters::DEMO.min_fee_rate]);
 }

@@ -139,6 +139,12 @@ pub fn check_inclusion_behind<'a>(
     admit(&overlay, &state.chain_id(), state.parameters(), batch, next_height).map(|admitted| admitted.batch)
 }
 
+/// Whether an account may offer a fee rate: at least K.min_fee_rate, and while it owes FRD not more.
+pub fn may_offer(state: &State, signer: &PublicKey, fee_rate: Amount) -> bool {
+    let least = state.parameters().min_fee_rate;
+    fee_rate == least || (fee_rate > least && debts::open(state, signer, AssetId::FRD) == 0)
+}
+
 /// The nonce is used up and the fee is gone; `None` when it cannot be paid.
 pub(super) fn use_up(overlay: &mut Overlay<'_>, signer: PublicKey, fee: Amount) -> Option<()> {
     let mut account = overlay.account(&signer)?;

@@ -11,7 +11,7 @@ mod room;
 
 use crate::limits;
 use fair_core::ledger::batch::{self, Batch};
-use fair_core::ledger::inclusion::{InclusionError, check_inclusion_behind};
+use fair_core::ledger::inclusion::{InclusionError, check_inclusion_behind, may_offer};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey};
@@ -223,7 +223,8 @@ impl Mempool {
             let mut nonce = state.account(signer).map(|account| account.nonce);
             let mut balance = state.balance(signer, AssetId::FRD);
             queue.retain(|number, waiting| {
-                let rest = balance.checked_sub(waiting.fee);
+                let may_offer = may_offer(state, signer, waiting.batch.body.fee_rate);
+                let rest = balance.checked_sub(waiting.fee).filter(|_| may_offer);
                 let (true, true, Some(rest)) = (nonce == Some(*number), waiting.batch.body.valid_until >= next, rest)
                 else {
                     return false;

@@ -125,9 +125,9 @@ impl Core {
 
     /// Sends the batch under way, first at once and then from time to time.
     pub(super) async fn deliver_batches(&self) {
-        let waiting: Vec<Sent> = match self.machine() {
-            Ok(machine) => machine.on_chain().to_submit().cloned().collect(),
-            Err(_) => return,
+        let waiting: Vec<Sent> = match (self.machine(), self.chain()) {
+            (Ok(machine), Ok(chain)) => machine.on_chain().to_submit(&chain.state()).cloned().collect(),
+            _ => return,
         };
         let now = now_ms();
         {

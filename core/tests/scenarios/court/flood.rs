@@ -128,7 +128,7 @@ fn a_flood_above_the_ceiling_only_postpones() {
     for _ in 0..life + 10 {
         assert_eq!(flooded.block(least * (limits::COURT_MOST_FEE_RATES + 1)), None);
         let wallet = flooded.world.wallet(flooded.victim);
-        let rates = wallet.on_chain().to_submit().map(|sent| sent.batch.body.fee_rate);
+        let rates = wallet.on_chain().to_submit(flooded.world.follower.state()).map(|sent| sent.batch.body.fee_rate);
         assert!(rates.max() <= Some(least * limits::COURT_MOST_FEE_RATES));
     }
     let world = &mut flooded.world;
@@ -155,9 +155,68 @@ fn a_debtor_offers_what_it_may() {
             chain.block(&[]);
             assert_eq!(on_chain.on_block(&key, chain.state(), 0, &[], &mut write), []);
         }
-        let offered: Vec<_> = on_chain.to_submit().map(|sent| sent.batch.clone()).collect();
+        let offered: Vec<_> = on_chain.to_submit(chain.state()).map(|sent| sent.batch.clone()).collect();
         let least = chain.state().parameters().min_fee_rate;
         assert_eq!(offered.iter().map(|batch| batch.body.fee_rate).collect::<Vec<_>>(), [least * times]);
         assert_eq!(chain.offer(&offered).0, 0, "it may be included");
     }
+}
+
+/// Court is made dear until somebody's batch waits at a higher rate, and then a resolution takes what that costs, or
+/// leaves a debt: no block can have the batch at that rate any more. What it says is offered for what there is.
+#[test]
+fn who_loses_money_or_comes_into_debt_offers_less() {
+    let (floor, least) = (chain::PARAMETERS.debt_floor, chain::PARAMETERS.min_fee_rate);
+    for owed in [3 * chain::START, chain::START - floor - least] {
+        let mut chain = chain::Chain::new();
+        let state = chain.signed(0, 1, 1, chain::sub(-i64::try_from(owed).unwrap()));
+        chain.run(1, chain.dispute(0, Some(state))).unwrap();
+        let end = chain.state().dispute(&chain.parties(0, 1)).unwrap().end;
+        chain.wait_until(end - limits::COURT_PATIENCE_HEIGHTS);
+        let key = chain.people[0].clone();
+        let mut on_chain = OnChain::new(key.public());
+        let mut write = Write::default();
+        let reveal = Operation::Reveal(Reveal { secrets: vec![chain::SECRET; limits::MAX_SECRETS] });
+        assert_eq!(on_chain.send_court(vec![reveal], &key, chain.state(), 0, &mut write).problem, None);
+        let offered = |on_chain: &OnChain, chain: &chain::Chain| -> Vec<_> {
+            on_chain.to_submit(chain.state()).map(|sent| sent.batch.clone()).collect()
+        };
+        let mut rates = vec![];
+        while chain.state().dispute(&chain.parties(0, 1)).is_some() {
+            rates.extend(offered(&on_chain, &chain).iter().map(|batch| batch.body.fee_rate));
+            chain.block(&[]);
+            on_chain.on_block(&key, chain.state(), 0, &[], &mut write);
+        }
+        assert_eq!(rates.last(), Some(&(2 * least)), "it waits for long: {rates:?}");
+        let now = offered(&on_chain, &chain);
+        assert_eq!(now.iter().map(|batch| batch.body.fee_rate).collect::<Vec<_>>(), [least], "{owed} owed");
+        let outcomes = chain.block(&now);
+        assert_eq!(on_chain.on_block(&key, chain.state(), 0, &outcomes, &mut write).len(), 1);
+        assert_eq!(on_chain.waiting().count(), 0);
+    }
+}
+
+/// The batch had taken the place of an ordinary one, so that it was never signed at the least rate.
+#[test]
+fn who_comes_into_debt_signs_again_at_the_least_rate() {
+    let mut chain = chain::Chain::new();
+    chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, chain::sub(-3_000_000))))).unwrap();
+    let end = chain.state().dispute(&chain.parties(0, 1)).unwrap().end;
+    chain.wait_until(end - 1);
+    let (key, deposit) = (chain.people[0].clone(), chain.deposit(700, 2, None));
+    let mut on_chain = OnChain::new(key.public());
+    let mut write = Write::default();
+    on_chain.add(vec![deposit], &mut write).unwrap();
+    on_chain.send([1; 16], &key, chain.state(), 0, &mut write).unwrap();
+    let sent = on_chain.send_court(vec![chain::reveal()], &key, chain.state(), 0, &mut write);
+    let least = chain.state().parameters().min_fee_rate;
+    assert!(sent.batches[0].batch.body.fee_rate > least && sent.batches[0].batch.body.nonce == 0);
+    chain.end(0, 1);
+    assert_eq!(on_chain.on_block(&key, chain.state(), 0, &[], &mut write), []);
+    let now: Vec<_> = on_chain.to_submit(chain.state()).map(|sent| sent.batch.clone()).collect();
+    assert_eq!(now.iter().map(|batch| batch.body.fee_rate).collect::<Vec<_>>(), [least]);
+    let outcomes = chain.block(&now);
+    on_chain.on_block(&key, chain.state(), 0, &outcomes, &mut write);
+    let again: Vec<_> = on_chain.to_submit(chain.state()).map(|sent| sent.request).collect();
+    assert_eq!(again, [[1; 16]], "what it displaced is signed again");
 }

@@ -3,10 +3,12 @@ use crate::presets::Preset;
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
+use fair_core::channel::state::{ChannelState, Sub};
 use fair_core::crypto::Secret;
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::Entry;
 use fair_core::ledger::operation::{Deposit, Dispute, Operation, Reveal};
+use fair_core::types::{Parties, Side};
 
 mod full;
 
@@ -217,4 +219,46 @@ fn what_a_validator_has_not_seen_yet_is_not_final() {
         assert_eq!(is_final(&InclusionError::CannotPayFee { fee: 5, balance: 4 }, is_behind), !is_behind);
         assert_eq!(is_final(&InclusionError::ValidTooLong { valid_until: 9, latest: 8 }, is_behind), !is_behind);
     }
+}
+
+/// Who comes into debt may pay the least rate and no more: what it offered before at a higher one makes way for the same
+/// at the least.
+#[test]
+fn what_a_debtor_may_not_pay_makes_way() {
+    let mut follower = follower();
+    let block = |follower: &mut Follower, batches: &[Signed<Batch>]| {
+        let built = follower.build(batches, key(1).public(), follower.head_time_ms().saturating_add(5_000));
+        assert_eq!(built.left_out, vec![]);
+        follower.commit(built.step);
+    };
+    let court = |state: &State, signer: u8, fee_rate, operation| {
+        let (key, entries) = (key(signer), vec![Entry { group: None, operation }]);
+        let nonce = state.account(&key.public()).unwrap().nonce;
+        let body = Batch { signer: key.public(), nonce, valid_until: state.height() + 20, fee_rate, entries };
+        Signed::new(body, &state.chain_id(), &key)
+    };
+    let (debtor, chain_id) = (key(3), follower.state().chain_id());
+    let parties = Parties::new(debtor.public(), key(2).public()).unwrap();
+    let offdelta = if parties.side_of(&debtor.public()) == Some(Side::Left) { -20_000 } else { 20_000 };
+    let mut owed = ChannelState::default_of(chain_id, parties, 0, Hash::ZERO);
+    (owed.frame, owed.subs) = (1, vec![Sub { offdelta, ..Sub::zero(AssetId::FRD) }]);
+    let proof = Some(Signed::new(owed, &chain_id, &debtor));
+    let dispute = Operation::Dispute(Dispute { partner: debtor.public(), proof });
+    let dispute = court(follower.state(), 2, 10, dispute);
+    block(&mut follower, &[dispute]);
+    let end = follower.state().dispute(&parties).unwrap().end;
+    while follower.state().usable_height() < end {
+        block(&mut follower, &[]);
+    }
+    let mut mempool = Mempool::default();
+    let dear = court(follower.state(), 3, 20, reveal(1));
+    let least = court(follower.state(), 3, 10, reveal(1));
+    mempool.add(follower.state(), dear).unwrap();
+    block(&mut follower, &[]);
+    assert!(follower.state().debts_of(&debtor.public(), AssetId::FRD).next().is_some());
+    mempool.after_block(follower.state(), &[]);
+    assert!(mempool.is_empty());
+    assert!(matches!(mempool.add(follower.state(), least), Ok(Accepted::New(_))));
+    let offered: Vec<_> = mempool.candidates().cloned().collect();
+    block(&mut follower, &offered);
 }
