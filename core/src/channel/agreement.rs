@@ -185,19 +185,22 @@ impl Agreement {
         }
         for (side, uninsured) in uninsured_before {
             let newly_insured = inflow.get(side.other()).min(i128::from(uninsured));
-            if newly_insured >= i128::from(parameters.min_insurance) {
-                self.pay_for_insurance(parameters, asset, side, uninsured, changes);
+            let newly_insured = Amount::try_from(newly_insured).unwrap_or(0);
+            if newly_insured >= parameters.min_insurance {
+                self.pay_for_insurance(parameters, asset, side, uninsured, newly_insured, changes);
             }
         }
     }
 
-    /// The price is due once for each insurance that a side asked for, by request or threshold.
+    /// The price is due once for each insurance that a side asked for, by request or threshold. It is the partner's to
+    /// set, so it is never more than what is insured for it: what was covered before stays out of its reach.
     fn pay_for_insurance(
         &mut self,
         parameters: &Parameters,
         asset: AssetId,
         payer: Side,
         uninsured: Amount,
+        newly_insured: Amount,
         changes: &mut Vec<FactChange>,
     ) {
         let available = self.available(asset, payer);
@@ -211,7 +214,7 @@ impl Agreement {
             return;
         }
         terms.insurance_requested = false;
-        let price = terms.insurance_price.min(available).min(room);
+        let price = terms.insurance_price.min(newly_insured).min(available).min(room);
         if price > 0 {
             self.pay(asset, payer, price);
             changes.push(FactChange::InsurancePaid { asset, payer, price });

@@ -11,6 +11,7 @@ use fair_core::channel::transition::FailReason;
 use fair_core::channel::wire::RefusalReason;
 use fair_core::crypto::{Secret, lock_hash};
 use fair_core::entropy::Entropy;
+use fair_core::ledger::operation::{BankTerms, Operation};
 use fair_core::payment::address::Address;
 use fair_core::payment::onion::{self, Claim, Final, FirstLayer, Layer};
 use fair_core::types::{Amount, Hash, PublicKey, Side, UsableHeight};
@@ -415,6 +416,37 @@ fn a40_unpaid_insurance_greedy_bank() {
     world.pay(payer, payee, 1);
     world.blocks(5);
     assert_eq!(world.balance(payee), 40_002 - 500 - 300);
+}
+
+/// Attack 40, from the bank's side. Rule: an insurance never costs more than it insures newly.
+/// The bank raises its price to all that there is once somebody has money in the channel, and insures a little.
+#[test]
+fn a40_a_price_beyond_what_is_insured_takes_nothing_else() {
+    let (mut world, payer, _) = pair(Setup { insurance_price: 300, ..Setup::new() });
+    let rich = world.user(&key(60), 1_000 * DOLLAR, None);
+    let paid = bank::Input::Pay { request: [1; 16], peer: rich, asset: FRD, amount: 200 * DOLLAR, note: vec![] };
+    world.tell_bank(paid).unwrap();
+    world.deliver();
+    world.pay(rich, payer, 200 * DOLLAR);
+    assert_eq!(world.owned(payer), (1_000 * DOLLAR, 200 * DOLLAR));
+    let terms = BankTerms {
+        handle: "main".into(),
+        url: "https://main.example".into(),
+        fee_base: 0,
+        fee_ppm: 0,
+        insurance_price: Amount::MAX,
+    };
+    let operation = Box::new(Operation::UpdateBank(terms));
+    world.tell_bank(bank::Input::Order { request: [2; 16], operation }).unwrap();
+    world.block();
+    world.assert_applied();
+    world.wish(payer, wallet::Input::RequestInsurance { bank: world.bank, asset: FRD }).unwrap();
+    world.deliver();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(5);
+    let (insured, uninsured) = world.owned(payer);
+    assert!(insured >= 1_000 * DOLLAR, "{insured} and {uninsured}: what was insured before is");
 }
 
 /// Attack 40, second half. Rule: every insurance costs its price, which an operator sets to cover fees and new accounts.
