@@ -305,6 +305,11 @@ impl Channel {
         self.record.base.state.locks_of(self.partner())
     }
 
+    /// Incoming locks that may have been forwarded before data was lost.
+    pub fn maybe_forwarded(&self) -> impl Iterator<Item = (LockId, &Lock)> {
+        self.incoming_locks().filter(|(id, _)| self.record.maybe_forwarded.contains(id))
+    }
+
     /// Locks that this side gave.
     pub fn outgoing_locks(&self) -> impl Iterator<Item = (LockId, &Lock)> {
         self.record.base.state.locks_of(self.side())

@@ -129,6 +129,10 @@ impl Forwards {
         }
     }
 
+    fn is_known(&self, peer: &PublicKey, lock: &LockId) -> bool {
+        self.by_origin.contains_key(&(*peer, *lock))
+    }
+
     /// What a partner's forwarded locks hold in an asset.
     fn in_flight(&self, peer: &PublicKey, asset: AssetId) -> InFlight {
         let all = self.by_origin.range(first_of(*peer)..).take_while(|((giver, _), _)| giver == peer);
@@ -259,7 +263,10 @@ impl Bank {
         let hash = crypto::lock_hash(&secret);
         // After data loss the channel has forgotten whose wish a lock was; its hash still says it.
         let waiting = || self.forwards.waiting_for(&peer, &hash).first().copied();
-        let Some(reference) = reference.or_else(waiting) else { return };
+        let Some(reference) = reference.or_else(waiting) else {
+            self.settle_forgotten(&hash, secret, chain, now_ms, out);
+            return;
+        };
         let Some(forward) = self.forwards.by_reference.get_mut(&reference) else { return };
         forward.outgoing.closed = true;
         let known = forward.secret.is_some();
@@ -269,6 +276,20 @@ impl Bank {
             self.forwards.changed(reference, &mut out.write);
         } else {
             self.settle_origin(reference, secret, chain, now_ms, out);
+        }
+    }
+
+    /// The forward itself was lost: whichever lock with this hash may have been forwarded before that is settled.
+    fn settle_forgotten(&mut self, hash: &Hash, secret: Secret, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        for peer in self.peers.keys() {
+            let locks = self.peers.get(&peer).into_iter().flat_map(|peer| peer.channel.maybe_forwarded());
+            let locks = locks.filter(|(id, lock)| lock.hash == *hash && !self.forwards.is_known(&peer, id));
+            for lock in locks.map(|(id, _)| id).collect::<Vec<_>>() {
+                // Refused when it is being closed already: then another one was forwarded.
+                if self.peers.command(&peer, Command::Settle { lock, secret }, chain, now_ms, out).is_ok() {
+                    return;
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod ancient_keys;
 mod attacks;
+mod backup;
 mod bad_bank;
 mod court;
 mod forgotten;
