@@ -17,7 +17,7 @@ mod wallet;
 
 use crate::chain::Chain;
 use crate::error::Error;
-use crate::events::{self, Events};
+use crate::events::Events;
 use crate::explorer::Explorer;
 use crate::limits;
 use crate::store::Store;
@@ -66,7 +66,6 @@ pub struct Core {
     /// Held while the wallet's records are read, changed and stored.
     writing: Mutex<()>,
     persisted: Cell<Option<bool>>,
-    last_act_ms: Cell<u64>,
     /// The machine knows what fell due below this height, as far as it concerns its account.
     told: Cell<Height>,
 }
@@ -112,7 +111,6 @@ impl Core {
             store: wallet_store,
             writing: Mutex::new(()),
             persisted: Cell::new(None),
-            last_act_ms: Cell::new(events::now_ms()),
             told: Cell::new(0),
         });
         if let Some(error) = unusable {
@@ -207,21 +205,13 @@ impl Core {
         self.events.emit("status", &self.status());
     }
 
-    /// Everything that happens by the clock: staleness, batches sent again, keys that leave memory.
+    /// Everything that happens by the clock: staleness, batches sent again. When a wallet that nobody uses is locked, its
+    /// pages decide.
     async fn watch(self: Rc<Self>) {
-        let mut waited = 0;
         loop {
             gloo_timers::future::TimeoutFuture::new(limits::WATCH_INTERVAL_MS).await;
             self.look_at_head();
             self.deliver_batches().await;
-            waited += limits::WATCH_INTERVAL_MS;
-            if waited >= limits::IDLE_CHECK_MS {
-                waited = 0;
-                let idle = events::now_ms().saturating_sub(self.last_act_ms.get());
-                if idle > limits::IDLE_LOCK_MS && self.key().is_ok() {
-                    self.lock();
-                }
-            }
         }
     }
 

@@ -16,10 +16,6 @@ pub const MAX_ARGON2_MEMORY_KIB: u32 = 1024 * 1024;
 pub const MAX_ARGON2_PASSES: u32 = 64;
 /// Longest sealed seed in bytes.
 pub const MAX_VAULT_BYTES: usize = 512;
-/// The keys leave memory this long after the last call that a person made.
-pub const IDLE_LOCK_MS: u64 = 30 * 60_000;
-/// How often the idle time is looked at.
-pub const IDLE_CHECK_MS: u32 = 15_000;
 
 /// Most relays configured.
 pub const MAX_RELAYS: usize = 8;
@@ -56,10 +52,6 @@ pub const MAX_LISTED: usize = 16;
 pub const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
 /// Work between two looks at other events.
 pub const WORK_SLICE_MS: f64 = 25.0;
-/// Verified blocks are stored at the latest when this many wait.
-pub const BLOCKS_PER_COMMIT: usize = 256;
-/// … or this many bytes.
-pub const BYTES_PER_COMMIT: usize = 2 << 20;
 /// Least time between two reports of progress.
 pub const PROGRESS_INTERVAL_MS: f64 = 200.0;
 /// First wait before a connection is tried again; it doubles up to [`RECONNECT_MAX_MS`].

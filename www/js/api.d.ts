@@ -580,7 +580,7 @@ export interface Invoice {
 /** An invoice made here. */
 export interface OwnInvoice extends Invoice {
   key: string;
-  state: 'open' | 'pending' | 'paid' | 'expired';
+  state: 'open' | 'pending' | 'paid' | 'expired' | 'cancelled';
   received: Amount;
   /** `https` link that opens a wallet with this invoice. */
   link: string;
@@ -749,6 +749,8 @@ export interface Fair {
   splice(p: { key: string; asset: AssetId; amount: Amount; from: string; to: string | null; account: string | null; invoice: string | null }, o?: CallOptions): Promise<Channel>;
   address(p?: null, o?: CallOptions): Promise<{ text: string; qr: Qr }>;
   createInvoice(p: { key: string; asset: AssetId; amount: Amount | null; description: string | null; expiresInSeconds: number }, o?: CallOptions): Promise<OwnInvoice>;
+  /** Takes no payment of it any more. Rejects `payment.cannot_cancel` when it is paid or being paid. */
+  cancelInvoice(p: { key: string }, o?: CallOptions): Promise<OwnInvoice>;
   /** Newest first, at most 50. */
   invoices(p?: null, o?: CallOptions): Promise<OwnInvoice[]>;
   decode(p: { text: string }, o?: CallOptions): Promise<Decoded>;

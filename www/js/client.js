@@ -36,7 +36,7 @@ const METHODS = /** @type {const} */ ({
   accounts: true, channelOnChain: true, validators: true, parameters: true, banks: true, assets: true, court: true, governance: true, snapshots: true,
   draft: true, draftAdd: false, draftRemove: true, signAndSend: true, batches: true, faucet: false,
   balances: true, channels: true, addBank: true, setCredit: true, requestInsurance: true, resume: true, dispute: true,
-  requestWithdrawal: false, splice: true, address: true, createInvoice: true, invoices: true, decode: true,
+  requestWithdrawal: false, splice: true, address: true, createInvoice: true, cancelInvoice: true, invoices: true, decode: true,
   quote: true, pay: true, activity: true, payment: true, verifyProof: true, towers: true, addTower: true, removeTower: false,
 });
 

@@ -22,8 +22,8 @@ const LISTEN: &str = "window.tones = []; window.files = [];
         blob.text().then((text) => window.files.push([name, text]));
     };";
 
-/// Charges an amount and lets the counterpart pay it.
-async fn sell(browser: &Browser, network: &Network, amount: &str) -> Result<()> {
+/// Charges an amount; the text of its invoice.
+async fn charge(browser: &Browser, amount: &str) -> Result<Value> {
     browser.fill("To be paid", amount).await?;
     browser.click("Charge").await?;
     browser.see("Show this to the customer").await?;
@@ -33,9 +33,19 @@ async fn sell(browser: &Browser, network: &Network, amount: &str) -> Result<()> 
         const client = connect({ name: 'default', relays: [location.origin] });
         return (await client.invoices())[0].text;",
     );
-    let handed = json!({ "invoice": asked.await? });
+    asked.await
+}
+
+/// Lets the counterpart pay an invoice; how that stands at the end.
+async fn pay(network: &Network, invoice: Value) -> Result<Value> {
     let url = format!("{}/v1/pay-me", network.url_of(COUNTERPART)?);
-    let paying: Value = reqwest::Client::new().post(url).json(&handed).send().await?.json().await?;
+    Ok(reqwest::Client::new().post(url).json(&json!({ "invoice": invoice })).send().await?.json().await?)
+}
+
+/// Charges an amount and lets the counterpart pay it.
+async fn sell(browser: &Browser, network: &Network, amount: &str) -> Result<()> {
+    let invoice = charge(browser, amount).await?;
+    let paying = pay(network, invoice).await?;
     ensure!(paying["failure"].is_null(), "{paying}");
     browser.see_within(&format!("{amount} FRD received"), BLOCKS).await
 }
@@ -89,7 +99,35 @@ async fn a_sale_is_heard_and_stands_in_the_file_of_the_day() -> Result<()> {
     let amounts: Vec<bool> = ["7.50", "3.25"].map(|sum| lines.iter().any(|line| line.contains(sum))).to_vec();
     assert_eq!((lines.len(), amounts), (3, vec![true, true]), "{lines:?}");
     browser.narrow_pictures("till").await?;
+
+    // A new amount takes the place of the one that was wrong, which nobody can pay any more.
+    browser.click("Next sale").await?;
+    let wrong = charge(&browser, "99.00").await?;
+    browser.click("New amount").await?;
+    browser.see("Charge").await?;
+    let refused = pay(&network, wrong).await?;
+    ensure!(refused["failure"].is_string(), "{refused}");
+    browser.see("2 received").await?;
+    receipt(&browser).await?;
     assert_eq!(browser.console_errors().await?, Vec::<String>::new());
     browser.close().await?;
     network.shut_down().await
+}
+
+/// The customer of the first sale gets a receipt, and anybody sees what it proves.
+async fn receipt(browser: &Browser) -> Result<()> {
+    browser.run("location.hash = document.querySelector('ul.rows li:last-child a').hash;").await?;
+    browser.see("Give it to the payer").await?;
+    browser.screenshot("receipt").await?;
+    browser.click("What it proves").await?;
+    for says in ["It was paid", "7.50 FRD", "by the payee’s clock"] {
+        browser.see(says).await?;
+    }
+    browser.screenshot("receipt-checked").await?;
+    browser.narrow_pictures("receipt-checked").await?;
+    let text = browser.value("Receipt or proof of payment").await?;
+    browser.fill("Receipt or proof of payment", &text.replacen('q', "p", 1)).await?;
+    browser.see("This proves nothing").await?;
+    browser.fill("Receipt or proof of payment", "").await?;
+    browser.see_no_more("This proves nothing").await
 }

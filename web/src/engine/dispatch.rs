@@ -5,7 +5,7 @@ use super::method::{BlockId, Method};
 use super::pay::Order;
 use crate::chain::block::OPENING;
 use crate::error::Error;
-use crate::events::{json, now_ms, to_js};
+use crate::events::{json, to_js};
 use crate::explorer::parameters;
 use crate::limits;
 use crate::record;
@@ -22,9 +22,6 @@ impl Core {
     /// # Errors
     /// The method's own, as `www/js/api.d.ts` names them.
     pub async fn call(self: &Rc<Self>, method: Method) -> Result<JsValue, Error> {
-        if method.is_act() {
-            self.last_act_ms.set(now_ms());
-        }
         match method {
             Method::Status => {
                 self.read_persisted().await;
@@ -93,6 +90,7 @@ impl Core {
                 let made = self.create_invoice(&p.key, p.asset, p.amount, p.description, p.expires_in_seconds).await?;
                 Ok(to_js(&made))
             }
+            Method::CancelInvoice(p) => Ok(to_js(&self.cancel_invoice(&p.key).await?)),
             Method::Invoices => Ok(to_js(&self.invoices()?)),
             Method::Decode(p) => Ok(to_js(&self.decode(&p.text)?)),
             Method::Quote(p) => {

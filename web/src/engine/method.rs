@@ -54,6 +54,7 @@ pub enum Method {
     Splice(Splice),
     Address,
     CreateInvoice(CreateInvoice),
+    CancelInvoice(InvoiceKey),
     Invoices,
     Decode(Text),
     Quote(PayRequest),
@@ -122,6 +123,7 @@ parameters! {
         description: Option<String>,
         expires_in_seconds: u64,
     }
+    InvoiceKey { key: String }
     Text { text: String }
     PayRequest { text: String, amount: Option<u64>, asset: Option<AssetId> }
     Pay {
@@ -274,6 +276,7 @@ impl Method {
             "splice" => Self::Splice(read(parameters)?),
             "address" => Self::Address,
             "createInvoice" => Self::CreateInvoice(read(parameters)?),
+            "cancelInvoice" => Self::CancelInvoice(read(parameters)?),
             "invoices" => Self::Invoices,
             "decode" => Self::Decode(read(parameters)?),
             "quote" => Self::Quote(read(parameters)?),
@@ -287,30 +290,6 @@ impl Method {
                 return Err(Error::new("engine.unknown_method", format!("This version has no method {other}.")));
             }
         })
-    }
-
-    /// Whether a person must have done something to cause the call, so that the wallet is not idle.
-    pub const fn is_act(&self) -> bool {
-        !matches!(
-            self,
-            Self::Status
-                | Self::Restoration
-                | Self::SyncState
-                | Self::Head
-                | Self::Blocks(_)
-                | Self::Draft
-                | Self::Batches(_)
-                | Self::Assets
-                | Self::Court(_)
-                | Self::Governance
-                | Self::Snapshots
-                | Self::Banks
-                | Self::Balances
-                | Self::Channels
-                | Self::Towers
-                | Self::Invoices
-                | Self::Activity(_)
-        )
     }
 }
 

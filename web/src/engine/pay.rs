@@ -71,6 +71,12 @@ impl Core {
         self.own_invoice(&InvoiceId(request))
     }
 
+    pub(super) async fn cancel_invoice(self: &Rc<Self>, key: &str) -> Result<OwnInvoice, Error> {
+        let id = InvoiceId(request::id(key));
+        self.handle(Input::CancelInvoice(id)).await?;
+        self.own_invoice(&id)
+    }
+
     pub(super) fn own_invoice(&self, id: &InvoiceId) -> Result<OwnInvoice, Error> {
         self.ask(|machine, chain| {
             let unknown = || Error::new("payment.unknown_invoice", "There is no such invoice.");
@@ -98,7 +104,8 @@ impl Core {
         let state = match own.state {
             InvoiceState::Open if expired => "expired",
             // Its secret is out, so it takes no payment any more.
-            InvoiceState::Void | InvoiceState::Cancelled => "expired",
+            InvoiceState::Void => "expired",
+            InvoiceState::Cancelled => "cancelled",
             InvoiceState::Open => "open",
             InvoiceState::Pending => "pending",
             InvoiceState::Paid => "paid",

@@ -25,7 +25,7 @@ export function receivePage(app) {
   /** Key of the invoice shown. @type {string | null} */
   let shown = null;
 
-  const again = () => { shown = null; key = crypto.randomUUID(); typed.text = ''; description = ''; app.refresh(); };
+  const again = () => { shown = null; key = crypto.randomUUID(); typed.text = ''; typed.touched = false; description = ''; app.refresh(); };
 
   const invoiceForm = () => {
     const problem = app.problem('invoice');
@@ -84,6 +84,7 @@ function invoiceTag({ state }) {
     case 'paid': return tag('good', icon('check', { size: 14 }), 'paid');
     case 'pending': return tag('move', icon('clock', { size: 14 }), 'being paid');
     case 'open': return tag(undefined, 'open');
+    case 'cancelled': return tag(undefined, icon('cross', { size: 14 }), 'cancelled');
     default: return tag('warn', icon('clock', { size: 14 }), 'expired');
   }
 }
@@ -100,12 +101,16 @@ function invoiceView(app, invoice, again) {
     invoice.description && h('p', null, invoice.description),
     h('div', { role: 'status', 'aria-live': 'polite' }, paid && note('good', h('strong', null, 'Paid'), h('p', null, amount(app, invoice.asset, invoice.received), ' received.'))),
     invoice.qr && qrCode(invoice.qr, `QR code of the invoice${invoice.description ? ` for ${invoice.description}` : ''}`),
-    !paid && invoice.state !== 'expired' && h('div', { class: 'stack' },
+    (invoice.state === 'open' || invoice.state === 'pending') && h('div', { class: 'stack' },
       copyable(app, invoice.text, 'invoice'),
       h('div', { class: 'row apart' }, h('span', { class: 'small muted' }, 'Expires ', ago(app, invoice.expires), '. Keep this wallet open to receive.'),
         button('Copy link', { slim: true, icon: 'copy', onclick: () => copyText(app, invoice.link, 'payment link') }))),
     invoice.state === 'expired' && note('warn', h('p', null, 'It has expired. Make a new one.')),
-    h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }), linkButton('Activity', to('activity')), !paid && shopLink(app)));
+    invoice.state === 'cancelled' && note(undefined, h('p', null, 'You cancelled it: it can no longer be paid.')),
+    app.problem('cancel') && errorNote(/** @type {any} */ (app.problem('cancel'))),
+    h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }),
+      invoice.state === 'open' && button('Cancel it', { busy: app.doing('cancel'), onclick: () => app.act('cancel', async () => { await app.client.cancelInvoice({ key: invoice.key }); app.again('invoices'); }) }),
+      linkButton('Activity', to('activity')), !paid && shopLink(app)));
 }
 
 /** @param {App} app */

@@ -40,12 +40,22 @@ export function tillPage(app) {
   const off = app.client.on('payment', lookAtToday);
   lookAtToday();
 
-  const next = () => {
+  const reset = () => {
     shown = null;
     key = crypto.randomUUID();
     typed.text = '';
+    typed.touched = false;
     app.refresh();
     queueMicrotask(() => document.getElementById('till-amount')?.focus());
+  };
+  /** Goes on to the next sale. What nobody has begun to pay takes no payment any more. @param {import('../api').OwnInvoice} invoice */
+  const next = ({ key: sale, state }) => {
+    if (state !== 'open' && state !== 'pending') return reset();
+    app.act('cancel', async () => {
+      await app.client.cancelInvoice({ key: sale });
+      app.again('invoices');
+      reset();
+    });
   };
   const charge = () => {
     const read = readAmount(app, typed);
@@ -75,7 +85,7 @@ export function tillPage(app) {
         heading('Till', h('button', {
           type: 'button', class: 'button slim', 'aria-pressed': String(isHeard), onclick: () => { isHeard = !isHeard; app.refresh(); },
         }, isHeard ? 'Sound is on' : 'Sound is off')),
-        invoice ? saleView(app, invoice, next) : h('section', { class: 'card', key: 'charge' }, form(charge,
+        invoice ? saleView(app, invoice, () => next(invoice)) : h('section', { class: 'card', key: 'charge' }, form(charge,
           amountField(app, typed, { id: 'till-amount', label: 'To be paid', big: true, assets: app.use('assets').value ?? [] }),
           problem && errorNote(problem),
           h('div', { class: 'row' }, button('Charge', { submit: true, main: true, busy: app.doing('charge') })))),
@@ -100,7 +110,8 @@ function saleView(app, invoice, next) {
         : state === 'expired' ? note('warn', h('p', null, 'Not paid in time. Charge it again.'))
           : h('p', { class: 'muted' }, state === 'pending' ? 'Being paid …' : ['Show this to the customer. It expires ', ago(app, invoice.expires), '.'])),
     invoice.qr && qrCode(invoice.qr, 'QR code of the invoice'),
-    h('div', { class: 'row' }, button(paid ? 'Next sale' : 'New amount', { main: paid, onclick: next })));
+    app.problem('cancel') && errorNote(/** @type {any} */ (app.problem('cancel'))),
+    h('div', { class: 'row' }, button(paid ? 'Next sale' : 'New amount', { main: paid, busy: app.doing('cancel'), disabled: state === 'pending', onclick: next })));
 }
 
 /**
