@@ -1,6 +1,6 @@
 //! What a shop is shown. Amounts are in the asset's smallest unit.
 
-use super::entry::Entry;
+use super::entry::{Entry, State};
 use super::outgoing::{Outgoing, Purpose};
 use crate::clock;
 use fair_core::payment::invoice::{Description, LatePolicy};
@@ -15,7 +15,8 @@ pub(super) fn invoice<'a>(entry: &'a Entry, own: &'a OwnInvoice, refunded: Amoun
     let payment = own.payment.and_then(|payment| wallet.payment(&payment));
     let has_address = own.payment.is_some_and(|payment| wallet.refund_address(&payment).is_some());
     let with_tower = payment.and_then(|payment| wallet.is_with_tower(payment));
-    shown(entry, own, own.received, refunded, has_address, with_tower)
+    let paid_ms = payment.filter(|_| entry.state == State::Paid).and_then(|payment| payment.ended_ms);
+    Shown { paid_ms, ..shown(entry, own, own.received, refunded, has_address, with_tower) }
 }
 
 /// The invoice as it was when it was made.
@@ -38,6 +39,7 @@ pub(super) struct Shown<'a> {
     accepts_late: bool,
     receivable: Option<Amount>,
     received: Amount,
+    paid_ms: Option<TimeMs>,
     late: bool,
     duplicate: bool,
     refunded: Amount,
@@ -81,6 +83,7 @@ fn shown<'a>(
         accepts_late: body.late == LatePolicy::Accept,
         receivable: entry.receivable,
         received,
+        paid_ms: None,
         late: entry.late,
         duplicate: entry.duplicate,
         refunded,

@@ -1,7 +1,6 @@
 /** What a proof of payment or a receipt proves: who was paid, how much, for what. Nothing is asked of anybody. */
 
 import { h } from '../dom.js';
-import { icon } from '../icons.js';
 import { amount, answered, bones, copyable, facts, heading, keyPicture, note, textField } from '../parts/basic.js';
 import { exactTime, keyWords, strangersText } from '../format.js';
 import { to } from '../router.js';
@@ -39,7 +38,7 @@ function provenCard(app, proven) {
   const { received, paidAt, description, origin } = proven;
   const sum = received ?? proven.amount;
   return h('section', { class: 'card', key: 'proven', 'aria-live': 'polite' },
-    h('header', null, h('h2', null, icon('check'), ' It was paid')),
+    note('good', h('strong', null, 'It was paid')),
     sum === null ? h('p', null, 'The payer decided how much. Only a receipt of the payee says it.')
       : h('p', null, amount(app, proven.asset, sum, { big: true })),
     facts(
