@@ -1,10 +1,13 @@
 //! Points at which a test ends this process, as a power cut would: before and after every durable write and
-//! every send to a peer. Without the feature `crash-points` a point is nothing and the route is not there.
+//! every send to a peer; and a clock that it puts ahead. Without the feature `crash-points` a point is nothing, the
+//! clock shows the time of day, and the routes are not there.
 //!
 //! ```text
 //! POST /v1/crash-points   JSON {left} → {passed}, to this machine alone, with the operator's header:
 //!                         the process ends at the left-th point from now, never if 0; `passed` are the
 //!                         points since the request before
+//! POST /v1/clock          JSON {ahead_ms} → {now_ms}, likewise: the clock goes so far ahead of the time of day, or,
+//!                         with 0, shows it again
 //! ```
 
 #[cfg(all(feature = "crash-points", not(debug_assertions)))]
@@ -25,6 +28,7 @@ pub(crate) fn routes() -> axum::Router {
 
 #[cfg(feature = "crash-points")]
 mod armed {
+    use crate::clock;
     use crate::local::{self, Refusal};
     use axum::extract::ConnectInfo;
     use axum::http::HeaderMap;
@@ -59,7 +63,21 @@ mod armed {
     }
 
     pub(crate) fn routes() -> axum::Router {
-        axum::Router::new().route("/v1/crash-points", post(arm))
+        axum::Router::new().route("/v1/crash-points", post(arm)).route("/v1/clock", post(put_clock))
+    }
+
+    #[derive(Deserialize)]
+    struct Ahead {
+        ahead_ms: u64,
+    }
+
+    async fn put_clock(
+        ConnectInfo(from): ConnectInfo<SocketAddr>,
+        headers: HeaderMap,
+        Json(Ahead { ahead_ms }): Json<Ahead>,
+    ) -> Result<Json<serde_json::Value>, Refusal> {
+        local::only(from, &headers)?;
+        Ok(Json(serde_json::json!({ "now_ms": clock::put(ahead_ms) })))
     }
 
     async fn arm(

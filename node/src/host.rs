@@ -37,7 +37,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 #[cfg(test)]
 pub(crate) use crash::Crash;
@@ -451,7 +450,7 @@ impl<M: Machine> Host<M> {
 /// Sleeps until a time by the clock; for ever when there is none.
 async fn until(at_ms: Option<TimeMs>) {
     match at_ms {
-        Some(at_ms) => sleep(Duration::from_millis(at_ms.saturating_sub(clock::now_ms()))).await,
+        Some(at_ms) => clock::sleep(Duration::from_millis(at_ms.saturating_sub(clock::now_ms()))).await,
         None => std::future::pending().await,
     }
 }

@@ -111,6 +111,10 @@ pub(crate) const MERCHANT_WAITING_PER_KEY: usize = 64;
 pub(crate) const MERCHANT_OPEN_INVOICES: usize = 100_000;
 /// Of them made with one key; `open_invoices_per_key` says otherwise.
 pub(crate) const MERCHANT_OPEN_PER_KEY: usize = 20_000;
+/// Unpaid invoices of a merchant, open or not, that can be paid after their time; `late_invoices` says otherwise.
+pub(crate) const MERCHANT_LATE_INVOICES: usize = 100_000;
+/// Of them made with one key; `late_invoices_per_key` says otherwise.
+pub(crate) const MERCHANT_LATE_PER_KEY: usize = 50_000;
 /// How long an invoice is kept that ended unpaid, in seconds: 30 days; `keep_unpaid_s` says otherwise.
 pub(crate) const MERCHANT_KEEP_UNPAID_S: u64 = 30 * 86_400;
 /// Most of them; beyond, those that nobody can pay any more are forgotten earlier.
@@ -166,6 +170,8 @@ pub(crate) const REQUEST_HEAD_MS: u64 = 20_000;
 pub(crate) const REQUEST_BODY_MS: u64 = 20_000;
 /// How long the other side may take nothing of an answer.
 pub(crate) const ANSWER_STUCK_MS: u64 = 20_000;
+/// How much of an answer that waits for it the other side must take in a second; slower it has that time and no more.
+pub(crate) const ANSWER_BYTES_PER_S: u64 = 4 << 10;
 /// How long a connection to a webhook is kept without use: less than after what servers usually end it, so that an event
 /// does not meet that.
 pub(crate) const WEBHOOK_IDLE_MS: u64 = 2_000;

@@ -28,6 +28,7 @@ use crate::censor::Censors;
 use crate::ports::PortBlock;
 use crate::process::{Process, Spec};
 
+mod members;
 mod shop;
 
 pub use shop::{MERCHANT, SHOP};
@@ -37,6 +38,9 @@ pub const RELAY: &str = "relay";
 
 /// The bank `@main`.
 pub const BANK: &str = "bank";
+
+/// The bank `@bank2` of a network with two.
+pub const SECOND_BANK: &str = "bank2";
 
 /// The wallet without a person.
 pub const COUNTERPART: &str = "counterpart";
@@ -105,6 +109,8 @@ pub struct Plan {
     pub bank_key: BankKey,
     /// The bank's `bank.toml`, if it has one.
     pub bank_settings: Option<String>,
+    /// Whether there is a second bank.
+    pub second_bank: bool,
     /// Whether fronts that drop batches stand before the validators.
     pub censors: Option<Censors>,
     /// The folder with the programs `node` and `relay`.
@@ -130,6 +136,7 @@ impl Plan {
             pages: None,
             bank_key: BankKey::Any,
             bank_settings: None,
+            second_bank: false,
             censors: None,
             programs,
         })
@@ -196,7 +203,11 @@ impl Network {
         let is_new = !folder.join("genesis.bin").exists();
         let ports = if is_new { Some(PortBlock::reserve()?) } else { None };
         if let Some(ports) = &ports {
-            make_genesis(plan, &folder, ports).await?;
+            if plan.second_bank {
+                members::make_genesis(plan, &folder, ports).await?;
+            } else {
+                make_genesis(plan, &folder, ports).await?;
+            }
             if let Some(settings) = &plan.bank_settings {
                 std::fs::write(folder.join(BANK).join("bank.toml"), settings)?;
             }
@@ -379,10 +390,13 @@ impl Network {
         if plan.members != Members::Validators {
             names.push(BANK.to_owned());
         }
+        if plan.second_bank {
+            names.push(SECOND_BANK.to_owned());
+        }
         for name in &names {
             let mut arguments = vec!["run".into(), "--home".into(), self.folder.join(name).into()];
             // One that begins late, after the first block, is needed by tests at once.
-            if is_new && name != BANK {
+            if is_new && name != BANK && name != SECOND_BANK {
                 arguments.push("--never-signed".into());
             }
             self.spawn(name, "node", arguments)?;

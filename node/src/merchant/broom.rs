@@ -10,7 +10,6 @@ use fair_core::types::TimeMs;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
 
 /// Until the process ends.
 pub(super) async fn forget_events(host: Handle<Hosted>, journal: Arc<Journal>, keep_ms: u64) {
@@ -34,7 +33,7 @@ pub(super) async fn forget_events(host: Handle<Hosted>, journal: Arc<Journal>, k
             }
         };
         if !has_forgotten {
-            sleep(pause).await;
+            clock::sleep(pause).await;
         }
     }
 }

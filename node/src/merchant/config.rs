@@ -32,6 +32,8 @@ struct Lines {
     webhook_authorities: Option<PathBuf>,
     open_invoices: usize,
     open_invoices_per_key: usize,
+    late_invoices: usize,
+    late_invoices_per_key: usize,
     keep_unpaid_s: u64,
     keep_events_s: u64,
 }
@@ -53,6 +55,8 @@ impl Default for Lines {
             webhook_authorities: None,
             open_invoices: limits::MERCHANT_OPEN_INVOICES,
             open_invoices_per_key: limits::MERCHANT_OPEN_PER_KEY,
+            late_invoices: limits::MERCHANT_LATE_INVOICES,
+            late_invoices_per_key: limits::MERCHANT_LATE_PER_KEY,
             keep_unpaid_s: limits::MERCHANT_KEEP_UNPAID_S,
             keep_events_s: limits::MERCHANT_KEEP_EVENTS_S,
         }
@@ -111,6 +115,8 @@ impl Settings {
         let keeping = Keeping {
             open: lines.open_invoices,
             open_per_key: lines.open_invoices_per_key,
+            late: lines.late_invoices,
+            late_per_key: lines.late_invoices_per_key,
             unpaid_ms: lines.keep_unpaid_s.saturating_mul(1_000),
             events_ms: lines.keep_events_s.saturating_mul(1_000),
             ..Keeping::default()

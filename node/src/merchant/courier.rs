@@ -51,6 +51,8 @@ pub(super) struct Trouble {
     pub(super) at_ms: TimeMs,
     /// How often in a row.
     pub(super) failures: u32,
+    /// When it is tried again.
+    pub(super) again_ms: TimeMs,
 }
 
 impl Troubles {
@@ -183,8 +185,11 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
         let Some(Refused { sequence, reason, is_too_old }) = refused else { continue };
         failures = failures.saturating_add(1);
         tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
-        courier.troubles.note(id, Trouble { reason, at_ms: clock::now_ms(), failures });
+        let (at_ms, pause) = (clock::now_ms(), if is_too_old { Duration::ZERO } else { pause(failures) });
+        let again_ms = at_ms.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+        courier.troubles.note(id, Trouble { reason, at_ms, failures, again_ms });
         if is_too_old {
+            tracing::error!(endpoint = %hex::encode(id), sequence, "a webhook is given up: nobody took it in time");
             failures = 0;
             if courier.note(id, sequence..=sequence, Brought::GivenUp).await.is_err() {
                 return;
@@ -192,7 +197,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             continue;
         }
         tokio::select! {
-            () = sleep(pause(failures)) => {}
+            () = clock::sleep(pause) => {}
             woken = wakes.changed() => if woken.is_err() { return },
         }
     }
@@ -380,6 +385,36 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fair_core::types::Hash;
+
+    #[tokio::test]
+    async fn a_redirect_is_no_answer_and_nobody_goes_after_it() {
+        use axum::response::Redirect;
+        use axum::routing::post;
+        let (behind, mut came) = mpsc::channel::<()>(1);
+        let router = axum::Router::new()
+            .route("/moved", post(|| async { Redirect::temporary("/behind") }))
+            .route("/behind", post(async move || behind.send(()).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)))
+            .route("/gone", post(|| async { StatusCode::GONE }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut way = Way { reach: Reach::Anywhere, authorities: Arc::default(), client: None };
+        let line = Line::new(br#"{"id":"evt_1","sequence":1,"created_ms":0}"#.to_vec()).unwrap();
+        let endpoint = |path| Endpoint::new([1; 16], Hash::ZERO, format!("http://{address}{path}"), 1, 0).unwrap();
+        let moved = way.bring(&endpoint("/moved"), &line).await;
+        assert!(moved.as_ref().is_err_and(|reason| reason.contains("307")), "{moved:?}");
+        assert!(came.try_recv().is_err());
+        assert_eq!(way.bring(&endpoint("/behind"), &line).await, Ok(Brought::Taken));
+        assert!(came.try_recv().is_ok());
+        assert_eq!(way.bring(&endpoint("/gone"), &line).await, Ok(Brought::Gone));
+        let mut way = Way { reach: Reach::Public, ..way };
+        let mut inside = endpoint("/behind");
+        inside.url = format!("https://{address}/behind");
+        let refused = way.bring(&inside, &line).await;
+        assert!(refused.as_ref().is_err_and(|reason| reason.contains("public Internet")), "{refused:?}");
+        server.abort();
+    }
 
     #[test]
     fn pauses_grow_to_a_bound_and_differ() {

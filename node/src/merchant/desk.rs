@@ -14,7 +14,7 @@ use crate::limits;
 use axum::http::StatusCode;
 use fair_core::codec::{self, DecodeError};
 use fair_core::effect::{Effect, Write};
-use fair_core::payment::invoice::InvoiceId;
+use fair_core::payment::invoice::{InvoiceId, LatePolicy};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use fair_core::wallet::{Event, Input, NewInvoice, Wallet};
@@ -65,6 +65,11 @@ pub(super) enum Refused {
     AboveLimit { largest: Amount },
     #[error("{whose} has {most} open invoices, as many as it may: cancel some, let them end, or make shorter ones.")]
     TooManyOpen { whose: &'static str, most: usize, wait_s: u64 },
+    #[error(
+        "{whose} has {most} unpaid invoices that accept late payment, as many as it may: cancel those that nobody will \
+         pay, or make this one without accepts_late."
+    )]
+    TooManyLate { whose: &'static str, most: usize, wait_s: u64 },
     #[error("Something else was asked for under this Idempotency-Key.")]
     NameUsed,
     #[error("There is no asset {0}.")]
@@ -102,6 +107,7 @@ impl Refused {
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::AboveLimit { .. } => (StatusCode::CONFLICT, "invoice.above_limit"),
             Self::TooManyOpen { .. } => (StatusCode::TOO_MANY_REQUESTS, "invoice.too_many_open"),
+            Self::TooManyLate { .. } => (StatusCode::TOO_MANY_REQUESTS, "invoice.too_many_late"),
             Self::UnknownAsset(_) => (StatusCode::CONFLICT, "asset.unknown"),
             Self::NameUsed => (StatusCode::CONFLICT, "idempotency.used"),
             Self::Taken => (StatusCode::CONFLICT, "invoice.taken"),
@@ -130,7 +136,7 @@ impl Refused {
     pub(super) const fn wait_s(&self) -> Option<u64> {
         match self {
             Self::NotReady => Some(NOT_READY_WAIT_S),
-            Self::TooManyOpen { wait_s, .. } => Some(*wait_s),
+            Self::TooManyOpen { wait_s, .. } | Self::TooManyLate { wait_s, .. } => Some(*wait_s),
             _ => None,
         }
     }
@@ -289,10 +295,17 @@ impl Desk {
             Ok(receivable) => receivable,
             Err(refused) => return (Vec::new(), Err(refused)),
         };
+        let accepts_late = new.late == LatePolicy::Accept;
+        if let Some(refused) = accepts_late.then(|| self.check_late(&entry.key, wallet).err()).flatten() {
+            return (Vec::new(), Err(refused));
+        }
         match wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
             Ok(effects) => {
                 let number = self.by_number.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
                 let entry = Entry { number, since_ms: now_ms, receivable, ..entry };
+                if accepts_late {
+                    self.note_late(&entry, wallet);
+                }
                 let mut changes = Changes::default();
                 if let Some(ends) = end_of(wallet, &entry.id) {
                     self.ends.insert((ends, entry.id));

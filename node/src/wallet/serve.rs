@@ -1,4 +1,4 @@
-//! Connections to a wallet's process: so many, and none that sends its request drop by drop or reads no answer.
+//! Connections to a wallet's process: so many, and none that sends its request or takes its answer drop by drop.
 
 use crate::crash;
 use crate::limits;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
@@ -35,7 +35,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
             Ok((stream, from)) => {
                 let router = router.clone().layer(Extension(ConnectInfo::<SocketAddr>(from)));
                 tokio::spawn(async move {
-                    connection(stream, router).await;
+                    // Small frames must not wait for each other; the connection works without it too.
+                    let _ = stream.set_nodelay(true);
+                    connection(stream, router, PACE).await;
                     drop(place);
                 });
             }
@@ -47,43 +49,67 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
-    // Small frames must not wait for each other; the connection works without it too.
-    let _ = stream.set_nodelay(true);
+async fn connection<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, router: Router, pace: Pace) {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(limits::REQUEST_HEAD_MS));
-    let stream = TokioIo::new(Impatient { stream, stuck: None });
+    let stream = TokioIo::new(Impatient { stream, pace, until: None });
     if let Err(error) = builder.serve_connection(stream, TowerToHyperService::new(router)).await {
         tracing::debug!(%error, "connection");
     }
 }
 
-/// A connection that ends when its other side takes nothing of an answer for too long.
-struct Impatient {
-    stream: TcpStream,
-    /// Runs while a write waits.
-    stuck: Option<Pin<Box<Sleep>>>,
+/// How fast an answer must be taken.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How long nothing of it may be.
+    stuck: Duration,
+    /// How much in a second, when it is taken slowly.
+    bytes_per_s: u64,
 }
 
-impl Impatient {
+const PACE: Pace =
+    Pace { stuck: Duration::from_millis(limits::ANSWER_STUCK_MS), bytes_per_s: limits::ANSWER_BYTES_PER_S };
+
+impl Pace {
+    /// Until when the other side must take more after it took some: so much later as that is worth, but not later
+    /// than if it had taken all that is due.
+    fn later(self, until: Instant, now: Instant, taken: usize) -> Instant {
+        let taken = u64::try_from(taken).unwrap_or(u64::MAX);
+        let worth = Duration::from_millis(taken.saturating_mul(1_000) / self.bytes_per_s);
+        (until + worth.min(self.stuck)).min(now + self.stuck)
+    }
+}
+
+/// A connection that ends when its other side takes an answer too slowly.
+struct Impatient<S> {
+    stream: S,
+    pace: Pace,
+    /// Since a write had to wait, and until all of the answer is written.
+    until: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Impatient<S> {
     fn bound(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(taken)), Some(until)) = (&written, &mut self.until) {
+            let later = self.pace.later(until.deadline(), Instant::now(), *taken);
+            until.as_mut().reset(later);
+        }
         if written.is_ready() {
-            self.stuck = None;
             return written;
         }
-        let patience = || Box::pin(sleep(Duration::from_millis(limits::ANSWER_STUCK_MS)));
-        ready!(self.stuck.get_or_insert_with(patience).as_mut().poll(cx));
+        let stuck = self.pace.stuck;
+        ready!(self.until.get_or_insert_with(|| Box::pin(sleep(stuck))).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Impatient {
+impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Impatient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.bound(cx, written)
@@ -102,8 +128,9 @@ impl AsyncWrite for Impatient {
         self.stream.is_write_vectored()
     }
 
-    // The stream buffers nothing: neither of both waits for the other side.
+    // The stream buffers nothing: neither of both waits for the other side. The server flushes when all is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.until = None;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -124,4 +151,59 @@ async fn bound_body(request: Request, next: Next) -> Response {
         }
     });
     next.run(Request::from_parts(head, Body::from_stream(bounded))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    /// Reached only by a failure.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const ANSWER: usize = 256 << 10;
+
+    /// A connection that buffers next to nothing, over which something large is asked for.
+    async fn asked(pace: Pace) -> (DuplexStream, tokio::task::JoinHandle<()>) {
+        let (mut client, server) = duplex(64);
+        let router = Router::new().route("/", get(|| async { vec![7; ANSWER] }));
+        let served = tokio::spawn(connection(server, router, pace));
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        (client, served)
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_an_answer_drop_by_drop_is_hung_up_on() {
+        let (mut client, served) = asked(Pace { stuck: Duration::from_millis(200), bytes_per_s: 64 << 10 }).await;
+        let drops = async {
+            // Something every time, long before nothing of it would have been taken for too long.
+            while client.read_u8().await.is_ok() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, drops).await.unwrap();
+        served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_it_at_once_gets_all_of_it() {
+        let (mut client, served) = asked(PACE).await;
+        let mut got = Vec::new();
+        while got.len() < ANSWER {
+            assert!(client.read_buf(&mut got).await.unwrap() > 0);
+        }
+        drop(client);
+        served.await.unwrap();
+    }
+
+    #[test]
+    fn what_is_taken_makes_room_for_what_is_left() {
+        let pace = Pace { stuck: Duration::from_secs(20), bytes_per_s: 100 };
+        let (now, ms) = (Instant::now(), Duration::from_millis);
+        let until = |left_ms, taken| pace.later(now + ms(left_ms), now, taken) - now;
+        assert_eq!(until(5_000, 1), ms(5_010));
+        assert_eq!(until(5_000, 300), ms(8_000));
+        assert_eq!(until(5_000, 1_500), ms(20_000), "at the pace that is wanted it goes on for ever");
+        assert_eq!(until(5_000, usize::MAX), ms(20_000), "and nobody saves up");
+    }
 }

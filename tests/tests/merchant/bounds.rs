@@ -85,6 +85,40 @@ async fn so_much_is_open_and_what_nobody_pays_is_forgotten() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn so_much_can_be_paid_late_and_what_is_paid_or_cancelled_makes_room() -> Result<()> {
+    let mut world = World::start("late_invoices_per_key = 2\n").await?;
+    let shop = world.shop.clone();
+    let late = json!({ "amount": 100, "expires_in_s": 1, "accepts_late": true });
+    let full = async || {
+        let answer = shop.post("/v1/invoices", &late).await?;
+        ensure!(answer.retry_after.is_some() && answer.body["retryable"] == true, "{answer:?}");
+        ensure!(answer.body["message"].as_str().is_some_and(|says| says.contains("cancel those")), "{answer:?}");
+        assert_eq!(answer.code(429), "invoice.too_many_late");
+        anyhow::Ok(())
+    };
+    let [paid, cancelled] = [shop.invoice(&late).await?, shop.invoice(&late).await?];
+    full().await?;
+    // The others have their own bounds.
+    shop.invoice(&json!({ "amount": 100 })).await?;
+    for made in [&paid, &cancelled] {
+        shop.event("invoice.expired", &made["id"]).await?;
+    }
+    full().await?;
+    assert_eq!(world.pay(&paid).await?, "paid");
+    assert_eq!(shop.event("invoice.paid", &paid["id"]).await?["data"]["late"], true);
+    shop.invoice(&late).await?;
+    full().await?;
+    // Counted again after a restart.
+    world.network.restart(MERCHANT).await?;
+    full().await?;
+    let path = format!("/v1/invoices/{}/cancel", id_of(&cancelled)?);
+    assert_eq!(shop.post(&path, &json!({})).await?.expect(200)["state"], "cancelled");
+    shop.invoice(&late).await?;
+    full().await?;
+    world.network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_key_does_not_hold_all_long_polls_and_a_revoked_one_holds_none() -> Result<()> {
     let world = World::start("").await?;
     let shop = &world.shop;

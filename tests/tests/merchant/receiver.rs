@@ -47,6 +47,8 @@ pub(super) struct Came {
 #[derive(Default)]
 struct Inner {
     secret: Option<String>,
+    /// Whether it refuses what is not signed, and does not look at when it was.
+    is_strict: bool,
     script: VecDeque<How>,
     came: Vec<Came>,
 }
@@ -109,6 +111,13 @@ impl Receiver {
         self.inner().secret = Some(secret.to_owned());
     }
 
+    /// Likewise, and refuses what is not signed so, as a shop does. When it was signed does not matter: the merchant's
+    /// clock is put ahead.
+    pub(super) fn trust_strictly(&self, secret: &str) {
+        self.trust(secret);
+        self.inner().is_strict = true;
+    }
+
     /// How the next requests are answered; those after them are taken.
     pub(super) fn answer(&self, script: impl IntoIterator<Item = How>) {
         self.inner().script = script.into_iter().collect();
@@ -157,13 +166,31 @@ fn tls(certificate: &[u8], key: &[u8]) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config.with_single_cert(certificate, key)?)))
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether one of the signatures is that of the standard's library over the same id, time and body.
+fn is_signed(verifier: &Webhook, body: &[u8], headers: &HeaderMap) -> bool {
+    let Ok(timestamp) = text(headers, "webhook-timestamp").parse() else { return false };
+    let signed = verifier.sign(text(headers, "webhook-id"), timestamp, body);
+    signed.is_ok_and(|signed| text(headers, "webhook-signature").split(' ').any(|one| one == signed))
+}
+
 async fn receive(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: Bytes) -> Response {
     let how = {
         let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
         let how = inner.script.pop_front().unwrap_or(How::Status(204));
         let verifier = inner.secret.as_ref().and_then(|secret| Webhook::new(secret).ok());
-        let is_genuine = verifier.is_some_and(|verifier| verifier.verify(&body, &headers).is_ok());
-        let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let is_genuine = verifier.is_some_and(|verifier| {
+            if inner.is_strict {
+                is_signed(&verifier, &body, &headers)
+            } else {
+                verifier.verify(&body, &headers).is_ok()
+            }
+        });
+        let how = if inner.is_strict && !is_genuine { How::Status(400) } else { how };
+        let id = text(&headers, "webhook-id").to_owned();
         let event = serde_json::from_slice(&body).unwrap_or_default();
         let taken = matches!(how, How::Status(status) if (200..300).contains(&status));
         inner.came.push(Came { id, event, is_genuine, taken });

@@ -63,7 +63,12 @@ pub(super) fn fresh() -> String {
 impl World {
     /// `settings` is what the operator writes into `merchant.toml` beside that it funds itself.
     pub(super) async fn start(settings: &str) -> Result<Self> {
-        let mut network = Network::start(&Plan { validators: 1, ..Plan::new()? }).await?;
+        Self::start_as(&Plan::new()?, settings).await
+    }
+
+    /// The same in a network of a kind, with one validator.
+    pub(super) async fn start_as(plan: &Plan, settings: &str) -> Result<Self> {
+        let mut network = Network::start(&Plan { validators: 1, ..plan.clone() }).await?;
         network.add_wallet(&NewWallet { name: PAYER, settings: None, side: None }).await?;
         network.add_merchant(MERCHANT, &format!("funds_itself = true\n{settings}")).await?;
         let key = make_key(&network, &ALL).await?;
@@ -103,6 +108,13 @@ impl World {
         let answer = answer(request).await?;
         let state = answer.body["state"].as_str().or(answer.body["code"].as_str());
         Ok(state.context("a state")?.to_owned())
+    }
+
+    /// Puts the merchant's clock so far ahead of the time of day, and says what it shows.
+    pub(super) async fn put_clock(&self, ahead_ms: u64) -> Result<u64> {
+        let request = self.shop.request(Method::POST, "/v1/clock").header("x-fair-operator", "1");
+        let answer = self.shop.send(request.json(&json!({ "ahead_ms": ahead_ms }))).await?;
+        answer.body["now_ms"].as_u64().context("programs with the feature `crash-points` (docs/testing.md)")
     }
 
     /// What a wallet has with its bank: insured and uninsured.
@@ -206,6 +218,15 @@ impl Shop {
                 return Ok(events);
             }
         }
+    }
+
+    /// The number of the newest event; 0 before the first.
+    pub(super) async fn newest_event(&self) -> Result<u64> {
+        let mut page = self.get("/v1/events").await?.expect(200);
+        while page["more"] == true {
+            page = self.get(&format!("/v1/events?after={}", page["cursor"])).await?.expect(200);
+        }
+        page["cursor"].as_u64().context("a cursor")
     }
 
     /// Waits for an event of a kind about something.

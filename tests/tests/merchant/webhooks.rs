@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use fair_tests::wait;
 use serde_json::{Value, json};
 
-async fn taken(receiver: &Receiver, count: usize) -> Result<Vec<Value>> {
+pub(super) async fn taken(receiver: &Receiver, count: usize) -> Result<Vec<Value>> {
     wait::until(format!("{count} webhooks"), PATIENCE, async || {
         let taken = receiver.taken();
         Ok((taken.len() >= count).then(|| taken.into_iter().map(|came| came.event).collect()))
@@ -15,7 +15,7 @@ async fn taken(receiver: &Receiver, count: usize) -> Result<Vec<Value>> {
 }
 
 /// Cancelled invoices make an event each without anybody's money.
-async fn make_events(world: &World, count: usize) -> Result<()> {
+pub(super) async fn make_events(world: &World, count: usize) -> Result<()> {
     for _ in 0..count {
         let made = world.shop.invoice(&json!({ "amount": 5 })).await?;
         let path = format!("/v1/invoices/{}/cancel", made["id"].as_str().context("an id")?);

@@ -21,6 +21,10 @@ pub(in crate::merchant) struct Keeping {
     pub(in crate::merchant) open: usize,
     /// Of them with one key.
     pub(in crate::merchant) open_per_key: usize,
+    /// Most unpaid ones, open or not, that can be paid late.
+    pub(in crate::merchant) late: usize,
+    /// Of them with one key.
+    pub(in crate::merchant) late_per_key: usize,
     /// Most that ended unpaid, without those that can still be paid late.
     pub(in crate::merchant) unpaid: usize,
     /// Of them with one key.
@@ -36,6 +40,8 @@ impl Default for Keeping {
         Self {
             open: limits::MERCHANT_OPEN_INVOICES,
             open_per_key: limits::MERCHANT_OPEN_PER_KEY,
+            late: limits::MERCHANT_LATE_INVOICES,
+            late_per_key: limits::MERCHANT_LATE_PER_KEY,
             unpaid: limits::MERCHANT_UNPAID_INVOICES,
             unpaid_per_key: limits::MERCHANT_UNPAID_PER_KEY,
             unpaid_ms: limits::MERCHANT_KEEP_UNPAID_S * 1_000,
@@ -52,10 +58,15 @@ pub(super) struct Shelf {
     /// By when they ended.
     unpaid: BTreeSet<(TimeMs, InvoiceId)>,
     unpaid_of: BTreeMap<KeyId, usize>,
+    /// Unpaid ones that can be paid late. The wallet knows which they are: `None` until it was asked.
+    late_of: Option<BTreeMap<KeyId, BTreeSet<InvoiceId>>>,
 }
 
 impl Shelf {
     pub(super) fn put(&mut self, entry: &Entry) {
+        if !may_be_paid(entry) {
+            self.forget_late(entry);
+        }
         if entry.state == State::Open {
             self.open = self.open.saturating_add(1);
             count(&mut self.open_of, entry.key);
@@ -76,6 +87,22 @@ impl Shelf {
             uncount(&mut self.unpaid_of, &entry.key);
         }
     }
+
+    fn forget_late(&mut self, entry: &Entry) {
+        if let Some(of_keys) = &mut self.late_of
+            && let Some(of_key) = of_keys.get_mut(&entry.key)
+        {
+            of_key.remove(&entry.id);
+            if of_key.is_empty() {
+                of_keys.remove(&entry.key);
+            }
+        }
+    }
+}
+
+/// Whether it is neither paid nor cancelled.
+const fn may_be_paid(entry: &Entry) -> bool {
+    matches!(entry.state, State::Open | State::Expired)
 }
 
 fn count(of_keys: &mut BTreeMap<KeyId, usize>, key: KeyId) {
@@ -94,8 +121,11 @@ fn uncount(of_keys: &mut BTreeMap<KeyId, usize>, key: &KeyId) {
 
 /// Whether somebody can pay it although its time is over.
 fn is_payable_late(entry: &Entry, wallet: &Wallet) -> bool {
-    let accepts = wallet.invoice(&entry.id).is_some_and(|own| own.invoice.body.late == LatePolicy::Accept);
-    entry.state == State::Expired && accepts
+    entry.state == State::Expired && accepts_late(entry, wallet)
+}
+
+fn accepts_late(entry: &Entry, wallet: &Wallet) -> bool {
+    wallet.invoice(&entry.id).is_some_and(|own| own.invoice.body.late == LatePolicy::Accept)
 }
 
 impl Desk {
@@ -103,6 +133,12 @@ impl Desk {
     #[cfg(test)]
     pub(super) fn shelf_counts(&self) -> (usize, usize) {
         (self.shelf.open, self.shelf.unpaid.len())
+    }
+
+    /// How many unpaid ones can be paid late, as far as they were counted.
+    #[cfg(test)]
+    pub(super) fn late_count(&self) -> usize {
+        self.shelf.late_of.iter().flat_map(BTreeMap::values).map(BTreeSet::len).sum()
     }
 
     /// Whether whoever has a key may make another invoice.
@@ -118,6 +154,34 @@ impl Desk {
             }
             None => Ok(()),
         }
+    }
+
+    /// The unpaid invoices that can be paid late, by key.
+    fn late_of(&mut self, wallet: &Wallet) -> &mut BTreeMap<KeyId, BTreeSet<InvoiceId>> {
+        self.shelf.late_of.get_or_insert_with(|| {
+            let mut of_keys: BTreeMap<KeyId, BTreeSet<InvoiceId>> = BTreeMap::new();
+            for entry in self.entries.values().filter(|entry| may_be_paid(entry) && accepts_late(entry, wallet)) {
+                of_keys.entry(entry.key).or_default().insert(entry.id);
+            }
+            of_keys
+        })
+    }
+
+    /// Whether whoever has a key may make another invoice that can be paid late: those stay longer than others.
+    pub(super) fn check_late(&mut self, key: &KeyId, wallet: &Wallet) -> Result<(), Refused> {
+        let Keeping { late, late_per_key, .. } = self.rules.keeping;
+        let of_keys = self.late_of(wallet);
+        let (all, of_key) = (of_keys.values().map(BTreeSet::len).sum(), of_keys.get(key).map_or(0, BTreeSet::len));
+        let full = [("This merchant", all, late), ("This key", of_key, late_per_key)];
+        match full.into_iter().find(|(_, has, most)| has >= most) {
+            Some((whose, _, most)) => Err(Refused::TooManyLate { whose, most, wait_s: ROOM_WAIT_S.1 }),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts an invoice that can be paid late.
+    pub(super) fn note_late(&mut self, entry: &Entry, wallet: &Wallet) {
+        self.late_of(wallet).entry(entry.key).or_default().insert(entry.id);
     }
 
     /// Invoices that ended unpaid long ago, and where there are too many the oldest that nobody can pay any more. The
@@ -159,6 +223,7 @@ impl Desk {
             if let Some(entry) = self.entries.remove(&id) {
                 self.by_number.remove(&entry.number);
                 self.shelf.take(&entry);
+                self.shelf.forget_late(&entry);
             }
         }
         changes

@@ -10,8 +10,10 @@ use fair_core::channel::shared::Head;
 use fair_core::crypto::SecretKey;
 use fair_core::entropy::Entropy;
 use fair_core::ledger::state::{BadState, Debt, Key, State as Ledger, Value};
-use fair_core::payment::invoice::{Description, LatePolicy, RefundPolicy};
+use fair_core::payment::invoice::{Description, RefundPolicy};
 use fair_core::wallet::{Config, InvoiceState, OwnInvoice};
+
+mod money;
 
 const ID: InvoiceId = InvoiceId([7; 16]);
 const AMOUNT: Amount = 5_000;
@@ -94,6 +96,8 @@ fn desk() -> Desk {
         keeping: Keeping {
             open: 4,
             open_per_key: 3,
+            late: 3,
+            late_per_key: 2,
             unpaid: 4,
             unpaid_per_key: 3,
             unpaid_ms: 10_000,
@@ -271,6 +275,52 @@ fn too_many_that_ended_unpaid_are_forgotten_early_but_not_what_can_be_paid_late(
     desk.forget_unpaid(&mut wallet, NOW_MS + 100);
     assert_eq!(left(&desk), [1, 4, 5], "too many in all");
     assert_eq!(desk.shelf_counts(), (0, 3));
+}
+
+#[test]
+fn so_many_can_be_paid_late_with_one_key_and_in_all_until_they_are_paid_cancelled_or_forgotten() {
+    let (mut desk, mut wallet, ledger) = (desk(), wallet([]), ledger(&[]));
+    let (one, other, third) = ([1; 8], [2; 8], [3; 8]);
+    let late = |desk: &mut Desk, wallet: &mut Wallet, number: u8, key: KeyId| {
+        let id = InvoiceId([number; 16]);
+        let new = NewInvoice { late: LatePolicy::Accept, lifetime_ms: 1_000, ..new_invoice(id) };
+        wallet.handle(Input::CreateInvoice(Box::new(new)), &chain(&ledger, 1), NOW_MS).unwrap();
+        let entry = Entry { number: number.into(), key, since_ms: NOW_MS, ..entry(id) };
+        desk.put(entry.clone());
+        entry
+    };
+    let full = |desk: &mut Desk, wallet: &Wallet, key| match desk.check_late(&key, wallet) {
+        Err(Refused::TooManyLate { whose, most, .. }) => Some((whose, most)),
+        other => {
+            assert_eq!(other, Ok(()));
+            None
+        }
+    };
+    // After a restart nobody has counted them.
+    late(&mut desk, &mut wallet, 1, one);
+    late(&mut desk, &mut wallet, 2, one);
+    with_open(&mut desk, &mut wallet, &ledger, &[(9, third)]);
+    assert_eq!((full(&mut desk, &wallet, one), full(&mut desk, &wallet, other)), (Some(("This key", 2)), None));
+    let third_one = late(&mut desk, &mut wallet, 3, other);
+    desk.note_late(&third_one, &wallet);
+    assert_eq!(full(&mut desk, &wallet, third), Some(("This merchant", 3)));
+    // Their time is over: that makes no room.
+    desk.complete(Vec::new(), &wallet, &chain(&ledger, 2), NOW_MS + 1_001);
+    assert_eq!(desk.entries[&InvoiceId([1; 16])].state, State::Expired);
+    assert_eq!(full(&mut desk, &wallet, third), Some(("This merchant", 3)));
+    let cancelled = Input::CancelInvoice(InvoiceId([1; 16]));
+    let effects = wallet.handle(cancelled, &chain(&ledger, 2), NOW_MS + 1_002).unwrap();
+    desk.complete(effects, &wallet, &chain(&ledger, 2), NOW_MS + 1_002);
+    assert_eq!((full(&mut desk, &wallet, third), full(&mut desk, &wallet, one)), (None, None));
+    let fourth = late(&mut desk, &mut wallet, 4, one);
+    desk.note_late(&fourth, &wallet);
+    assert_eq!(full(&mut desk, &wallet, third), Some(("This merchant", 3)));
+    let paid = Entry { state: State::Paid, ..fourth };
+    desk.put(paid);
+    assert_eq!(full(&mut desk, &wallet, third), None);
+    // Long after, and again, since the newest stays.
+    desk.forget_unpaid(&mut wallet, NOW_MS + 20_000);
+    assert_eq!(desk.late_count(), 0);
 }
 
 /// What stands behind a channel stands behind what came first, whatever the ids are.

@@ -119,6 +119,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_is_good_for_what_its_scopes_say_and_for_nothing_else() {
+        let all = [
+            Scope::InvoicesRead,
+            Scope::InvoicesWrite,
+            Scope::Refunds,
+            Scope::Payouts,
+            Scope::EventsRead,
+            Scope::BalanceRead,
+            Scope::Webhooks,
+        ];
+        for stolen in all {
+            let thief = Caller { id: [1; 8], name: String::new(), scopes: BTreeSet::from([stolen]) };
+            for wanted in all {
+                let answer = thief.may(wanted).map_err(|refusal| refusal.status());
+                assert_eq!(answer, if wanted == stolen { Ok(()) } else { Err(StatusCode::FORBIDDEN) });
+            }
+        }
+    }
+
+    #[test]
     fn whoever_asks_too_often_is_told_when_to_come_again_and_others_are_not() {
         let rates = Rates::default();
         let (flood, calm) = ([1; 8], [2; 8]);

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::host::Stopping;
 use crate::local::Refusal;
 use crate::merchant::address;
-use crate::merchant::courier::Troubles;
+use crate::merchant::courier::{Trouble, Troubles};
 use crate::merchant::desk::{Desk, Refused};
 use crate::merchant::keys::Scope;
 use crate::merchant::webhooks::{Endpoint, EndpointId, FreshSecret, Off};
@@ -28,9 +28,9 @@ pub(super) struct Wanted {
 
 /// Without the secret, which is told for a while after it was made, to whoever asks for it under the same name.
 fn shown(endpoint: &Endpoint, troubles: &Troubles) -> Value {
-    let trouble = troubles
-        .of(&endpoint.id)
-        .map(|trouble| json!({ "reason": trouble.reason, "at_ms": trouble.at_ms, "failures": trouble.failures }));
+    let trouble = troubles.of(&endpoint.id).map(|Trouble { reason, at_ms, failures, again_ms }| {
+        json!({ "reason": reason, "at_ms": at_ms, "failures": failures, "again_ms": again_ms })
+    });
     let state = match endpoint.off {
         None => "enabled",
         Some(Off::Gone) => "gone",
@@ -90,6 +90,8 @@ pub(super) async fn rotate(
     let name = texts::id_of(&shop.wallet.own, &caller.name, "rotate", &name_of(&headers)?);
     let fresh = FreshSecret::of(name, clock::now_ms()).map_err(no_randomness)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| desk.rotate_secret(&id, fresh)).await?;
+    // What is brought in a row is signed with the secrets from its beginning.
+    poke(&shop, id).await?;
     Ok(Json(with_secret(&endpoint)))
 }
 
