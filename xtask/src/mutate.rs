@@ -48,7 +48,9 @@ pub(crate) fn run(steps: &mut Steps, only: &str) -> Result<()> {
     let list = parse(&fs::read_to_string(workspace::root().join(LIST)).context(LIST)?)?;
     let copy = workspace::target().join("mutate");
     steps.run("copy and edit the sources", || copy_sources(&copy, &list.edits))?;
-    let tests: BTreeSet<&String> = list.rules.iter().flat_map(|(_, tests)| tests).collect();
+    let chosen: Vec<_> = list.rules.iter().filter(|(rule, _)| rule.contains(only)).collect();
+    ensure!(!chosen.is_empty(), "{LIST}: no rule has {only:?} in its name");
+    let tests: BTreeSet<&String> = chosen.iter().flat_map(|(_, tests)| tests).collect();
     let programs: BTreeSet<(&str, &str)> = tests.iter().map(|test| Ok(split(test)?.0)).collect::<Result<_>>()?;
     for program in programs {
         steps.run(&format!("build {}", program.1), || process::run(test_command(&copy, program).arg("--no-run")))?;
@@ -60,7 +62,6 @@ pub(crate) fn run(steps: &mut Steps, only: &str) -> Result<()> {
         })
     })?;
     let mut missed = Vec::new();
-    let chosen: Vec<_> = list.rules.iter().filter(|(rule, _)| rule.contains(only)).collect();
     for (rule, tests) in &chosen {
         steps.run(rule, || {
             for test in tests {
@@ -77,7 +78,6 @@ pub(crate) fn run(steps: &mut Steps, only: &str) -> Result<()> {
     }
     steps.run("every test fails without its rule", || {
         ensure!(missed.is_empty(), "{}", missed.join("\n"));
-        let tests: BTreeSet<&String> = chosen.iter().flat_map(|(_, tests)| tests).collect();
         println!("    {} rules, {} tests", chosen.len(), tests.len());
         Ok(())
     })

@@ -165,9 +165,30 @@ fn what_comes_late_is_taken_only_where_the_invoice_says_so() {
         world.now_ms += LIFETIME_MS + 1;
         world.block();
         match world.start_payment(payer, to, 500) {
-            Ok(_) => world.deliver(),
+            Ok(_) => {
+                assert_eq!(late, LatePolicy::Accept, "a wallet does not pay what expired");
+                world.deliver();
+            }
             Err(refused) => assert!(matches!(refused, Refusal::Payment(CannotPay::Expired { .. })), "{refused}"),
         }
+        assert_eq!(state(&world, payee, &id), expected);
+    }
+}
+
+/// A payer that has changed its wallet, or whose clock is behind.
+#[test]
+fn a_payee_takes_nothing_late_whatever_the_payer_believes() {
+    for (late, expected) in [(LatePolicy::Accept, InvoiceState::Paid), (LatePolicy::Fail, InvoiceState::Open)] {
+        let (mut world, payer, payee) = pair(Setup::new());
+        let (id, to) = invoice(&mut world, payee, 500, RefundPolicy::None, late);
+        world.now_ms += LIFETIME_MS + 1;
+        world.block();
+        let Payable::Invoice(signed) = to else { panic!("an invoice") };
+        let mut body = signed.body().clone();
+        body.expires_ms += 10 * LIFETIME_MS;
+        let longer = Payable::Invoice(Box::new(body.sign_by(&key(21)).unwrap()));
+        world.start_payment(payer, longer, 500).unwrap();
+        world.deliver();
         assert_eq!(state(&world, payee, &id), expected);
     }
 }
