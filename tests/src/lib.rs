@@ -7,6 +7,7 @@
 //! - [`http`]: requests as servers that stand before others read them.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
+//! - [`receiver`]: a shop's receiver of webhooks.
 //! - [`story`]: the protocol's worked example, told by real processes.
 //! - [`wait`]: waiting for a condition with a deadline. Nothing here waits for a time.
 //! - [`world`]: channels in a deterministic world, with faults and liars.
@@ -22,6 +23,7 @@ pub mod http;
 pub mod network;
 pub mod ports;
 pub mod process;
+pub mod receiver;
 pub mod story;
 pub mod wait;
 pub mod world;

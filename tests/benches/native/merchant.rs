@@ -7,7 +7,6 @@
 //! with those who pay.
 
 mod network;
-mod receiver;
 
 use crate::measure::{self, Signatures, Table, per_second};
 use anyhow::{Result, ensure};

@@ -5,7 +5,6 @@ mod forged;
 mod invoices;
 mod journey;
 mod shop;
-mod sold;
 mod turned;
 
 use anyhow::{Context as _, Result, ensure};

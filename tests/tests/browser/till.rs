@@ -27,6 +27,7 @@ async fn charge(browser: &Browser, amount: &str) -> Result<Value> {
     browser.fill("To be paid", amount).await?;
     browser.click("Charge").await?;
     browser.see("Show this to the customer").await?;
+    browser.screenshot("till-charging").await?;
     let asked = eval(
         browser,
         "const { connect } = await import('/js/client.js');
@@ -79,9 +80,11 @@ async fn a_sale_is_heard_and_stands_in_the_file_of_the_day() -> Result<()> {
     browser.run("location.hash = '#/till'").await?;
     browser.see("Nothing has come in today").await?;
     browser.run(LISTEN).await?;
+    browser.screenshot("till").await?;
 
     sell(&browser, &network, "7.50").await?;
     browser.see("1 received").await?;
+    browser.screenshot("till-paid").await?;
     let tones = async || browser.run("return window.tones;").await;
     assert_eq!(tones().await?, json!([660, 990]), "one chime");
     let (name, lines) = save(&browser, 1).await?;
@@ -90,6 +93,8 @@ async fn a_sale_is_heard_and_stands_in_the_file_of_the_day() -> Result<()> {
 
     // Without the sound it is only seen; the file has both.
     browser.click("Next sale").await?;
+    browser.see_no_more("7.50 FRD received").await?;
+    ensure!(browser.value("To be paid").await?.is_empty(), "the next sale begins empty");
     browser.click("Sound is on").await?;
     browser.see("Sound is off").await?;
     sell(&browser, &network, "3.25").await?;

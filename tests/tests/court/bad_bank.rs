@@ -66,27 +66,12 @@ impl Creditor {
     async fn pictures_of_debt(&self, world: &World, decided: &Resolution) -> Result<()> {
         let (paid, debt) = (shown(decided.asset.paid), shown(decided.asset.debt));
         let taken = format!("{paid} FRD of it was taken from its on-chain balance, {debt} FRD became a debt.");
-        let (debt, by) = (format!("{} FRD", shown(self.open(world))), decided.order.frame);
-        self.browser
-            .pictures(&[
-                Place {
-                    at: &world.bank_place(),
-                    says: &[
-                        "Court has decided",
-                        "@main owed 1,000.00 FRD more to you",
-                        &taken,
-                        "(you) took its channel with @main to court",
-                        &format!("Court decided: by state {by}, the newest that was shown"),
-                    ],
-                    picture: &format!("bad-bank-{}-decided", self.name),
-                },
-                Place {
-                    at: "onchain",
-                    says: &["You are owed", "@main owes you", "pays its oldest debts first", &debt],
-                    picture: &format!("bad-bank-{}-debt", self.name),
-                },
-            ])
-            .await
+        let says = ["@main owed 1,000.00 FRD more to you", taken.as_str()];
+        let picture = |of: &str| format!("bad-bank-{}-{of}", self.name);
+        world.picture_of_decision(&self.browser, decided, &says, &picture("decided")).await?;
+        let debt = format!("{} FRD", shown(self.open(world)));
+        let says = &["You are owed", "@main owes you", "pays its oldest debts first", &debt];
+        self.browser.pictures(&[Place { at: "onchain", says, picture: &picture("debt") }]).await
     }
 
     /// What they say when all of it is paid.

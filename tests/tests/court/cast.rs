@@ -11,7 +11,7 @@ use fair_tests::wait;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::chain::{Chain, PATIENCE, account_key};
+use crate::chain::{Chain, PATIENCE, Resolution, account_key};
 
 /// Whole FRD in cents.
 pub(super) const fn frd(whole: u64) -> Amount {
@@ -241,6 +241,20 @@ impl World {
         let browser = self.explorer().await?;
         browser.pictures(places).await?;
         browser.close().await
+    }
+
+    /// The bank's page of somebody who took their channel with it to court, by the newest state.
+    pub(super) async fn picture_of_decision(
+        &self,
+        browser: &Browser,
+        decided: &Resolution,
+        says: &[&str],
+        picture: &str,
+    ) -> Result<()> {
+        let by = format!("Court decided: by state {}, the newest that was shown", decided.order.frame);
+        let always = ["Court has decided", "(you) took its channel with @main to court", &by];
+        let says = [&always, says].concat();
+        browser.pictures(&[Place { at: &self.bank_place(), says: &says, picture }]).await
     }
 
     /// Ends the network; no log has a panic in it.

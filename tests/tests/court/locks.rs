@@ -128,19 +128,10 @@ impl Pair {
     async fn pages(&self, world: &World, broken: &Broken, decided: &Resolution) -> Result<()> {
         let owned = format!("{} FRD", shown(decided.asset.owed));
         let picture = |of: &str| format!("silent-bank-{}-{of}", self.payee.name);
+        let taken = format!("@main owed {owned} more to you: {owned} of it was taken from its on-chain balance");
+        world.picture_of_decision(&self.browser, decided, &["Nothing was insured.", &taken], &picture("bank")).await?;
         self.browser
             .pictures(&[
-                Place {
-                    at: &world.bank_place(),
-                    says: &[
-                        "Court has decided",
-                        "Nothing was insured.",
-                        &format!("@main owed {owned} more to you: {owned} of it was taken from its on-chain balance"),
-                        "(you) took its channel with @main to court",
-                        &format!("Court decided: by state {}, the newest that was shown", decided.order.frame),
-                    ],
-                    picture: &picture("bank"),
-                },
                 Place {
                     at: "onchain",
                     says: &[&format!("{} FRD", shown(world.balance(&self.payee.key)))],

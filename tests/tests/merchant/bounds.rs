@@ -1,8 +1,8 @@
 //! What anybody with a key, a link or a connection can use up, and what is left for the others.
 
-use crate::shop::{ALL, Answer, MERCHANT, PATIENCE, Shop, World, make_key, make_key_of};
+use crate::shop::{ALL, Answer, PATIENCE, Shop, World, make_key, make_key_of};
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::network::{Network, NewWallet, Plan, RELAY};
+use fair_tests::network::{MERCHANT, Network, NewWallet, Plan, RELAY};
 use fair_tests::wait;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -5,9 +5,10 @@
 
 mod after;
 
-use crate::receiver::Receiver;
-use crate::shop::{Answer, MERCHANT, PATIENCE, PAYER, World, fresh};
+use crate::shop::{Answer, PATIENCE, PAYER, World, fresh};
 use anyhow::{Context as _, Result, ensure};
+use fair_tests::network::MERCHANT;
+use fair_tests::receiver::Receiver;
 use fair_tests::wait;
 use reqwest::Method;
 use serde_json::{Value, json};

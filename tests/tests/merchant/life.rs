@@ -1,9 +1,9 @@
 //! The life of an invoice, and the money that goes back and out.
 
-use crate::shop::{MERCHANT, PATIENCE, World, fresh};
+use crate::shop::{PATIENCE, World, fresh};
 use anyhow::{Context as _, Result, ensure};
 use fair_core::payment::proof::{ProofOfPayment, Proven, Receipt};
-use fair_tests::network::BANK;
+use fair_tests::network::{BANK, MERCHANT};
 use fair_tests::wait;
 use serde_json::{Value, json};
 

@@ -7,7 +7,6 @@ mod days;
 mod demo;
 mod kill;
 mod life;
-mod receiver;
 mod refunds;
 mod shop;
 mod strangers;

@@ -1,12 +1,13 @@
 //! Money that goes back by a link: taken back, sent to nowhere, and sent once.
 
-use crate::shop::{MERCHANT, PAYER, World};
+use crate::shop::{PAYER, World};
 use anyhow::{Context as _, Result, ensure};
 use fair_core::crypto::SecretKey;
 use fair_core::payment::address::Address;
 use fair_core::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::payment::text::Case;
 use fair_core::types::{AssetId, Hash};
+use fair_tests::network::MERCHANT;
 use serde_json::{Value, json};
 
 /// In cents.

@@ -1,15 +1,13 @@
 //! A shop's server, as its author writes it, with the merchant behind it and somebody who pays.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use fair_tests::network::{Network, NewWallet, Plan};
+use fair_tests::network::{MERCHANT, Network, NewWallet, Plan};
 use fair_tests::wait;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The merchant's process.
-pub(super) const MERCHANT: &str = "merchant";
 /// Who pays.
 pub(super) const PAYER: &str = "payer";
 /// Reached only by a failure.

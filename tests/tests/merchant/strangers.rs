@@ -1,7 +1,8 @@
 //! What strangers, thieves and floods get.
 
-use crate::shop::{MERCHANT, World, fresh, make_key, make_key_of};
+use crate::shop::{World, fresh, make_key, make_key_of};
 use anyhow::{Context as _, Result, ensure};
+use fair_tests::network::MERCHANT;
 use reqwest::Method;
 use serde_json::{Value, json};
 

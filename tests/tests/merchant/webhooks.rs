@@ -1,8 +1,8 @@
 //! Webhooks as a receiver gets them: signed, in order, again and again until they are taken.
 
-use crate::receiver::{How, Receiver};
 use crate::shop::{PATIENCE, World, fresh};
 use anyhow::{Context as _, Result, ensure};
+use fair_tests::receiver::{How, Receiver};
 use fair_tests::wait;
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ async fn every_event_arrives_signed_and_in_order_whatever_the_receiver_does() ->
     drop(receiver);
     make_events(&world, 2).await?;
     let mut world = world;
-    world.network.restart(crate::shop::MERCHANT).await?;
+    world.network.restart(fair_tests::network::MERCHANT).await?;
     make_events(&world, 1).await?;
     let receiver = wait::until("the port", PATIENCE, async || Ok(Receiver::start_at(port).await.ok())).await?;
     receiver.trust(endpoint["secret"].as_str().context("a secret")?);

@@ -1,9 +1,9 @@
 //! A merchant's process with a shop's clients, payers, a bank and a receiver of webhooks.
 
-use super::receiver::Receiver;
 use crate::measure::time_of;
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::network::{BANK, Network, NewWallet, Plan};
+use fair_tests::network::{BANK, MERCHANT, Network, NewWallet, Plan};
+use fair_tests::receiver::Receiver;
 use fair_tests::wait;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -17,7 +17,6 @@ pub(super) const INVOICES_OF_A_CLIENT: u32 = 150;
 /// Payments that are accepted.
 pub(super) const PAYMENTS: usize = 3_000;
 
-const MERCHANT: &str = "merchant";
 /// Processes that pay, and payments of each that are under way at once.
 const PAYERS: usize = 12;
 const LANES: usize = 4;
@@ -98,7 +97,7 @@ impl World {
             let made = world.order(MERCHANT, "/v1/keys/create", &wanted).await?;
             world.keys.push(made["key"].as_str().context("a key")?.to_owned());
         }
-        let body = json!({ "url": world.receiver.url });
+        let body = json!({ "url": world.receiver.url() });
         let hook = world.http.post(format!("{}/v1/webhooks", world.url(MERCHANT)?)).bearer_auth(world.key(0)?);
         answer(hook.header("idempotency-key", "hook").json(&body)).await?;
         wait::until("money in the channels", PATIENCE, async || {

@@ -3,13 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde_json::{Value, json};
-use standardwebhooks::Webhook;
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,9 +18,6 @@ use tokio::task::JoinHandle;
 /// No script and no style but from files of its own.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       frame-src http:; base-uri 'none'; require-trusted-types-for 'script'";
-
-/// What everything costs: 12.00 FRD.
-pub(crate) const PRICE: u64 = 1_200;
 
 /// One thing that somebody buys.
 #[derive(Clone, Default)]
@@ -40,19 +35,11 @@ pub(crate) struct Order {
 struct Inside {
     wallet: String,
     counterpart: Option<String>,
-    payees: Mutex<Vec<String>>,
+    payees: Vec<String>,
     element: PathBuf,
     orders: Mutex<BTreeMap<u32, Order>>,
     /// While true, whoever asks for the payees waits.
     held: watch::Sender<bool>,
-    hook: Mutex<Hook>,
-}
-
-/// What a merchant says of orders.
-#[derive(Default)]
-struct Hook {
-    verifier: Option<Webhook>,
-    said: Vec<String>,
 }
 
 /// Serves until it is dropped.
@@ -72,18 +59,16 @@ impl Shop {
         let inside = Arc::new(Inside {
             wallet: wallet.to_owned(),
             counterpart: counterpart.map(ToOwned::to_owned),
-            payees: Mutex::new(payees),
+            payees,
             element: pages.join("embed/fair-pay.js"),
             orders: Mutex::default(),
             held: watch::Sender::new(false),
-            hook: Mutex::default(),
         });
         let router = Router::new()
             .route("/orders/{number}", get(page))
             .route("/orders/{number}/invoice", get(invoice))
             .route("/orders/{number}/status", get(status))
             .route("/frame", get(frame))
-            .route("/hook", post(hear))
             .route("/.well-known/fair-pay.json", get(well_known))
             .route("/fair-pay.js", get(element))
             .route("/press.js", get(|| async { typed("text/javascript", include_str!("press.js")) }))
@@ -102,30 +87,9 @@ impl Shop {
         self.inside.orders().insert(number, order);
     }
 
-    /// Takes the merchant's word about orders from now on, if it is signed with this secret.
-    pub(crate) fn trust(&self, secret: &str) -> Result<()> {
-        self.inside.hook().verifier = Some(Webhook::new(secret)?);
-        Ok(())
-    }
-
-    /// The kinds of the events that came, signed, in their order.
-    pub(crate) fn said(&self) -> Vec<String> {
-        self.inside.hook().said.clone()
-    }
-
-    /// How an order stands in the shop's books.
-    pub(crate) fn state(&self, number: u32) -> String {
-        self.inside.orders().get(&number).map(|order| order.state.clone()).unwrap_or_default()
-    }
-
     /// Changes what `status-src` says.
     pub(crate) fn set_state(&self, number: u32, state: &str) {
         state.clone_into(&mut self.inside.orders().entry(number).or_default().state);
-    }
-
-    /// Tells wallets that this key is paid for the shop.
-    pub(crate) fn pay_to(&self, payee: String) {
-        self.inside.payees().push(payee);
     }
 
     /// Lets whoever asks for the payees wait, or go on.
@@ -158,14 +122,6 @@ impl Drop for Shop {
 impl Inside {
     fn orders(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn payees(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.payees.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hook(&self) -> std::sync::MutexGuard<'_, Hook> {
-        self.hook.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,27 +167,6 @@ async fn status(State(shop): State<Arc<Inside>>, Path(number): Path<u32>) -> Res
     }
 }
 
-/// An order is paid when the merchant says so, over the right amount; nobody else is believed.
-async fn hear(State(shop): State<Arc<Inside>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let mut hook = shop.hook();
-    if hook.verifier.as_ref().is_none_or(|verifier| verifier.verify(&body, &headers).is_err()) {
-        return StatusCode::BAD_REQUEST;
-    }
-    let Ok(event) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
-    let (kind, data) = (event["type"].as_str().unwrap_or_default(), &event["data"]);
-    let number = data["reference"].as_str().and_then(|reference| reference.parse::<u32>().ok());
-    let is_enough = data["assurance"]["enough"] == true && data["received"].as_u64() >= Some(PRICE);
-    let mut orders = shop.orders();
-    if let Some(order) = number.and_then(|number| orders.get_mut(&number))
-        && kind == "invoice.paid"
-        && is_enough
-    {
-        "paid".clone_into(&mut order.state);
-    }
-    hook.said.push(kind.to_owned());
-    StatusCode::NO_CONTENT
-}
-
 /// A page that shows the wallet inside of itself.
 async fn frame(State(shop): State<Arc<Inside>>) -> Response {
     let wallet = &shop.wallet;
@@ -243,7 +178,7 @@ async fn well_known(State(shop): State<Arc<Inside>>) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let everybody: [(HeaderName, &str); 1] = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-    (everybody, Json(json!({ "payees": *shop.payees() }))).into_response()
+    (everybody, Json(json!({ "payees": shop.payees }))).into_response()
 }
 
 async fn element(State(shop): State<Arc<Inside>>) -> Response {

@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::serve::Listener;
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,8 +25,10 @@ use tokio_rustls::server::TlsStream;
 
 /// How the next request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum How {
+pub enum How {
+    /// With this status.
     Status(u16),
+    /// It is somewhere else.
     Redirect(String),
     /// Not at all.
     Never,
@@ -34,14 +36,15 @@ pub(super) enum How {
 
 /// What came.
 #[derive(Clone, Debug)]
-pub(super) struct Came {
+pub struct Came {
     /// `webhook-id`.
-    pub(super) id: String,
-    pub(super) event: Value,
+    pub id: String,
+    /// The body.
+    pub event: Value,
     /// Signed as the standard says.
-    pub(super) is_genuine: bool,
+    pub is_genuine: bool,
     /// It was answered as taken.
-    pub(super) taken: bool,
+    pub taken: bool,
 }
 
 #[derive(Default)]
@@ -54,9 +57,10 @@ struct Inner {
 }
 
 /// Serves until it is dropped.
-pub(super) struct Receiver {
+pub struct Receiver {
     scheme: &'static str,
-    pub(super) port: u16,
+    /// Where it listens.
+    pub port: u16,
     inner: Arc<Mutex<Inner>>,
     server: JoinHandle<()>,
 }
@@ -68,17 +72,28 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Result<Self> {
+    /// On a free port.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn start() -> Result<Self> {
         Self::start_at(0).await
     }
 
-    pub(super) async fn start_at(port: u16) -> Result<Self> {
+    /// On this port.
+    ///
+    /// # Errors
+    /// If somebody else has it.
+    pub async fn start_at(port: u16) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.context("a port for the receiver")?;
         Self::serve(listener.local_addr()?.port(), "http", listener)
     }
 
-    /// With a certificate and its key.
-    pub(super) async fn start_with(certificate: &[u8], key: &[u8]) -> Result<Self> {
+    /// By https, with a certificate and its key.
+    ///
+    /// # Errors
+    /// If they do not fit.
+    pub async fn start_with(certificate: &[u8], key: &[u8]) -> Result<Self> {
         let tcp = TcpListener::bind(("127.0.0.1", 0)).await.context("a port for the receiver")?;
         Self::serve(tcp.local_addr()?.port(), "https", TlsListener { tls: tls(certificate, key)?, tcp })
     }
@@ -93,12 +108,15 @@ impl Receiver {
         Ok(Self { scheme, port, inner, server })
     }
 
-    pub(super) fn url(&self) -> String {
+    /// Where events are brought.
+    #[must_use]
+    pub fn url(&self) -> String {
         self.url_as("127.0.0.1")
     }
 
     /// By another name of this machine.
-    pub(super) fn url_as(&self, host: &str) -> String {
+    #[must_use]
+    pub fn url_as(&self, host: &str) -> String {
         format!("{}://{host}:{}/hook", self.scheme, self.port)
     }
 
@@ -107,7 +125,7 @@ impl Receiver {
     }
 
     /// What requests are verified with.
-    pub(super) fn trust(&self, secret: &str) {
+    pub fn trust(&self, secret: &str) {
         self.inner().secret = Some(secret.to_owned());
     }
 
@@ -119,17 +137,30 @@ impl Receiver {
     }
 
     /// How the next requests are answered; those after them are taken.
-    pub(super) fn answer(&self, script: impl IntoIterator<Item = How>) {
+    pub fn answer(&self, script: impl IntoIterator<Item = How>) {
         self.inner().script = script.into_iter().collect();
     }
 
-    pub(super) fn came(&self) -> Vec<Came> {
+    /// Everything, in the order in which it came.
+    #[must_use]
+    pub fn came(&self) -> Vec<Came> {
         self.inner().came.clone()
     }
 
     /// What was taken, in the order in which it came.
-    pub(super) fn taken(&self) -> Vec<Came> {
+    #[must_use]
+    pub fn taken(&self) -> Vec<Came> {
         self.came().into_iter().filter(|came| came.taken).collect()
+    }
+
+    /// How many different events came, and how many invoices are paid by what they say.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let inner = self.inner();
+        let different: BTreeSet<&str> = inner.came.iter().map(|came| came.id.as_str()).collect();
+        let paid = inner.came.iter().filter(|came| came.event["type"] == "invoice.paid");
+        let paid: BTreeSet<Option<&str>> = paid.map(|came| came.event["data"]["id"].as_str()).collect();
+        (different.len(), paid.len())
     }
 }
 
