@@ -35,9 +35,12 @@ pub struct Config {
     /// Terms of use, shown in /v1/info
     #[arg(long, env = "RELAY_TERMS", value_name = "TEXT", default_value = "")]
     pub terms: String,
-    /// A shop to try paying and being paid with, named in /v1/info; test networks only
+    /// A shop to try with, named in /v1/info; test networks only
     #[arg(long, env = "RELAY_SHOP", value_name = "URL")]
     pub shop: Option<String>,
+    /// Somebody who pays and is paid, to try with, named in /v1/info; test networks only
+    #[arg(long, env = "RELAY_COUNTERPART", value_name = "URL")]
+    pub counterpart: Option<String>,
     /// Watchtowers to announce and pipe to, as KEY=URL, separated by commas
     #[arg(long = "tower", env = "RELAY_TOWERS", value_name = "KEY=URL", value_delimiter = ',')]
     pub towers: Vec<String>,
@@ -100,6 +103,8 @@ pub struct Checked {
     pub terms: String,
     /// A shop to try with, without a slash at its end.
     pub shop: Option<String>,
+    /// Somebody to try with, likewise.
+    pub counterpart: Option<String>,
     /// Watchtowers by key, each with a URL without a slash at its end.
     pub towers: BTreeMap<PublicKey, String>,
     /// What to begin with when there are no blocks.
@@ -135,10 +140,11 @@ impl Config {
         };
         let validators = given.iter().map(|url| checked_url(url)).collect::<anyhow::Result<Vec<_>>>()?;
         ensure!(!validators.is_empty(), "no validators to follow (--validators)");
-        let shop = self.shop.map(|url| checked_shop(&url)).transpose()?;
+        let shop = self.shop.map(|url| checked_link(&url, "--shop")).transpose()?;
+        let counterpart = self.counterpart.map(|url| checked_link(&url, "--counterpart")).transpose()?;
         ensure!(
-            shop.is_none() || genesis.purpose == Purpose::Test,
-            "a shop to try with is for test networks only (--shop)"
+            (shop.is_none() && counterpart.is_none()) || genesis.purpose == Purpose::Test,
+            "a shop or somebody to try with is for test networks only (--shop, --counterpart)"
         );
         ensure!(
             self.towers.len() <= limits::MAX_TOWERS,
@@ -155,6 +161,7 @@ impl Config {
             trusted_proxies: self.trusted_proxies,
             terms: self.terms,
             shop,
+            counterpart,
             towers,
             snapshot: self.snapshot,
             checkpoint: self.checkpoint,
@@ -183,11 +190,11 @@ fn checked_tower(text: &str) -> anyhow::Result<(PublicKey, String)> {
 }
 
 /// Pages link to it, so it must be a web address and nothing else.
-fn checked_shop(text: &str) -> anyhow::Result<String> {
-    let url = reqwest::Url::parse(text.trim()).with_context(|| format!("{text:?} is not a URL (--shop)"))?;
+fn checked_link(text: &str, flag: &str) -> anyhow::Result<String> {
+    let url = reqwest::Url::parse(text.trim()).with_context(|| format!("{text:?} is not a URL ({flag})"))?;
     ensure!(
         matches!(url.scheme(), "http" | "https") && url.has_host(),
-        "{text:?} is not a URL of the form https://host (--shop)"
+        "{text:?} is not a URL of the form https://host ({flag})"
     );
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -30,19 +30,34 @@ function draw(page, { state, late }) {
     || (isPaid && SAYS_ITSELF.has(button?.getAttribute('state') ?? '')));
 }
 
+/** @param {number} ms */
+const after = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
 /** @param {HTMLElement} page */
 async function follow(page) {
-  for (let pause = PAUSE_MS; ;) {
+  let pause = PAUSE_MS;
+  let waits = true;
+  while (page.dataset.state !== 'cancelled') {
+    const { order: address = '', state = '', stands = '' } = page.dataset;
     try {
-      const answer = await fetch(`${page.dataset.order}?known=${page.dataset.state}`, { cache: 'no-store' });
+      const answer = await fetch(waits ? `${address}?known=${stands}` : address, { cache: 'no-store' });
+      // Too many wait: this page looks from time to time until there is a place.
+      waits = answer.status !== 429;
+      if (!waits) {
+        await after(Number(answer.headers.get('retry-after')) * 1_000 || LONGEST_PAUSE_MS);
+        continue;
+      }
       if (!answer.ok) throw new Error(`the shop answers ${answer.status}`);
-      draw(page, await answer.json());
+      const now = await answer.json();
+      // What is given back, the server has the words for.
+      if (now.stands.slice(now.state.length) !== stands.slice(state.length)) return location.reload();
+      page.dataset.stands = now.stands;
+      draw(page, now);
       show('[data-alone]', false);
       pause = PAUSE_MS;
-      if (page.dataset.state === 'paid' || page.dataset.state === 'cancelled') return;
     } catch {
       show('[data-alone]', true);
-      await new Promise((resolve) => { setTimeout(resolve, pause); });
+      await after(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     }
   }

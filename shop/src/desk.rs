@@ -1,5 +1,6 @@
 //! What happens to orders: invoices are made for them, events are heard, and whoever waits is told.
 
+use crate::door::{Door, Full};
 use crate::goods::{self, ASSET, Article};
 use crate::merchant::{After, Cancelled, Merchant};
 use crate::order::{Event, Order, State, Told};
@@ -9,9 +10,12 @@ use anyhow::{Context as _, Result};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
+
+mod refunds;
 
 /// Before the merchant is asked again that did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -24,6 +28,7 @@ const SECRET_MS: u64 = 5 * 60_000;
 pub(crate) struct Desk {
     store: Store,
     merchant: Merchant,
+    door: Door,
     invoice_life_s: u64,
     /// Counts changes of orders; false: the shop closes.
     changes: watch::Sender<(u64, bool)>,
@@ -34,7 +39,8 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(store: Store, merchant: Merchant, invoice_life_s: u64) -> Self {
         let changes = watch::Sender::new((0, true));
-        Self { store, merchant, invoice_life_s, changes, invoicing: tokio::sync::Mutex::default() }
+        let (door, invoicing) = (Door::default(), tokio::sync::Mutex::default());
+        Self { store, merchant, door, invoice_life_s, changes, invoicing }
     }
 
     /// Says to the merchant where events are brought, and hears those that came while the shop was closed. Tries until
@@ -89,6 +95,8 @@ impl Desk {
                             self.look_at(&order.id, invoice).await?;
                         }
                     }
+                    self.store.look_at_refunds()?;
+                    self.tell();
                     self.store.set_cursor(first.saturating_sub(1))?;
                 }
             }
@@ -105,16 +113,19 @@ impl Desk {
             }
             sleep(PAUSE).await;
         };
-        let created_ms = now_ms()?;
-        let changed = self.store.change(id, |order| match &looked {
+        let told = match &looked {
             Some(invoice) => {
-                let kind = format!("invoice.{}", invoice.state);
-                order.hear(&Event { id: String::new(), sequence: 0, kind, created_ms, data: Value::Null }, invoice)
+                let (kind, created_ms) = (format!("invoice.{}", invoice.state), now_ms()?);
+                let event = Event { id: String::new(), sequence: 0, kind, created_ms, data: Value::Null };
+                self.store.look(id, &event, invoice)?
             }
-            None => order.forget(invoice),
-        })?;
-        if let Some((order, told)) = changed {
-            println!("invoice {invoice} of order {}: {told:?}", order.number);
+            None => {
+                let changed = self.store.change(id, |order| order.forget(invoice))?;
+                changed.map(|(order, told)| (order.number, told))
+            }
+        };
+        if let Some((number, told)) = told {
+            println!("invoice {invoice} of order {number}: {told:?}");
             self.tell();
         }
         Ok(())
@@ -142,10 +153,16 @@ impl Desk {
             }
             Heard::Told(number, Told::Same) => println!("{by} {id} {kind}: order {number} as before"),
             Heard::Told(number, Told::PaidTwice) => {
-                println!("{by} {id} {kind}: order {number} is paid twice; refund this invoice");
+                println!("{by} {id} {kind}: order {number} is paid twice; this invoice is given back");
+                self.tell();
             }
             Heard::Told(number, Told::NotEnough) => {
-                println!("{by} {id} {kind}: order {number} costs something else; refund this invoice");
+                println!("{by} {id} {kind}: order {number} costs something else; this invoice is given back");
+                self.tell();
+            }
+            Heard::Refund(number) => {
+                println!("{by} {id} {kind}: a refund of order {number}");
+                self.tell();
             }
         }
         Ok(())
@@ -160,23 +177,34 @@ impl Desk {
         self.changes.send_modify(|(_, is_open)| *is_open = false);
     }
 
-    pub(crate) fn buy(&self, article: Article, quantity: u32) -> Result<Order, Problem> {
+    pub(crate) fn buy(&self, article: Article, quantity: u32, from: IpAddr) -> Result<Order, Problem> {
         let total = article.price.checked_mul(u64::from(quantity)).context("a price")?;
-        self.store.add(article.id, quantity, total)?.ok_or(Problem::Crowded)
+        self.door.order(from, std::time::Instant::now()).map_err(|full| match full {
+            Full::Shop => Problem::Crowded,
+            Full::Address => Problem::Greedy,
+        })?;
+        Ok(self.store.add(article.id, quantity, total)?)
     }
 
     pub(crate) fn order(&self, id: &str) -> Result<Order, Problem> {
         self.store.order(id)?.ok_or(Problem::Nothing)
     }
 
-    /// The order, as soon as it stands otherwise than `known`.
-    pub(crate) async fn follow(&self, id: &str, known: Option<State>) -> Result<Order, Problem> {
+    /// The order, as soon as it stands otherwise than `known` ([`Order::stands`]). Who need not wait needs no place.
+    pub(crate) async fn follow(&self, id: &str, known: Option<&str>) -> Result<Order, Problem> {
         let until = Instant::now() + LONGEST_WAIT;
         let mut changes = self.changes.subscribe();
+        let mut place = None;
         loop {
             let is_open = changes.borrow_and_update().1;
             let order = self.order(id)?;
-            if known != Some(order.state) || !is_open || timeout_at(until, changes.changed()).await.is_err() {
+            if known != Some(order.stands().as_str()) || !is_open {
+                return Ok(order);
+            }
+            if place.is_none() {
+                place = Some(self.door.wait(id).ok_or(Problem::Waiting)?);
+            }
+            if timeout_at(until, changes.changed()).await.is_err() {
                 return Ok(order);
             }
         }

@@ -1,20 +1,21 @@
 //! What the shop serves.
 
 use crate::desk::Desk;
+use crate::door;
 use crate::goods::{ARTICLES, Wish};
-use crate::order::{Order, State as Stands};
 use crate::pages;
 use crate::problem::Problem;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Where the merchant brings events.
@@ -106,10 +107,15 @@ async fn own_forms_only(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn buy(State(site): State<Site>, form: Result<Form<Wish>, FormRejection>) -> Answer<Redirect> {
+async fn buy(
+    State(site): State<Site>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    form: Result<Form<Wish>, FormRejection>,
+) -> Answer<Redirect> {
     let odd = Problem::Odd("Choose what you want, and how many, on the shop's page.");
     let Some((article, quantity)) = form.ok().and_then(|Form(wish)| wish.read()) else { return Err(odd) };
-    let order = site.desk.buy(article, quantity)?;
+    let order = site.desk.buy(article, quantity, door::address(peer.ip(), &headers))?;
     Ok(Redirect::to(&format!("/orders/{}", order.id)))
 }
 
@@ -140,9 +146,8 @@ struct Known {
 }
 
 async fn status(State(site): State<Site>, Path(id): Path<String>, asked: Query<Known>) -> Answer<Json<Value>> {
-    let known = asked.0.known.as_deref().and_then(Stands::read);
-    let Order { state, late, .. } = site.desk.follow(&id, known).await?;
-    Ok(Json(json!({ "state": state.name(), "late": late })))
+    let order = site.desk.follow(&id, asked.0.known.as_deref()).await?;
+    Ok(Json(json!({ "state": order.state.name(), "late": order.late, "stands": order.stands() })))
 }
 
 async fn cancel(State(site): State<Site>, Path(id): Path<String>) -> Answer<Redirect> {

@@ -6,7 +6,7 @@
 //! POST /orders                    buys it; the address of an order is known to the customer alone
 //! GET  /orders/{id}               its page, which follows it
 //! GET  /orders/{id}/invoice       invoice-src of <fair-pay>; a new invoice when the old one can no longer be paid
-//! GET  /orders/{id}/status        status-src; `known` waits for something else
+//! GET  /orders/{id}/status        status-src; `known` waits for something else, where there is a place to wait
 //! GET  /orders/{id}/pay           the same without a script: on to the wallet
 //! GET  /orders/{id}/receipt       once it is paid
 //! POST /orders/{id}/cancel
@@ -15,15 +15,18 @@
 //! ```
 //!
 //! **Invariant**: only an event of the merchant makes an order paid. Its effect and its id are one transaction, so that
-//! it counts once, however often and by whichever way it comes.
+//! it counts once, however often and by whichever way it comes. So is what it owes: money that came for an order and does
+//! not belong to it is given back once, whenever the shop is killed.
 
 mod desk;
+mod door;
 mod goods;
 mod http;
 mod merchant;
 mod order;
 mod pages;
 mod problem;
+mod refund;
 mod store;
 
 use anyhow::{Context as _, Result};
@@ -37,7 +40,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A small shop that is paid through a merchant.
 #[derive(Parser)]
-#[command(name = "shop", version)]
+#[command(name = "shop", version, args_override_self = true)]
 struct Arguments {
     /// Where its orders are kept.
     #[arg(long, value_name = "DIR")]
@@ -48,7 +51,7 @@ struct Arguments {
     /// The merchant.
     #[arg(long, value_name = "URL")]
     merchant: String,
-    /// File with a key of the merchant: invoices:read, invoices:write, events:read, webhooks.
+    /// File with a key of the merchant: invoices:read, invoices:write, refunds, events:read, webhooks.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The merchant's account key.
@@ -89,6 +92,10 @@ async fn run(arguments: Arguments) -> Result<()> {
         let (shop, url) = (shop.clone(), format!("{origin}{}", http::WEBHOOK));
         async move { shop.introduce(&url).await }
     });
+    let giving = tokio::spawn({
+        let shop = shop.clone();
+        async move { shop.give_back().await }
+    });
     println!("ready {origin}");
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stop = shop.clone();
@@ -100,8 +107,10 @@ async fn run(arguments: Arguments) -> Result<()> {
         // Whoever waits for an order is answered.
         stop.close();
     };
-    let served = axum::serve(listener, http::router(site)).with_graceful_shutdown(stopping).await;
+    let router = http::router(site).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stopping).await;
     introduced.abort();
+    giving.abort();
     Ok(served?)
 }
 

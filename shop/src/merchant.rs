@@ -42,6 +42,15 @@ pub(crate) struct Endpoint {
     pub(crate) secret: Option<String>,
 }
 
+/// A refund as the merchant shows it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Outgoing {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    /// A page that asks where it goes, as long as nobody has said so.
+    pub(crate) claim_url: Option<String>,
+}
+
 /// What the merchant answers instead.
 #[derive(Debug)]
 struct Refusal {
@@ -109,6 +118,21 @@ impl Merchant {
             Err(error) if is_conflict(&error) => Ok(Cancelled::Taken),
             Err(error) => Err(error.context("cancelling an invoice")),
         }
+    }
+
+    /// Gives back what is left of an invoice, once under a name: to where its payer said, or to whoever has the link.
+    /// None if nothing is left.
+    pub(crate) async fn refund(&self, invoice: &str, name: &str, by_link: bool) -> Result<Option<Outgoing>> {
+        let named = self.post(&format!("/v1/invoices/{invoice}/refunds")).header("idempotency-key", name);
+        match self.send(named.json(&json!({ "link": by_link }))).await {
+            Err(error) if Refusal::of(&error, "refund.too_much").is_some() => Ok(None),
+            made => made.map(Some),
+        }
+    }
+
+    /// How a refund stands.
+    pub(crate) async fn look_at_refund(&self, id: &str) -> Result<Outgoing> {
+        self.send(self.get(&format!("/v1/refunds/{id}"))).await
     }
 
     /// Lets events be brought to `url`. Asked again it is the same endpoint.

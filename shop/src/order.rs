@@ -1,6 +1,7 @@
 //! Orders, and what an event changes about one.
 
 use crate::goods::ASSET;
+use crate::refund::Refund;
 use serde::Deserialize;
 
 /// How an order stands.
@@ -55,6 +56,8 @@ pub(crate) struct Order {
     pub(crate) late: bool,
     /// How much of it is insured.
     pub(crate) insured: u64,
+    /// What came for it and goes back.
+    pub(crate) refunds: Vec<Refund>,
 }
 
 /// What the merchant tells.
@@ -65,7 +68,7 @@ pub(crate) struct Event {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) created_ms: u64,
-    /// An invoice; of refunds and payouts nothing of it is read.
+    /// An invoice or a refund; of payouts nothing is read.
     pub(crate) data: serde_json::Value,
 }
 
@@ -96,9 +99,9 @@ pub(crate) enum Told {
     Changed(State),
     /// It stands as before.
     Same,
-    /// It is paid once more, through another invoice, which is to be refunded.
+    /// It is paid once more, through another invoice, which is given back.
     PaidTwice,
-    /// What came is not what the order costs.
+    /// What came is not what the order costs, and is given back.
     NotEnough,
 }
 
@@ -106,6 +109,12 @@ impl Order {
     /// Whether its page offers to pay it.
     pub(crate) const fn can_be_paid(&self) -> bool {
         matches!(self.state, State::Open | State::Pending | State::Expired)
+    }
+
+    /// Everything about it that its page follows, such as `paid.pending`: paid, and something is on its way back.
+    pub(crate) fn stands(&self) -> String {
+        let refunds = self.refunds.iter().map(|refund| refund.stage.name());
+        std::iter::once(self.state.name()).chain(refunds).collect::<Vec<_>>().join(".")
     }
 
     /// Changes what an event of one of its invoices changes.
@@ -173,6 +182,7 @@ mod tests {
             paid_ms: None,
             late: false,
             insured: 0,
+            refunds: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::goods::{self, Article, MOST, amount};
 use crate::order::{Order, State};
+use crate::refund::{Refund, Stage};
 use std::fmt::Write as _;
 
 const NAME: &str = "Leaf and Kiln";
@@ -81,6 +82,30 @@ fn bill(order: &Order) -> String {
     )
 }
 
+/// What of a payment goes back, and what the customer does for it.
+fn back(order: &Order, refund: &Refund) -> String {
+    let why = match order.state {
+        State::Paid => "This order was paid twice.",
+        _ => "What came is not what this order costs.",
+    };
+    let amount = refund.amount.map_or("The payment".to_owned(), amount);
+    let link = refund.link.iter().filter(|_| refund.stage == Stage::Claimable);
+    let link: String =
+        link.map(|link| format!("<p><a class=\"button\" href=\"{link}\">Take it back</a></p>")).collect();
+    let what = match refund.stage {
+        Stage::Owed | Stage::Pending => "goes back to the wallet that paid. This page says when it is there.",
+        Stage::Claimable => {
+            "is yours again. The wallet that paid has named no address, so say where it goes; the link works once."
+        }
+        Stage::Paid => "was sent back.",
+        Stage::ByHand => "was given back by hand.",
+        Stage::Cancelled => "was to go back by a link, which we have taken away. Ask us, by the number of your order.",
+    };
+    format!(
+        "<section class=\"back\" aria-label=\"Refund\"><p><strong>{why}</strong> {amount} {what}</p>{link}</section>\n"
+    )
+}
+
 pub(crate) fn order(order: &Order, wallet: &str) -> String {
     let Order { id, number, state, late, total, .. } = order;
     let mut words = String::new();
@@ -104,11 +129,12 @@ pub(crate) fn order(order: &Order, wallet: &str) -> String {
         amount(*total),
         hidden(*state == State::Pending)
     );
+    let back: String = order.refunds.iter().map(|refund| back(order, refund)).collect();
     let main = format!(
-        "<article data-order=\"/orders/{id}/status\" data-state=\"{0}\">\n<h1>Order {number}</h1>\n{1}\
+        "<article data-order=\"/orders/{id}/status\" data-state=\"{0}\" data-stands=\"{5}\">\n<h1>Order {number}</h1>\n{1}\
          <section class=\"state\" aria-labelledby=\"state\">\n<div role=\"status\"><h2 id=\"state\">{2}</h2></div>\n{words}\
          <p data-late{3}>It came after the time of its invoice. We take it all the same.</p>\n\
-         <p data-receipt{4}><a href=\"/orders/{id}/receipt\">Receipt</a></p>\n</section>\n{pay}\
+         <p data-receipt{4}><a href=\"/orders/{id}/receipt\">Receipt</a></p>\n</section>\n{back}{pay}\
          <p class=\"small\">Keep the address of this page: it is the key to your order.</p>\n\
          <p data-alone class=\"small\" role=\"status\" hidden>The shop does not answer at the moment. This page asks again by itself.</p>\n\
          </article>\n",
@@ -117,6 +143,7 @@ pub(crate) fn order(order: &Order, wallet: &str) -> String {
         says(*state).0,
         hidden(!late),
         hidden(*state != State::Paid),
+        order.stands(),
     );
     let head = format!(
         "<script type=\"module\" src=\"/fair-pay.js\"></script>\n<script type=\"module\" src=\"/order.js\"></script>\n\

@@ -1,8 +1,15 @@
 //! Why somebody does not get what they asked for.
 
+use crate::door::MINUTE;
 use crate::pages;
-use axum::http::StatusCode;
+use axum::Json;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+use std::time::Duration;
+
+/// When a page asks again that found no place to wait; until then it is told nothing new.
+const NO_PLACE: Duration = Duration::from_secs(5);
 
 /// What is answered instead.
 #[derive(Debug)]
@@ -15,6 +22,10 @@ pub(crate) enum Problem {
     Over,
     /// More orders than a small shop takes.
     Crowded,
+    /// More orders from one address than are left to others.
+    Greedy,
+    /// More wait for this order, or for all, than the shop remembers.
+    Waiting,
     /// The merchant does not answer, or refuses.
     Merchant(anyhow::Error),
     /// A webhook that nobody knows to be the merchant's.
@@ -35,7 +46,23 @@ impl IntoResponse for Problem {
             Self::Nothing => (StatusCode::NOT_FOUND, "There is nothing here", "Check the address."),
             Self::Odd(says) => (StatusCode::BAD_REQUEST, "That did not work", *says),
             Self::Over => (StatusCode::CONFLICT, "This order is over", "Go back to it to see how it ended."),
-            Self::Crowded => (StatusCode::TOO_MANY_REQUESTS, "Too many customers", "Try again in a minute."),
+            Self::Crowded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many customers at once",
+                "Nothing was ordered, and nothing was charged. Wait a minute, then go back and buy again.",
+            ),
+            Self::Greedy => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many orders from where you are",
+                "Nothing was ordered, and nothing was charged. All who share your internet connection count together. \
+                 Wait a minute, then go back and buy again.",
+            ),
+            Self::Waiting => {
+                let says = "Ask without `known`, which does not wait.";
+                let answer = Json(json!({ "code": "waiting.full", "message": says, "retryable": true }));
+                let later = [(header::RETRY_AFTER, NO_PLACE.as_secs().to_string())];
+                return (StatusCode::TOO_MANY_REQUESTS, later, answer).into_response();
+            }
             Self::Merchant(_) => {
                 (StatusCode::BAD_GATEWAY, "The till does not answer", "Nothing was charged. Try again in a moment.")
             }
@@ -45,6 +72,10 @@ impl IntoResponse for Problem {
         if let Self::Merchant(error) | Self::Own(error) = &self {
             eprintln!("{title}: {error:#}");
         }
-        (status, Html(pages::problem(title, says))).into_response()
+        let mut response = (status, Html(pages::problem(title, says))).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, MINUTE.as_secs().into());
+        }
+        response
     }
 }

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod refunds;
+
 /// Number of the first order: nobody should think that they are the first customer.
 const FIRST_NUMBER: i64 = 1_001;
-/// Orders in a minute, of everybody together.
-const PER_MINUTE: u64 = 120;
-const MINUTE_MS: u64 = 60_000;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS orders (
@@ -19,7 +18,6 @@ const TABLES: &str = "
         total INTEGER NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, invoice TEXT, text TEXT, previous TEXT,
         previous_text TEXT, created_ms INTEGER NOT NULL, paid_ms INTEGER, late INTEGER NOT NULL, insured INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS by_time ON orders (created_ms);
     CREATE TABLE IF NOT EXISTS seen (event TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL) STRICT;
     INSERT OR IGNORE INTO place VALUES (1, 0);
@@ -39,6 +37,8 @@ pub(crate) enum Heard {
     Foreign,
     /// What it changed about an order with this number.
     Told(i64, Told),
+    /// How a refund of that order stands now.
+    Refund(i64),
 }
 
 impl Store {
@@ -49,6 +49,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.execute_batch(TABLES)?;
+        connection.execute_batch(refunds::TABLE)?;
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -57,19 +58,13 @@ impl Store {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new order; none where there are too many.
-    pub(crate) fn add(&self, article: &str, quantity: u32, total: u64) -> Result<Option<Order>> {
+    /// A new order.
+    pub(crate) fn add(&self, article: &str, quantity: u32, total: u64) -> Result<Order> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let created_ms = now_ms()?;
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
-        let since = number(created_ms.saturating_sub(MINUTE_MS))?;
-        let newer: i64 =
-            transaction.query_row("SELECT COUNT(*) FROM orders WHERE created_ms > ?1", [since], |row| row.get(0))?;
-        if newer >= number(PER_MINUTE)? {
-            return Ok(None);
-        }
         let last: Option<i64> = transaction.query_row("SELECT MAX(number) FROM orders", [], |row| row.get(0))?;
         let order = Order {
             id: hex::encode(random),
@@ -85,10 +80,11 @@ impl Store {
             paid_ms: None,
             late: false,
             insured: 0,
+            refunds: Vec::new(),
         };
         write(&transaction, &order)?;
         transaction.commit()?;
-        Ok(Some(order))
+        Ok(order)
     }
 
     pub(crate) fn order(&self, id: &str) -> Result<Option<Order>> {
@@ -116,20 +112,31 @@ impl Store {
         // In order from the start; one that is brought again later is before this place.
         let next = "UPDATE place SET cursor = ?1 WHERE cursor = ?1 - 1";
         transaction.execute(next, [number(event.sequence)?])?;
-        let heard = match serde_json::from_value::<Invoice>(event.data.clone()) {
-            Ok(invoice) => match find(&transaction, &invoice.reference)? {
-                Some(mut order) => {
-                    let told = order.hear(event, &invoice);
-                    write(&transaction, &order)?;
-                    Heard::Told(order.number, told)
-                }
-                None => Heard::Foreign,
-            },
-            // A refund or a payout.
-            Err(_) => Heard::Foreign,
+        let data = || event.data.clone();
+        let heard = match event.kind.split('.').next() {
+            Some("invoice") => {
+                let invoice: Invoice = serde_json::from_value(data()).context("an invoice")?;
+                let told = apply(&transaction, &invoice.reference, event, &invoice)?;
+                told.map(|(number, told)| Heard::Told(number, told))
+            }
+            Some("refund") => {
+                let refund = serde_json::from_value(data()).context("a refund")?;
+                refunds::stands(&transaction, &refund)?.map(Heard::Refund)
+            }
+            // A payout.
+            _ => None,
         };
         transaction.commit()?;
-        Ok(heard)
+        Ok(heard.unwrap_or(Heard::Foreign))
+    }
+
+    /// What an invoice of an order that was looked at changes, as if an event told it.
+    pub(crate) fn look(&self, order: &str, event: &Event, invoice: &Invoice) -> Result<Option<(i64, Told)>> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let told = apply(&transaction, order, event, invoice)?;
+        transaction.commit()?;
+        Ok(told)
     }
 
     /// The orders that can be paid and have an invoice.
@@ -174,9 +181,22 @@ fn number(value: u64) -> Result<i64> {
 
 fn find(connection: &Connection, id: &str) -> Result<Option<Order>> {
     let row = connection.query_row("SELECT * FROM orders WHERE id = ?1", [id], read).optional()?;
-    row.transpose()
+    let Some(order) = row.transpose()? else { return Ok(None) };
+    Ok(Some(Order { refunds: refunds::of(connection, id)?, ..order }))
 }
 
+/// What an event changes about an order, and what is to be given back of it.
+fn apply(transaction: &Transaction<'_>, id: &str, event: &Event, invoice: &Invoice) -> Result<Option<(i64, Told)>> {
+    let Some(mut order) = find(transaction, id)? else { return Ok(None) };
+    let told = order.hear(event, invoice);
+    if matches!(told, Told::PaidTwice | Told::NotEnough) {
+        refunds::owe(transaction, id, invoice)?;
+    }
+    write(transaction, &order)?;
+    Ok(Some((order.number, told)))
+}
+
+/// Without its refunds.
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<Order>> {
     let text = |column: &str| row.get::<_, Option<String>>(column);
     let pair = |one, other| -> rusqlite::Result<_> { Ok(text(one)?.zip(text(other)?)) };
@@ -197,6 +217,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Order>> {
         paid_ms: None,
         late: row.get("late")?,
         insured: 0,
+        refunds: Vec::new(),
     };
     let whole = || {
         Ok(Order {
@@ -241,6 +262,7 @@ fn write(transaction: &Transaction<'_>, order: &Order) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merchant::Outgoing;
     use serde_json::json;
 
     fn event(id: &str, sequence: u64, kind: &str, reference: &str) -> Event {
@@ -256,7 +278,7 @@ mod tests {
     fn an_event_counts_once_and_survives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let order = store.add("tea", 1, 1_200).unwrap().unwrap();
+        let order = store.add("tea", 1, 1_200).unwrap();
         assert_eq!(order.number, FIRST_NUMBER);
         assert_eq!(store.hear(&event("a", 1, "invoice.expired", "nobody")).unwrap(), Heard::Foreign);
         let paid = event("b", 2, "invoice.paid", &order.id);
@@ -270,16 +292,54 @@ mod tests {
         // One was left out: it is asked for at the next start.
         store.hear(&event("d", 4, "invoice.paid", "nobody")).unwrap();
         assert_eq!(store.cursor().unwrap(), 2);
-        let refund = Event { data: json!({ "id": "r", "kind": "refund" }), ..event("c", 3, "refund.paid", "") };
+        let data = json!({ "id": "r", "state": "paid", "claim_url": null });
+        let refund = Event { data, ..event("c", 3, "refund.paid", "") };
         assert_eq!(store.hear(&refund).unwrap(), Heard::Foreign);
         assert_eq!(store.cursor().unwrap(), 3);
     }
 
     #[test]
-    fn nobody_fills_the_shop_with_orders() {
+    fn what_came_twice_is_owed_once_and_followed_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let taken = (0..=PER_MINUTE).map(|_| store.add("tea", 1, 1_200).unwrap().is_some());
-        assert_eq!(taken.filter(|taken| *taken).count() as u64, PER_MINUTE);
+        let order = store.add("tea", 1, 1_200).unwrap();
+        let kept = || store.order(&order.id).unwrap().unwrap();
+        store.hear(&event("a", 1, "invoice.paid", &order.id)).unwrap();
+        let second = |id, sequence, kind| {
+            let mut event = event(id, sequence, kind, &order.id);
+            event.data["id"] = json!("two");
+            event
+        };
+        for event in [second("b", 2, "invoice.paid"), second("c", 3, "invoice.assured")] {
+            assert_eq!(store.hear(&event).unwrap(), Heard::Told(order.number, Told::PaidTwice));
+        }
+        let owed = store.owed().unwrap();
+        assert_eq!((owed.len(), &owed[0].invoice, owed[0].amount), (1, &"two".to_owned(), Some(1_200)));
+        assert_eq!((kept().state, kept().invoice.unwrap().0), (State::Paid, "one".to_owned()));
+
+        // The merchant sent it to a wallet that is gone; then the customer says where.
+        let told = |id, sequence, refund, state| Event {
+            data: json!({ "id": refund, "state": state, "claim_url": null }),
+            ..event(id, sequence, &format!("refund.{state}"), "")
+        };
+        store.refund_is(&owed[0], "r1").unwrap();
+        assert_eq!(store.hear(&told("d", 4, "r1", "failed")).unwrap(), Heard::Refund(order.number));
+        assert_eq!(store.owed().unwrap()[0].attempt, 2);
+        let link =
+            Outgoing { id: "r2".into(), state: "claimable".into(), claim_url: Some("http://merchant/claim".into()) };
+        store.refund_is(&store.owed().unwrap()[0], "r2").unwrap();
+        store.refund_stands(&link).unwrap();
+        assert_eq!(kept().stands(), "paid.claimable");
+        assert_eq!(kept().refunds[0].link, link.claim_url);
+        assert_eq!(store.hear(&told("e", 5, "r1", "paid")).unwrap(), Heard::Foreign, "of the first nothing is left");
+        store.hear(&told("f", 6, "r2", "paid")).unwrap();
+        store.refund_stands(&link).unwrap();
+        store.look_at_refunds().unwrap();
+        assert_eq!(
+            (kept().stands(), store.owed().unwrap().len()),
+            ("paid.paid".to_owned(), 0),
+            "what is paid stays so"
+        );
+        assert_eq!(kept().refunds[0].link, None);
     }
 }

@@ -100,6 +100,8 @@ pub struct Plan {
     pub parameters: Vec<String>,
     /// The relay's port; `None` takes a free one.
     pub relay_port: Option<u16>,
+    /// The port of a shop ([`Network::add_shop`]), which the relay names from its start on; 0 takes a free one.
+    pub shop_port: Option<u16>,
     /// Where everything is kept; `None` takes a temporary folder. A folder that holds a network
     /// already is continued.
     pub folder: Option<PathBuf>,
@@ -132,6 +134,7 @@ impl Plan {
             preset: "demo",
             parameters: Vec::new(),
             relay_port: None,
+            shop_port: None,
             folder: None,
             pages: None,
             bank_key: BankKey::Any,
@@ -408,10 +411,19 @@ impl Network {
         Ok(self.genesis()?.validators.validators.into_iter().map(|validator| validator.url).collect())
     }
 
-    async fn start_relay(&mut self, plan: &Plan, port: u16, validators: &[String], shop: Option<&str>) -> Result<()> {
+    async fn start_relay(
+        &mut self,
+        plan: &Plan,
+        port: u16,
+        validators: &[String],
+        counterpart: Option<&str>,
+    ) -> Result<()> {
         let mut arguments = self.relay_arguments(RELAY, port, &validators.join(","), plan.pages.as_deref());
-        if let Some(shop) = shop {
-            arguments.extend(["--shop".into(), shop.into()]);
+        if let Some(shop) = plan.shop_port.map(|port| self.shop_address(port)).transpose()? {
+            arguments.extend(["--shop".into(), format!("http://{shop}").into()]);
+        }
+        if let Some(counterpart) = counterpart {
+            arguments.extend(["--counterpart".into(), counterpart.into()]);
         }
         self.spawn(RELAY, "relay", arguments)?;
         self.wait_until_ready(RELAY).await

@@ -73,6 +73,8 @@ export class App {
   engineError = null;
   /** Address of the shop to try with on a test network. @type {string | null} */
   shop = null;
+  /** Address of somebody who pays whoever asks, likewise. @type {string | null} */
+  counterpart = null;
   /** Said to screen readers, and shown for a moment. */
   said = '';
   #saidTimer = 0;

@@ -10,7 +10,7 @@ import { parseHash } from './router.js';
 import { askToKeepOnce } from './parts/storage.js';
 import { shell, unsupported } from './shell.js';
 import { openPage } from './pages.js';
-import { lookForShop } from './parts/shop.js';
+import { lookForOthers } from './parts/shop.js';
 
 const root = /** @type {Element} */ (document.getElementById('app'));
 const name = new URLSearchParams(location.search).get('wallet') ?? 'default';
@@ -30,7 +30,7 @@ function start() {
   const app = new App(client, () => draw(app));
   window.addEventListener('hashchange', () => visit(app));
   watchIdle(app, name);
-  lookForShop(app);
+  lookForOthers(app);
   visit(app);
 }
 

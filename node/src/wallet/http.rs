@@ -360,7 +360,7 @@ async fn page(State(served): State<Served>) -> Result<Response, Refusal> {
     let connected = status["connected"].as_bool().unwrap_or(false);
     let address = status["address"].as_str().unwrap_or_default();
     let open = if connected { "open" } else { "closed: its bank cannot be reached at the moment" };
-    let mut html = start("The corner shop", 0);
+    let mut html = start("The counterpart", 0);
     // Writing to a String cannot fail.
     let _ = write!(
         html,

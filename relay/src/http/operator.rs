@@ -30,6 +30,7 @@ pub(super) async fn info(State(app): State<Arc<App>>) -> Response {
         },
         "terms": app.terms,
         "shop": app.shop,
+        "counterpart": app.counterpart,
         "towers": app.towers.keys().collect::<Vec<_>>(),
     });
     let mut response = Json(body).into_response();

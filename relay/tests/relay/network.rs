@@ -385,6 +385,7 @@ pub(crate) fn settings(network: &Network, validators: &[&FakeValidator], data: &
         trusted_proxies: Vec::new(),
         terms: "Be kind.".into(),
         shop: Some("http://shop.example".into()),
+        counterpart: Some("http://counterpart.example".into()),
         towers: std::collections::BTreeMap::new(),
         snapshot: None,
         checkpoint: None,

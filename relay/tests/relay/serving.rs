@@ -33,6 +33,7 @@ async fn blocks_come_as_they_were_certified() {
     assert_eq!(info["head"]["hash"], chain[3].block.header.hash().to_string());
     assert_eq!(info["terms"], "Be kind.");
     assert_eq!(info["shop"], "http://shop.example");
+    assert_eq!(info["counterpart"], "http://counterpart.example");
 
     let genesis = relay.get("/v1/genesis").await.bytes().await.unwrap();
     assert_eq!(Genesis::decode(&genesis).unwrap(), network.genesis);

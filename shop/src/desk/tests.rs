@@ -64,7 +64,7 @@ async fn forgetful() -> (String, Arc<AtomicUsize>) {
 }
 
 fn order(desk: &Desk, invoice: &str) -> String {
-    let order = desk.store.add("tea", 1, 1_200).unwrap().unwrap();
+    let order = desk.store.add("tea", 1, 1_200).unwrap();
     let pair = Some((invoice.to_owned(), format!("text-{invoice}")));
     desk.store.change(&order.id, |order| order.invoice = pair).unwrap();
     order.id

@@ -45,6 +45,7 @@ async fn main() -> Result<()> {
         folder: arguments.keep,
         block_time_ms: arguments.blocktime,
         relay_port: arguments.port.or_else(|| if_free(USUAL_PORT)),
+        shop_port: Some(if_free(USUAL_SHOP_PORT).unwrap_or(0)),
         members: Members::AllAndCounterpart,
         // A network that is kept stands still whenever nobody runs it; nobody's keys leak meanwhile.
         parameters: vec![format!("trust_period_ms={KEPT_MS}")],
@@ -62,9 +63,9 @@ async fn main() -> Result<()> {
         started.elapsed().as_secs_f64(),
         network.folder().display()
     );
-    println!("\n    {}/   the wallet", network.url()?);
-    println!("    {}/   a shop\n", network.url_of(SHOP)?);
-    println!("Somebody who sells and pays without being asked why: {}/", network.url_of(COUNTERPART)?);
+    println!("\n    {}/   the wallet: make one, and follow its next steps to test money", network.url()?);
+    println!("    {}/   the shop: buy something with it\n", network.url_of(SHOP)?);
+    println!("To be paid as well, ask the counterpart: {}/", network.url_of(COUNTERPART)?);
     println!("Ctrl-C stops everything.");
     let failure = tokio::select! {
         failure = watch(&mut network) => Some(failure),
@@ -81,7 +82,7 @@ async fn main() -> Result<()> {
 
 async fn start(plan: &Plan) -> Result<Network> {
     let mut network = Network::start(plan).await?;
-    network.add_shop(if_free(USUAL_SHOP_PORT)).await?;
+    network.add_shop().await?;
     Ok(network)
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! node init --kind merchant --home FOLDER/merchant …   its merchant.toml names the shop's origin
 //! node run --home FOLDER/merchant                      the merchant
-//! node key --home FOLDER/merchant create …             FOLDER/shop/key
+//! node key --home FOLDER/merchant create …             FOLDER/shop/server.key
 //! shop --data FOLDER/shop …                            the shop
 //! ```
 
@@ -28,26 +28,34 @@ pub const SHOP: &str = "shop";
 const BANK_DEADLINE: Duration = Duration::from_secs(90);
 
 /// What the shop's key is good for.
-const SCOPES: [&str; 4] = ["invoices:read", "invoices:write", "events:read", "webhooks"];
+const SCOPES: [&str; 5] = ["invoices:read", "invoices:write", "refunds", "events:read", "webhooks"];
 
 /// What the bank may owe the merchant uninsured, and above what it is asked for insurance, in cents.
 const CREDIT: &str = "credit_limit = 1000000\ninsure_above = 50000\n";
 
 impl Network {
-    /// Adds the shop and its merchant, or goes on with those that are there, and waits until it can be paid. `port`
-    /// is where it serves from its first start on; `None` takes a free one.
+    /// Where the shop serves from its first start on.
+    pub(super) fn shop_address(&self, port: u16) -> Result<String> {
+        let folder = self.folder.join(SHOP);
+        let file = folder.join("address");
+        // Its merchant's settings name it.
+        if !self.folder.join(MERCHANT).exists() {
+            let port = if port == 0 { free_port()? } else { port };
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(&file, SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string())?;
+        }
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    }
+
+    /// Adds the shop of [`super::Plan::shop_port`] and its merchant, or goes on with those that are there, and waits
+    /// until it can be paid.
     ///
     /// # Errors
-    /// If the network serves no pages, or one of both does not become ready.
-    pub async fn add_shop(&mut self, port: Option<u16>) -> Result<()> {
+    /// If the network serves no pages or was planned without a shop, or one of both does not become ready.
+    pub async fn add_shop(&mut self) -> Result<()> {
         let (folder, home) = (self.folder.join(SHOP), self.folder.join(MERCHANT));
-        let (address, key) = (folder.join("address"), folder.join("key"));
-        if !key.exists() {
-            std::fs::create_dir_all(&folder)?;
-            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port.map_or_else(free_port, Ok)?));
-            std::fs::write(&address, listen.to_string())?;
-        }
-        let listen = std::fs::read_to_string(&address).with_context(|| format!("cannot read {}", address.display()))?;
+        let key = folder.join("server.key");
+        let listen = std::fs::read_to_string(folder.join("address")).context("a network without a shop")?;
         if home.exists() {
             self.run_wallet(MERCHANT).await?;
         } else {

@@ -7,16 +7,16 @@ use fair_tests::network::{Members, Network, Plan};
 
 in_both!(a_newcomer_creates_deposits_pays_is_paid_and_is_insured);
 
-/// Buys in the shop beside the wallet: its invoice, its link back to the wallet, the payment.
+/// Buys of the counterpart beside the wallet: its invoice, its link back to the wallet, the payment.
 async fn buy(browser: &Browser) -> Result<()> {
-    browser.click_to_new_tab("Open the corner shop").await?;
+    browser.click_to_new_tab("Open the counterpart").await?;
     browser.see_within("It is open", BLOCKS).await?;
-    browser.screenshot("shop").await?;
+    browser.screenshot("counterpart").await?;
     browser.fill("Amount in FRD", "5.00").await?;
     browser.fill("What for", "A cup of coffee").await?;
     browser.click("Make an invoice").await?;
     browser.see("Your invoice").await?;
-    browser.screenshot("shop-invoice").await?;
+    browser.screenshot("counterpart-invoice").await?;
     browser.click("pay with the wallet").await?;
     browser.see_within("A cup of coffee", BLOCKS).await?;
     browser.see("Pay 5.00 FRD").await?;
@@ -29,15 +29,15 @@ async fn buy(browser: &Browser) -> Result<()> {
     browser.screenshot("payment-details").await
 }
 
-/// Asks the shop for a payment by an invoice of its own.
+/// Asks the counterpart for a payment by an invoice of its own.
 async fn be_paid(browser: &Browser) -> Result<()> {
     let invoice = person::make_invoice(browser, "25.00", "My old bicycle").await?;
     browser.screenshot("receive-invoice").await?;
-    browser.click_to_new_tab("Open the corner shop").await?;
+    browser.click_to_new_tab("Ask the counterpart to pay").await?;
     browser.fill("Your invoice (at most 100.00 FRD)", &invoice).await?;
     browser.click("Pay me").await?;
     browser.see("Paid: 25.00 FRD is yours").await?;
-    browser.screenshot("shop-pay-me").await?;
+    browser.screenshot("counterpart-pay-me").await?;
     browser.to_tab(0).await?;
     browser.see("25.00 FRD received").await?;
     browser.screenshot("receive-paid").await

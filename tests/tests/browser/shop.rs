@@ -1,13 +1,17 @@
 //! The demo's shop with a real merchant behind it: somebody with a fresh browser buys, makes a wallet in the checkout
 //! and pays; the shop hears of it by webhook and its page follows. Then merchant and shop are killed on the way, the
-//! shop is closed while it is paid, an order is cancelled, and one is paid after its time.
+//! shop is closed while it is paid, an order is cancelled, one is paid twice, one has a crowd before its page, and one is
+//! paid after its time.
 
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::person::{self, BLOCKS};
 use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{MERCHANT, Network, Plan, SHOP};
 use fair_tests::wait;
+use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::embed::windows;
 use super::governance::by_keyboard;
@@ -19,6 +23,9 @@ const READY: &str = "final in seconds";
 
 /// A life of invoices that ends while somebody looks at one.
 const SHORT_LIFE_S: &str = "8";
+
+/// More than may wait for one order.
+const CROWD: usize = 9;
 
 /// A customer in the street of the shop.
 struct Street {
@@ -164,6 +171,72 @@ impl Street {
         self.picture("shop-cancelled").await
     }
 
+    /// The shop's desk makes another invoice for an order, which the customer pays too: the page says so by itself, and
+    /// leads to where it is given back.
+    async fn twice(&self) -> Result<()> {
+        let browser = &self.browser;
+        self.buy("Stoneware cup").await?;
+        let order = browser.address().await?;
+        self.enter("Pay 18.50 FRD").await?;
+        browser.click("Pay 18.50 FRD").await?;
+        self.go_back().await?;
+        browser.see_within("Paid. The shop has confirmed it.", BLOCKS).await?;
+        let key = std::fs::read_to_string(self.network.folder().join(SHOP).join("server.key"))?;
+        let wanted = json!({ "amount": 1_850, "reference": order.rsplit('/').next() });
+        let made = reqwest::Client::new().post(format!("{}/v1/invoices", self.network.url_of(MERCHANT)?));
+        let made = made.bearer_auth(key.trim()).header("idempotency-key", "second").json(&wanted).send().await?;
+        let made: Value = made.error_for_status()?.json().await?;
+        let second = made["invoice"].as_str().context("an invoice")?;
+        let tab = browser.driver().new_tab().await?;
+        browser.driver().switch_to_window(tab).await?;
+        browser.go(&format!("{}/pay/#{second}", self.network.url()?)).await?;
+        browser.see_within("Wallet locked", BLOCKS).await?;
+        person::unlock(browser).await?;
+        browser.see_within(READY, BLOCKS).await?;
+        browser.click("Pay 18.50 FRD").await?;
+        browser.see_within("Final in", BLOCKS).await?;
+        browser.driver().close_window().await?;
+        browser.to_tab(0).await?;
+        browser.see_within("This order was paid twice. 18.50 FRD is yours again.", BLOCKS).await?;
+        self.picture("shop-paid-twice").await?;
+        browser.click("Take it back").await?;
+        browser.see("18.50 FRD are yours. Where shall they go?").await?;
+        browser.screenshot("shop-claim").await
+    }
+
+    /// Others have all places to wait for an order: its page follows it all the same.
+    async fn crowded(&self) -> Result<()> {
+        let http = reqwest::Client::new();
+        let wish = http.post(format!("{}/orders", self.network.url_of(SHOP)?));
+        let wish = wish.header("content-type", "application/x-www-form-urlencoded").body("article=honey&quantity=1");
+        let order = wish.send().await?.error_for_status()?.url().to_string();
+        let mut crowd = JoinSet::new();
+        for _ in 0..CROWD {
+            let waiting = http.get(format!("{order}/status?known=open"));
+            crowd.spawn(async move {
+                // Who has waited in vain waits again; who finds no place goes.
+                while let Some(again) = waiting.try_clone() {
+                    if again.send().await?.status() == StatusCode::TOO_MANY_REQUESTS {
+                        break;
+                    }
+                }
+                anyhow::Ok(())
+            });
+        }
+        crowd.join_next().await.context("one too many")???;
+        self.browser.go(&order).await?;
+        wait::until("a page that finds no place", BLOCKS, async || {
+            // Only then it asks without waiting.
+            let met = "return performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/status'));";
+            Ok((self.browser.run(met).await? == true).then_some(()))
+        })
+        .await?;
+        ensure!(!self.browser.text().await?.contains("The shop does not answer"), "it does");
+        let cancelled = http.post(format!("{order}/cancel")).send().await?;
+        ensure!(cancelled.status().is_success(), "{cancelled:?}");
+        self.browser.see_within("this order can no longer be paid", BLOCKS).await
+    }
+
     /// An invoice runs out under the eyes of its payer, who pays all the same.
     async fn late(&mut self) -> Result<()> {
         self.network.kill(SHOP).await?;
@@ -204,13 +277,15 @@ impl Street {
 }
 
 async fn a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths(kind: Kind) -> Result<()> {
-    let mut network = Network::start(&Plan::with_pages()?).await?;
-    network.add_shop(None).await?;
+    let mut network = Network::start(&Plan { shop_port: Some(0), ..Plan::with_pages()? }).await?;
+    network.add_shop().await?;
     let mut street = Street { network, browser: Browser::open_as(kind, Windows::Guarded).await? };
     street.newcomer().await?;
     street.killed_on_the_way().await?;
     street.closed_meanwhile().await?;
     street.cancelled().await?;
+    street.twice().await?;
+    street.crowded().await?;
     street.late().await?;
     let Street { network, browser } = street;
     browser.close().await?;

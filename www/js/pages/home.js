@@ -102,7 +102,7 @@ function nextSteps(app, balances) {
     { done: hasMoney, title: 'Get money', says: faucet ? 'The faucet of this test network gives you some.' : 'Somebody sends it to your account on the chain.', action: faucet ? faucetButton(app) : linkButton('Show my account', to('onchain'), { slim: true }) },
     { done: hasBank, title: 'Add a bank', says: 'A bank forwards your payments. You choose how much you let it owe you.', action: linkButton('Add bank', to('banks', 'add'), { slim: true }) },
     { done: hasChannelMoney, title: 'Deposit', says: 'Money deposited with a bank pays in an instant and is insured.', action: linkButton('Deposit', to('onchain'), { slim: true }) },
-    { done: Boolean(paid), title: 'Pay somebody', says: app.shop === null ? 'Paste an invoice or an address.' : 'The corner shop of this test network sells, and pays you when you ask.', action: h('div', { class: 'row' }, shopLink(app), linkButton('Pay', to('pay'), { slim: true })) },
+    { done: Boolean(paid), title: 'Pay somebody', says: whereToPay(app), action: h('div', { class: 'row' }, shopLink(app), linkButton('Pay', to('pay'), { slim: true })) },
   ];
   const current = steps.findIndex(({ done }) => !done);
   return h('section', { class: 'card', key: 'steps' }, h('header', null, h('h2', null, 'Next steps')),
@@ -110,6 +110,13 @@ function nextSteps(app, balances) {
       h('span', { class: 'round', 'data-tone': done ? 'good' : index === current ? 'move' : null }, done ? icon('check', { size: 16, label: 'done' }) : index + 1),
       h('div', { class: done ? 'done' : '' }, h('h3', null, title), !done && h('p', { class: 'small muted' }, says), index === current && action)))),
     app.problem('faucet') && errorNote(/** @type {any} */ (app.problem('faucet'))));
+}
+
+/** @param {App} app */
+function whereToPay(app) {
+  if (app.shop !== null) return 'Buy something in the shop of this test network: play money, nothing is sent.';
+  if (app.counterpart !== null) return 'The counterpart of this test network sells, and pays you when you ask.';
+  return 'Paste an invoice or an address.';
 }
 
 /** @param {App} app */

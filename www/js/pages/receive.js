@@ -5,7 +5,7 @@ import { icon } from '../icons.js';
 import { ago, amount, answered, bones, button, copyable, copyText, errorNote, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
-import { shopLink } from '../parts/shop.js';
+import { counterpartLink } from '../parts/shop.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -110,7 +110,7 @@ function invoiceView(app, invoice, again) {
     app.problem('cancel') && errorNote(/** @type {any} */ (app.problem('cancel'))),
     h('div', { class: 'row' }, button('New invoice', { main: paid, onclick: again }),
       invoice.state === 'open' && button('Cancel it', { busy: app.doing('cancel'), onclick: () => app.act('cancel', async () => { await app.client.cancelInvoice({ key: invoice.key }); app.again('invoices'); }) }),
-      linkButton('Activity', to('activity')), !paid && shopLink(app)));
+      linkButton('Activity', to('activity')), !paid && counterpartLink(app, 'Ask the counterpart to pay')));
 }
 
 /** @param {App} app */

@@ -1,4 +1,4 @@
-/** The shop that the relay of a test network names: somebody to pay and to be paid by. */
+/** Whom the relay of a test network names to try with: a shop to buy in, and a counterpart, which pays whoever asks. */
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
@@ -6,28 +6,53 @@ import { icon } from '../icons.js';
 /** @typedef {import('../app.js').App} App */
 
 /**
- * Asks the own relay once. Without an answer there is no shop.
+ * Asks the own relay once. Without an answer there is nobody.
  * @param {App} app
  */
-export async function lookForShop(app) {
+export async function lookForOthers(app) {
   try {
     const answer = await fetch('/v1/info', { headers: { accept: 'application/json' } });
-    const { shop } = await answer.json();
-    const url = new URL(shop);
-    if (url.protocol !== 'https:' && url.protocol !== 'http:') return;
-    app.shop = url.href;
+    const { shop, counterpart } = await answer.json();
+    app.shop = webAddress(shop);
+    app.counterpart = webAddress(counterpart);
     app.refresh();
   } catch {
     app.shop = null;
+    app.counterpart = null;
   }
 }
 
+/** @param {unknown} text */
+function webAddress(text) {
+  if (typeof text !== 'string' || !URL.canParse(text)) return null;
+  const { protocol, href } = new URL(text);
+  return protocol === 'https:' || protocol === 'http:' ? href : null;
+}
+
 /**
- * A link that opens the shop beside the wallet, which stays open to receive.
+ * Where to buy: in the shop, or where there is none, of the counterpart.
  * @param {App} app
  */
 export function shopLink(app) {
-  if (app.shop === null || !app.use('status').value?.network?.test) return null;
-  return h('a', { class: 'button slim', href: app.shop, target: '_blank', rel: 'noopener noreferrer', key: 'shop' },
-    'Open the corner shop', h('span', { class: 'unseen' }, ' in a new tab'), icon('out', { size: 16 }));
+  return app.shop === null ? counterpartLink(app, 'Open the counterpart') : link(app, app.shop, 'Open the shop');
+}
+
+/**
+ * @param {App} app
+ * @param {string} says
+ */
+export function counterpartLink(app, says) {
+  return app.counterpart === null ? null : link(app, app.counterpart, says);
+}
+
+/**
+ * Opens beside the wallet, which stays open to receive.
+ * @param {App} app
+ * @param {string} href
+ * @param {string} says
+ */
+function link(app, href, says) {
+  if (!app.use('status').value?.network?.test) return null;
+  return h('a', { class: 'button slim', href, target: '_blank', rel: 'noopener noreferrer', key: href },
+    says, h('span', { class: 'unseen' }, ' in a new tab'), icon('out', { size: 16 }));
 }
