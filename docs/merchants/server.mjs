@@ -77,7 +77,8 @@ async function bodyOf(request) {
   return body.toString('utf8');
 }
 
-const page = (title, body) => ['text/html; charset=utf-8', `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>
+const page = (title, body) => ['text/html; charset=utf-8', `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>${title}</title>
 <script type="module" src="/fair-pay.js"></script><h1>${title}</h1>${body}</html>`];
 const payPage = ({ id }) => page('Your tea', `<fair-pay invoice-src="/orders/${id}/invoice" status-src="/orders/${id}/status" wallet="${FAIR_WALLET}">
 <a href="/orders/${id}/pay">Pay 12.00 FRD</a></fair-pay>`);

@@ -17,6 +17,7 @@ SCRIPT = open("fair-pay.js", encoding="utf-8").read()
 HTML, JSON = "text/html; charset=utf-8", "application/json"
 FORM = '<form method="post" action="/orders"><button>Order tea for 12.00 FRD</button></form>'
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{0}</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
 <script type="module" src="/fair-pay.js"></script><h1>{0}</h1>{1}</html>"""
 PAY = """<fair-pay invoice-src="/orders/{0}/invoice" status-src="/orders/{0}/status" wallet="{1}">
 <a href="/orders/{0}/pay">Pay 12.00 FRD</a></fair-pay>"""

@@ -31,7 +31,7 @@ style.replaceSync(`
 :host([hidden]), [hidden] { display: none; }
 [part=box] { display: flex; flex-wrap: wrap; gap: 8px; }
 button { font: inherit; min-height: 44px; padding: 8px 16px; border-radius: var(--fair-radius, 10px); border: 1px solid currentColor; background: transparent; color: inherit; cursor: pointer; overflow-wrap: anywhere; }
-[part=button] { font-weight: 600; color: var(--fair-on-accent, #fff); background: var(--fair-accent, #1a56c4); border-color: transparent; flex: 1 1 auto; }
+[part=button] { font-weight: 600; color: var(--fair-on-accent, #fff); background: var(--fair-accent, #1a56c4); border-color: transparent; }
 button:disabled { opacity: .6; cursor: default; }
 :focus-visible { outline: 3px solid var(--fair-focus, #7aa7ff); outline-offset: 2px; }
 [part=status], [part=qr] { flex: 1 0 100%; margin: 0; }
