@@ -131,7 +131,7 @@ impl Receiver {
 
     /// Likewise, and refuses what is not signed so, as a shop does. When it was signed does not matter: the merchant's
     /// clock is put ahead.
-    pub(super) fn trust_strictly(&self, secret: &str) {
+    pub fn trust_strictly(&self, secret: &str) {
         self.trust(secret);
         self.inner().is_strict = true;
     }

@@ -1,11 +1,11 @@
 //! One merchant with two banks: who is with either pays, what each owes and insures is told of each, and with one of
 //! them down the other goes on.
 
-use crate::shop::{ALL, MERCHANT, PATIENCE, PAYER, Shop, World, make_key};
+use crate::shop::{ALL, PATIENCE, PAYER, Shop, World, make_key};
 use anyhow::{Context as _, Result, ensure};
 use fair_core::payment::invoice;
 use fair_core::types::PublicKey;
-use fair_tests::network::{BANK, Network, NewWallet, Plan, SECOND_BANK};
+use fair_tests::network::{BANK, MERCHANT, Network, NewWallet, Plan, SECOND_BANK};
 use fair_tests::wait;
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! Webhooks over days: the merchant's clock is put ahead, to each next try that it tells of, until a day or three
 //! have passed for it.
 
-use crate::receiver::{How, Receiver};
-use crate::shop::{MERCHANT, PATIENCE, World};
+use crate::shop::{PATIENCE, World};
 use crate::webhooks::{make_events, taken};
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::network::Plan;
+use fair_tests::network::{MERCHANT, Plan};
+use fair_tests::receiver::{How, Receiver};
 use fair_tests::wait;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
