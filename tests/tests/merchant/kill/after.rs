@@ -2,9 +2,9 @@
 //! secret is changed, another refund is taken back, money is paid out, old events are forgotten, the webhook is removed.
 
 use super::{Outcome, Street};
-use crate::receiver::Receiver;
 use crate::shop::{Answer, PATIENCE, PAYER, World, fresh};
 use anyhow::{Context as _, Result, ensure};
+use fair_tests::receiver::Receiver;
 use fair_tests::wait;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
