@@ -117,12 +117,12 @@ pub(crate) enum Told<M: Machine> {
 /// The way to a host. Clones lead to the same one.
 pub(crate) struct Handle<M: Machine> {
     told: mpsc::Sender<Told<M>>,
-    heights: watch::Receiver<Height>,
+    heads: watch::Receiver<(Height, TimeMs)>,
 }
 
 impl<M: Machine> Clone for Handle<M> {
     fn clone(&self) -> Self {
-        Self { told: self.told.clone(), heights: self.heights.clone() }
+        Self { told: self.told.clone(), heads: self.heads.clone() }
     }
 }
 
@@ -154,7 +154,12 @@ impl<M: Machine> Handle<M> {
 
     /// Height of the newest verified block.
     pub(crate) fn height(&self) -> Height {
-        *self.heights.borrow()
+        self.heads.borrow().0
+    }
+
+    /// Its time; that of genesis before the first.
+    fn head_time_ms(&self) -> TimeMs {
+        self.heads.borrow().1
     }
 }
 
@@ -207,7 +212,7 @@ pub(crate) struct Parts<M> {
 pub(crate) struct Host<M: Machine> {
     parts: Parts<M>,
     told: mpsc::Receiver<Told<M>>,
-    heights: watch::Sender<Height>,
+    heads: watch::Sender<(Height, TimeMs)>,
     lines: BTreeMap<PublicKey, Line>,
     timers: BTreeSet<TimeMs>,
     writes: Vec<Write>,
@@ -219,11 +224,11 @@ pub(crate) struct Host<M: Machine> {
 impl<M: Machine> Host<M> {
     pub(crate) fn new(parts: Parts<M>) -> (Self, Handle<M>) {
         let (send, told) = mpsc::channel(limits::HOST_QUEUE);
-        let (heights, seen) = watch::channel(parts.follower.height());
+        let (heads, seen) = watch::channel((parts.follower.height(), parts.follower.head_time_ms()));
         let host = Self {
             parts,
             told,
-            heights,
+            heads,
             lines: BTreeMap::new(),
             timers: BTreeSet::new(),
             writes: Vec::new(),
@@ -231,7 +236,7 @@ impl<M: Machine> Host<M> {
             #[cfg(test)]
             crash: Crash::default(),
         };
-        (host, Handle { told: send, heights: seen })
+        (host, Handle { told: send, heads: seen })
     }
 
     /// Runs on a thread on which those run who tell it things: to wake another thread for each of them would cost more
@@ -341,7 +346,8 @@ impl<M: Machine> Host<M> {
             self.crash_point().await;
             let (outcomes, openings) = (step.outcomes().to_vec(), step.openings().to_vec());
             self.parts.follower.commit(step);
-            self.heights.send_replace(self.parts.follower.height());
+            let follower = &self.parts.follower;
+            self.heads.send_replace((follower.height(), follower.head_time_ms()));
             self.tell_block(&outcomes, &openings);
         }
         Ok(Ok(()))

@@ -1,5 +1,7 @@
 //! Following the chain: one validator is listened to at a time; whoever is silent, unreachable or false
-//! is left for the next. A false one is named in the log and not asked again for a while.
+//! is left for the next. A false one is named in the log and not asked again for a while. Only blocks count as a sign of
+//! life: whoever repeats an old head, or serves the chain too slowly to reach its end, would else hold everybody back who
+//! follows this relay.
 
 use crate::chain::{Chain, NotTaken};
 use crate::checkpoint;
@@ -11,7 +13,7 @@ use fair_core::chain::verify::BadBlock;
 use fair_core::types::TimeMs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Why a validator is left.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +24,7 @@ enum Leave {
     Lie(BadBlock),
     #[error("it announces height {announced} and serves nothing above {served}")]
     Withholds { announced: u64, served: u64 },
-    #[error("it has been silent for {0:?}")]
+    #[error("it has brought no block that is of now for {0:?}")]
     Silent(Duration),
     #[error("{0}")]
     Clock(BadBlock),
@@ -105,18 +107,41 @@ async fn follow_all(chain: &Arc<Chain>, mut sources: Vec<Source>, metrics: &Metr
     }
 }
 
+/// Until when a validator has to bring a block that is of now.
+struct Deadline {
+    at: Instant,
+    patience: Duration,
+}
+
+impl Deadline {
+    fn new(chain: &Chain) -> Self {
+        let patience = Duration::from_millis(chain.genesis().parameters.max_idle_ms) + limits::LATE_TIME;
+        Self { at: Instant::now() + patience, patience }
+    }
+
+    /// Blocks came. Only a young head gives more time.
+    fn moved(&mut self, chain: &Chain) -> Result<(), Leave> {
+        let age = Duration::from_millis(now_ms().saturating_sub(chain.head().time_ms));
+        if age <= self.patience {
+            self.at = Instant::now() + self.patience;
+        }
+        if self.at <= Instant::now() { Err(Leave::Silent(self.patience)) } else { Ok(()) }
+    }
+}
+
 /// Follows one validator until there is a reason to leave it.
 async fn follow(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Leave {
+    let mut deadline = Deadline::new(chain);
     let mut announcements = match source.announcements().await {
         Ok(announcements) => announcements,
         Err(error) => return error.into(),
     };
     tracing::info!(validator = source.url(), height = chain.head().height, "following");
-    if let Err(reason) = catch_up(chain, source, metrics).await {
+    if let Err(reason) = catch_up(chain, source, metrics, &mut deadline).await {
         return reason;
     }
     loop {
-        if let Err(reason) = step(chain, source, &mut announcements, metrics).await {
+        if let Err(reason) = step(chain, source, &mut announcements, metrics, &mut deadline).await {
             return reason;
         }
     }
@@ -128,11 +153,12 @@ async fn step(
     source: &Source,
     announcements: &mut Announcements,
     metrics: &Metrics,
+    deadline: &mut Deadline,
 ) -> Result<(), Leave> {
-    let patience = Duration::from_millis(chain.genesis().parameters.max_idle_ms) + limits::LATE_TIME;
-    let announced = timeout(patience, announcements.next()).await.map_err(|_| Leave::Silent(patience))??;
+    let announced = timeout_at(deadline.at, announcements.next()).await;
+    let announced = announced.map_err(|_| Leave::Silent(deadline.patience))??;
     if announced > chain.head().height {
-        catch_up(chain, source, metrics).await?;
+        catch_up(chain, source, metrics, deadline).await?;
         let served = chain.head().height;
         if announced > served {
             return Err(Leave::Withholds { announced, served });
@@ -141,18 +167,23 @@ async fn step(
     Ok(())
 }
 
-/// Fetches and takes blocks until the validator has no more.
-async fn catch_up(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Result<(), Leave> {
+/// Fetches and takes blocks until the validator has no more, or its time is over.
+async fn catch_up(
+    chain: &Arc<Chain>,
+    source: &Source,
+    metrics: &Metrics,
+    deadline: &mut Deadline,
+) -> Result<(), Leave> {
     loop {
         let blocks = source.blocks(chain.head().height.saturating_add(1)).await?;
         if blocks.is_empty() {
             return Ok(());
         }
-        let chain = chain.clone();
+        let taking_chain = chain.clone();
         let taking = tokio::task::spawn_blocking(move || {
             let mut taken: u64 = 0;
             for certified in &blocks {
-                if let Err(reason) = chain.take(certified, now_ms()) {
+                if let Err(reason) = taking_chain.take(certified, now_ms()) {
                     return (taken, Err(reason));
                 }
                 taken += 1;
@@ -171,5 +202,6 @@ async fn catch_up(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Res
             NotTaken::Bad(bad) => Leave::Lie(bad),
             NotTaken::Store(error) => Leave::Store(error),
         })?;
+        deadline.moved(chain)?;
     }
 }

@@ -1,7 +1,10 @@
 //! Following the chain: asks one validator or relay at a time for blocks, and the next one when it is silent,
-//! unreachable or serves something false. Nothing is believed here: the host verifies.
+//! unreachable, serves something false or brings nothing that is of now. Nothing is believed here: the host verifies.
+//! But only blocks count as a sign of life: whoever repeats an old head, or serves the chain too slowly to reach its
+//! end, would else keep disputes from being seen.
 
 use super::{Handle, Machine, Stopping, Told};
+use crate::clock;
 use crate::limits;
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
@@ -13,7 +16,7 @@ use futures_util::StreamExt as _;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -34,7 +37,7 @@ enum Leave {
     False(#[from] BadBlock),
     #[error("it announces height {announced} and serves nothing above {served}")]
     Withholds { announced: Height, served: Height },
-    #[error("it is silent")]
+    #[error("it brings no block that is of now")]
     Silent,
     #[error(transparent)]
     Stopping(#[from] Stopping),
@@ -59,18 +62,39 @@ pub(crate) async fn run<M: Machine>(host: Handle<M>, client: reqwest::Client, ur
     }
 }
 
+/// Until when a source has to bring a block that is of now.
+struct Deadline {
+    at: Instant,
+    patience: Duration,
+}
+
+impl Deadline {
+    fn new(patience: Duration) -> Self {
+        Self { at: Instant::now() + patience, patience }
+    }
+
+    /// Blocks came. Only a young head gives more time.
+    fn moved<M: Machine>(&mut self, host: &Handle<M>) {
+        let age = Duration::from_millis(clock::now_ms().saturating_sub(host.head_time_ms()));
+        if age <= self.patience {
+            self.at = Instant::now() + self.patience;
+        }
+    }
+}
+
 /// Follows one source until there is a reason to leave it.
 async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str, patience: Duration) -> Leave {
+    let mut deadline = Deadline::new(patience);
     let mut heads = match listen(url).await {
         Ok(heads) => heads,
         Err(reason) => return reason,
     };
-    if let Err(reason) = catch_up(host, client, url).await {
+    if let Err(reason) = catch_up(host, client, url, &mut deadline).await {
         return reason;
     }
     tracing::info!(source = url, height = host.height(), "following the chain");
     loop {
-        let announced = match timeout(patience, next_head(&mut heads)).await {
+        let announced = match timeout_at(deadline.at, next_head(&mut heads)).await {
             Ok(Ok(height)) => height,
             Ok(Err(reason)) => return reason,
             Err(_) => return Leave::Silent,
@@ -78,7 +102,7 @@ async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &st
         if announced <= host.height() {
             continue;
         }
-        if let Err(reason) = catch_up(host, client, url).await {
+        if let Err(reason) = catch_up(host, client, url, &mut deadline).await {
             return reason;
         }
         let served = host.height();
@@ -88,8 +112,13 @@ async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &st
     }
 }
 
-/// Fetches until the source has no more.
-async fn catch_up<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str) -> Result<(), Leave> {
+/// Fetches until the source has no more, or its time is over.
+async fn catch_up<M: Machine>(
+    host: &Handle<M>,
+    client: &reqwest::Client,
+    url: &str,
+    deadline: &mut Deadline,
+) -> Result<(), Leave> {
     loop {
         let from = host.height().saturating_add(1);
         let blocks = fetch(client, url, from).await?;
@@ -101,6 +130,10 @@ async fn catch_up<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &
         result.await.map_err(|_| Stopping)??;
         if host.height() < from {
             return Err(Leave::Malformed("blocks that were not asked for".to_owned()));
+        }
+        deadline.moved(host);
+        if deadline.at <= Instant::now() {
+            return Err(Leave::Silent);
         }
     }
 }
@@ -151,3 +184,6 @@ pub(crate) fn web_socket(url: &str, path: &str) -> String {
     let base = base.strip_prefix("http").map_or_else(|| base.to_owned(), |rest| format!("ws{rest}"));
     format!("{base}{path}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Longest that anything here may take; reached only by a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a head is repeated.
+const REPEAT_TIME: Duration = Duration::from_millis(20);
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -175,6 +177,8 @@ pub(crate) enum Manner {
     Refuses(StatusCode),
     /// Takes batches and never says so.
     Stalls,
+    /// Serves the first block alone, and announces it again and again.
+    Repeats,
 }
 
 /// A validator's server.
@@ -278,6 +282,9 @@ async fn serve_blocks(State(serving): State<Serving>, Query(query): Query<BTreeM
             }
             bytes
         }
+        Manner::Repeats => {
+            codec::encode(&wanted.into_iter().filter(|one| one.block.header.height == 1).collect::<Vec<_>>())
+        }
         Manner::Honest | Manner::Refuses(_) | Manner::Stalls => codec::encode(&wanted),
     }
 }
@@ -286,8 +293,10 @@ async fn serve_heads(State(serving): State<Serving>, upgrade: WebSocketUpgrade) 
     upgrade.on_upgrade(move |mut socket| async move {
         let mut blocks = serving.blocks;
         loop {
-            let newest = blocks.borrow_and_update().last().cloned();
-            if let Some(newest) = newest {
+            let repeats = serving.manner == Manner::Repeats;
+            let blocks_now = blocks.borrow_and_update().clone();
+            let announced = if repeats { blocks_now.first() } else { blocks_now.last() };
+            if let Some(newest) = announced.cloned() {
                 let head = codec::encode(&(newest.block.header, newest.certificate));
                 if socket.send(Message::Binary(head.into())).await.is_err() {
                     return;
@@ -295,6 +304,7 @@ async fn serve_heads(State(serving): State<Serving>, upgrade: WebSocketUpgrade) 
             }
             tokio::select! {
                 changed = blocks.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(REPEAT_TIME), if repeats => {}
                 message = socket.recv() => if message.is_none_or(|message| message.is_err()) { return },
             }
         }

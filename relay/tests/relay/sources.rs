@@ -3,6 +3,7 @@
 use crate::network::*;
 use axum::http::StatusCode;
 use fair_core::chain::genesis::Purpose;
+use fair_core::chain::params::Parameters;
 use fair_core::codec;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -83,6 +84,21 @@ async fn other_bytes_than_blocks_are_refused() {
 #[tokio::test]
 async fn whoever_withholds_is_left() {
     check_liar(Manner::Withholds, "withholds").await;
+}
+
+/// Attack 39: a validator repeats an old head, so that nobody who follows this relay sees what happens.
+#[tokio::test]
+async fn whoever_repeats_an_old_head_is_left() {
+    let bank = EchoBank::start().await;
+    // As short as a standstill may be.
+    let parameters = Parameters { max_idle_ms: Parameters::DEMO.min_block_interval_ms, ..Parameters::DEMO };
+    let network = Network::with("repeats", &bank.url, Purpose::Test, 3, parameters);
+    let liar = FakeValidator::start(&network, Manner::Repeats).await;
+    let honest = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let relay = Running::start(&network, &[&liar, &honest], data.path()).await;
+    tokio::time::timeout(PATIENCE, relay.reached(3)).await.expect("the newest block in time");
+    relay.stop().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+use super::*;
+use crate::genesis::{Plan, genesis};
+use crate::host::Input;
+use crate::presets::Preset;
+use axum::Router;
+use axum::extract::ws::{Message as Sent, WebSocket, WebSocketUpgrade};
+use axum::routing::get;
+use fair_core::effect::Effect;
+use fair_core::peers::Chain;
+use fair_core::types::TimeMs;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+/// Reached only by a failure.
+const LONG: Duration = Duration::from_secs(30);
+/// What the follower has with a source.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How often a source says something.
+const REPEAT: Duration = Duration::from_millis(10);
+
+/// A machine that hears nothing.
+struct Nobody;
+
+impl Machine for Nobody {
+    type Event = ();
+    type Refusal = String;
+
+    fn handle(&mut self, _: Input<'_>, _: &Chain<'_>, _: TimeMs) -> Result<Vec<Effect<()>>, String> {
+        Ok(Vec::new())
+    }
+
+    fn heard(&mut self, (): ()) {}
+}
+
+/// The first block of a network; what certifies it is no matter here.
+fn block() -> CertifiedBlock {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        preset: Preset::Demo,
+        name: "t".to_owned(),
+        block_time_ms: None,
+        changes: Vec::new(),
+        out: folder.path().to_owned(),
+        members: Vec::new(),
+        validators: 4,
+        base_port: 7100,
+    };
+    let genesis = genesis(&plan).unwrap();
+    let follower = fair_core::chain::follow::Follower::new(&genesis);
+    let block = follower.build([], genesis.validators.validators[0].account, genesis.time_ms + 5_000).block;
+    let certificate =
+        Certificate { height: block.header.height, round: 0, block_hash: block.header.hash(), signatures: vec![] };
+    CertifiedBlock { block, certificate }
+}
+
+/// A source that announces one head again and again, and serves these blocks to everybody who asks for any.
+async fn source(head: CertifiedBlock, served: Vec<CertifiedBlock>) -> String {
+    let head = codec::encode(&(head.block.header, head.certificate));
+    let heads = move |upgrade: WebSocketUpgrade| {
+        let head = head.clone();
+        async move { upgrade.on_upgrade(move |socket| repeat(socket, head)) }
+    };
+    let served = codec::encode(&served);
+    let blocks = move || {
+        let served = served.clone();
+        async move {
+            sleep(REPEAT).await;
+            served
+        }
+    };
+    let router = Router::new().route("/v1/heads", get(heads)).route("/v1/blocks", get(blocks));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+async fn repeat(mut socket: WebSocket, head: Vec<u8>) {
+    while socket.send(Sent::Binary(head.clone().into())).await.is_ok() {
+        sleep(REPEAT).await;
+    }
+}
+
+/// Follows a source with a host that believes every block and takes it for one of `age` ago.
+async fn leave(url: &str, age: Duration) -> Leave {
+    let (told, mut told_seen) = mpsc::channel::<Told<Nobody>>(8);
+    let time_ms = clock::now_ms().saturating_sub(u64::try_from(age.as_millis()).unwrap());
+    let (heads, heads_seen) = watch::channel((1, time_ms));
+    tokio::spawn(async move {
+        while let Some(told) = told_seen.recv().await {
+            let Told::Blocks { taken, .. } = told else { continue };
+            heads.send_modify(|(height, _)| *height += 1);
+            taken.send(Ok(())).unwrap();
+        }
+    });
+    let handle = Handle { told, heads: heads_seen };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    timeout(LONG, follow(&handle, &client, url, PATIENCE)).await.expect("it is left")
+}
+
+/// Attack 39: what a source repeats is no sign that the chain stands still.
+#[tokio::test]
+async fn whoever_repeats_an_old_head_is_left() {
+    let url = source(block(), vec![]).await;
+    for age in [Duration::ZERO, LONG] {
+        let reason = leave(&url, age).await;
+        assert!(matches!(reason, Leave::Silent), "{reason}");
+    }
+}
+
+/// The same: one block at a time, of long ago, for ever.
+#[tokio::test]
+async fn whoever_never_reaches_the_present_is_left() {
+    let url = source(block(), vec![block()]).await;
+    let reason = leave(&url, LONG).await;
+    assert!(matches!(reason, Leave::Silent), "{reason}");
+}
