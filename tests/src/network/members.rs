@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tokio::process::Command;
 
-use super::{BANK, NAME, Plan, SECOND_BANK, run_to_end};
+use super::plan::NAME;
+use super::{BANK, Plan, SECOND_BANK, run_to_end};
 use crate::ports::PortBlock;
 
 /// Makes the homes of the validators and of two banks, and the genesis of all of them.
