@@ -3,11 +3,12 @@
 //! For every input: what the machine wants kept becomes durable in one transaction, then the rest of its
 //! effects follow in order. Nothing else touches the follower or the mempool.
 
+mod catch_up;
+
 use super::Identity;
 use super::mempool::{Accepted, Mempool, Refused};
 use super::peers::{Members, Peers};
 use super::silence::{Silence, Source};
-use super::sync;
 use super::timers::Timers;
 use super::wire::Frame;
 use crate::clock;
@@ -15,13 +16,14 @@ use crate::error::NodeError;
 use crate::limits;
 use crate::store::onchain::{self, Found, Head};
 use crate::store::{Store, Write};
+use catch_up::Sync;
 use fair_core::chain::block::{Block, CertifiedBlock};
-use fair_core::chain::certificate::{Certificate, ValidatorSet};
+use fair_core::chain::certificate::Certificate;
 use fair_core::chain::follow::{Follower, LeftOut, Step};
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::{Pace, Snapshot};
-use fair_core::chain::verify::{self, BadBlock};
+use fair_core::chain::verify::BadBlock;
 use fair_core::consensus::{Consensus, Effect, Input, Message, Restored, Timeouts, Verdict};
 use fair_core::ledger::batch::{self, Batch};
 use fair_core::ledger::inclusion::InclusionError;
@@ -113,42 +115,6 @@ pub(crate) struct Engine {
     client: reqwest::Client,
 }
 
-/// Whether others are ahead. Nobody's word counts for more than one fetch in turn: a validator that claims
-/// a height and does not serve it cannot keep us from the others.
-struct Sync {
-    /// Highest head that each validator claims.
-    claimed: BTreeMap<PublicKey, Height>,
-    /// Who was asked last.
-    asked: Option<PublicKey>,
-    is_fetching: bool,
-    /// When the head last moved, or a fetch last failed.
-    since: Instant,
-}
-
-impl Sync {
-    fn claims(&mut self, from: PublicKey, height: Height) {
-        let claimed = self.claimed.entry(from).or_insert(height);
-        *claimed = height.max(*claimed);
-    }
-
-    fn highest(&self) -> Height {
-        self.claimed.values().max().copied().unwrap_or(0)
-    }
-
-    /// Whether validators with a third of all shares claim more than a height: one of them at least does not lie.
-    fn are_ahead_of(&self, height: Height, set: &ValidatorSet) -> bool {
-        let is_there = |account: &PublicKey| self.claimed.get(account).is_none_or(|claimed| *claimed <= height);
-        let there = set.validators.iter().filter(|validator| is_there(&validator.account));
-        !set.is_quorum(there.fold(0, |shares, validator| shares.saturating_add(validator.shares)))
-    }
-
-    /// The next in turn of those who claim to have a height.
-    fn next_with(&self, height: Height) -> Option<PublicKey> {
-        let having = || self.claimed.iter().filter(|(_, claimed)| **claimed >= height).map(|(from, _)| *from);
-        having().find(|from| Some(*from) > self.asked).or_else(|| having().next())
-    }
-}
-
 impl Engine {
     /// Continues where the store stands.
     pub(crate) async fn start(found: Found, parts: Parts) -> Result<Self, NodeError> {
@@ -183,7 +149,7 @@ impl Engine {
             mempool: Mempool::default(),
             timers: Timers::default(),
             worked_out: BTreeMap::new(),
-            sync: Sync { claimed: BTreeMap::new(), asked: None, is_fetching: false, since: Instant::now() },
+            sync: Sync::new(),
             vitals,
             client,
         };
@@ -453,100 +419,6 @@ impl Engine {
     fn damaged(&self, reason: &BadBlock) -> NodeError {
         let reason = format!("a block that was decided does not execute: {reason}");
         NodeError::Damaged { path: self.parts.store.path().to_owned(), reason }
-    }
-
-    // Catching up.
-
-    fn is_behind(&self) -> bool {
-        self.sync.highest() > self.follower.height()
-    }
-
-    /// The same by the word of more than one liar.
-    fn are_others_ahead(&self) -> bool {
-        self.sync.are_ahead_of(self.follower.height(), self.follower.state().validators())
-    }
-
-    /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
-    fn fetch_if_behind(&mut self) {
-        let next = self.follower.height().saturating_add(1);
-        let is_far = self.sync.highest() > next && self.sync.asked.is_none();
-        let is_patient = self.sync.since.elapsed() < Duration::from_millis(limits::PATIENCE_MS);
-        if !self.is_behind() || self.sync.is_fetching || (is_patient && !is_far) {
-            return;
-        }
-        let Some(from) = self.sync.next_with(next) else { return };
-        self.sync.asked = Some(from);
-        if let Some(url) = self.parts.peers.url_of(&from) {
-            self.sync.is_fetching = true;
-            sync::fetch(&self.client, url, next, &self.parts.events);
-        }
-    }
-
-    async fn fetched(&mut self, peer: String, blocks: Vec<CertifiedBlock>) -> Result<(), NodeError> {
-        self.sync.is_fetching = false;
-        self.sync.since = Instant::now();
-        let before = self.follower.height();
-        for certified in blocks {
-            let height = certified.block.header.height;
-            if height <= self.follower.height() {
-                continue;
-            }
-            match self.follower.check(&certified, clock::now_ms()) {
-                Ok(step) => {
-                    let input = self.commit(certified, Some(step)).await?;
-                    self.handle(input).await?;
-                }
-                // Without a checkpoint, only what validators agree on with this one is followed. Somebody who claims to have
-                // more, and has nothing that is certified, ends nothing.
-                Err(expired @ BadBlock::Expired { .. }) if self.is_certified(&certified) => {
-                    return Err(NodeError::Expired(expired));
-                }
-                Err(reason) => {
-                    tracing::warn!(peer, height, %reason, "a fetched block is wrong");
-                    self.suspect_fork(&peer, &certified, &reason);
-                    break;
-                }
-            }
-        }
-        if self.follower.height() > before {
-            // More may follow at once.
-            self.sync.asked = None;
-            tracing::info!(from = before, to = self.follower.height(), peer, "caught up");
-        }
-        Ok(())
-    }
-
-    fn is_certified(&self, certified: &CertifiedBlock) -> bool {
-        let CertifiedBlock { block, certificate, .. } = certified;
-        verify::certificate(&block.header, certificate, self.follower.state().validators()).is_ok()
-    }
-
-    /// A certified block that continues another one than ours: the peer's block at our height is compared.
-    fn suspect_fork(&self, peer: &str, certified: &CertifiedBlock, reason: &BadBlock) {
-        let is_certified = self.is_certified(certified);
-        if !matches!(reason, BadBlock::WrongPrevious { .. }) || !is_certified || self.follower.height() == 0 {
-            return;
-        }
-        let (client, events, height) = (self.client.clone(), self.parts.events.clone(), self.follower.height());
-        let peer = peer.to_owned();
-        tokio::spawn(async move {
-            let block = sync::block_at(&client, &peer, height).await.map(Box::new);
-            let _ = events.send(Event::Compared { peer, block }).await;
-        });
-    }
-
-    /// Two certified headers at one height, both verified here: keep the evidence, stop, say so.
-    async fn compared(&mut self, peer: String, block: Option<Box<CertifiedBlock>>) -> Result<(), NodeError> {
-        let (Some(theirs), Some(ours)) = (block, self.follower.head()) else { return Ok(()) };
-        let header = &theirs.block.header;
-        let validators = self.follower.state().validators();
-        let is_other = header.height == ours.height && header.hash() != ours.hash();
-        if !is_other || verify::certificate(header, &theirs.certificate, validators).is_err() {
-            return Ok(());
-        }
-        let (height, ours) = (ours.height, ours.hash().to_string());
-        self.parts.store.commit(vec![onchain::evidence_write(&theirs)]).await?;
-        Err(NodeError::Fork { height, ours, theirs: header.hash().to_string(), peer })
     }
 
     fn publish_vitals(&mut self) {
