@@ -2,12 +2,11 @@
 
 use crate::crash;
 use crate::limits;
-use axum::body::Body;
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::{Extension, Router};
-use futures_util::{StreamExt as _, stream};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -19,25 +18,25 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// Before another connection is accepted when there was no room for one.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves for ever.
 pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    let router = router.merge(crash::routes()).layer(middleware::from_fn(bound_body));
+    let router = router.merge(crash::routes());
     let places = Arc::new(Semaphore::new(limits::WALLET_CONNECTIONS));
     loop {
         // Whoever finds none waits outside: the slow ones end.
         let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
             Ok((stream, from)) => {
-                let router = router.clone().layer(Extension(ConnectInfo::<SocketAddr>(from)));
+                let router = router.clone();
                 tokio::spawn(async move {
                     // Small frames must not wait for each other; the connection works without it too.
                     let _ = stream.set_nodelay(true);
-                    connection(stream, router, PACE).await;
+                    connection(stream, from, router, PACE).await;
                     drop(place);
                 });
             }
@@ -49,11 +48,20 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
     }
 }
 
-async fn connection<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, router: Router, pace: Pace) {
+async fn connection<S>(stream: S, from: SocketAddr, router: Router, pace: Pace)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(limits::REQUEST_HEAD_MS));
     let stream = TokioIo::new(Impatient { stream, pace, until: None });
-    if let Err(error) = builder.serve_connection(stream, TowerToHyperService::new(router)).await {
+    let router = TowerToHyperService::new(router);
+    // Here and not in layers of the router: each of these costs every request some memory.
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(from));
+        router.call(request.map(Bounded::new))
+    });
+    if let Err(error) = builder.serve_connection(stream, service).await {
         tracing::debug!(%error, "connection");
     }
 }
@@ -139,18 +147,40 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     }
 }
 
-/// Ends the reading of a body that takes too long.
-async fn bound_body(request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    let end = Instant::now() + Duration::from_millis(limits::REQUEST_BODY_MS);
-    let bounded = stream::try_unfold(body.into_data_stream(), move |mut parts| async move {
-        match timeout_at(end, parts.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(part)) => part.map(|part| Some((part, parts))),
-            Err(_) => Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut))),
+/// A body whose reading ends when it takes too long.
+struct Bounded {
+    body: Incoming,
+    end: Instant,
+    /// Runs once a part had to be waited for.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Bounded {
+    fn new(body: Incoming) -> Self {
+        Self { body, end: Instant::now() + Duration::from_millis(limits::REQUEST_BODY_MS), late: None }
+    }
+}
+
+impl Body for Bounded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Poll::Ready(part) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(part.map(|part| part.map_err(axum::Error::new)));
         }
-    });
-    next.run(Request::from_parts(head, Body::from_stream(bounded))).await
+        let end = self.end;
+        ready!(self.late.get_or_insert_with(|| Box::pin(sleep_until(end))).as_mut().poll(cx));
+        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +197,7 @@ mod tests {
     async fn asked(pace: Pace) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (mut client, server) = duplex(64);
         let router = Router::new().route("/", get(|| async { vec![7; ANSWER] }));
-        let served = tokio::spawn(connection(server, router, pace));
+        let served = tokio::spawn(connection(server, ([127, 0, 0, 1], 1).into(), router, pace));
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         (client, served)
     }
