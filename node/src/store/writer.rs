@@ -2,7 +2,7 @@
 
 use super::{Counter, Job, StoreError, Table, Write};
 use crate::limits;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
@@ -86,16 +86,16 @@ impl Writer {
 
 fn apply(connection: &Connection, path: &Path, writes: &[Write]) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
+    // Most writes put into the table that the one before put into.
+    let mut puts: Option<(Table, CachedStatement<'_>)> = None;
     for write in writes {
         match write {
             Write::Put { table, key, value } => {
-                // A value that is there is changed in its place: to replace its row would move it, and its key too.
-                let sql = format!(
-                    "INSERT INTO {} (key, value) VALUES (?1, ?2)
-                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    table.0
-                );
-                execute(connection, &sql, [key, value]).map_err(failed)?;
+                let statement = match &mut puts {
+                    Some((of, statement)) if of == table => statement,
+                    _ => &mut puts.insert((*table, put_into(connection, *table).map_err(failed)?)).1,
+                };
+                statement.execute([key, value]).map_err(failed)?;
             }
             Write::Keep { table, key, value } => keep(connection, path, *table, key, value)?,
             Write::Delete { table, key } => {
@@ -109,6 +109,15 @@ fn apply(connection: &Connection, path: &Path, writes: &[Write]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+fn put_into(connection: &Connection, table: Table) -> rusqlite::Result<CachedStatement<'_>> {
+    // A value that is there is changed in its place: to replace its row would move it, and its key too.
+    connection.prepare_cached(&format!(
+        "INSERT INTO {} (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        table.0
+    ))
 }
 
 fn keep(connection: &Connection, path: &Path, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
