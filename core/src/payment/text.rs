@@ -65,12 +65,16 @@ impl Checksum for LongBech32m {
 /// Writes a value.
 pub(super) fn write<T: BorshSerialize>(kind: &'static str, value: &T, case: Case) -> String {
     let bytes = codec::encode(value);
+    // Five bits a character, and what stands before and after them.
+    let chars = bytes.len().saturating_mul(2).saturating_add(kind.len()).saturating_add(8);
     let text = Hrp::parse(kind).ok().and_then(|hrp| {
+        let mut text = String::with_capacity(chars);
         match case {
-            Case::Lower => bech32::encode_lower::<LongBech32m>(hrp, &bytes),
-            Case::Upper => bech32::encode_upper::<LongBech32m>(hrp, &bytes),
+            Case::Lower => bech32::encode_lower_to_fmt::<LongBech32m, _>(&mut text, hrp, &bytes),
+            Case::Upper => bech32::encode_upper_to_fmt::<LongBech32m, _>(&mut text, hrp, &bytes),
         }
-        .ok()
+        .ok()?;
+        Some(text)
     });
     assert!(text.is_some(), "a checked {kind} of {} bytes fits into its text", bytes.len());
     text.unwrap_or_default()

@@ -143,7 +143,7 @@ pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<En
 /// Brings one endpoint its events until the process ends.
 async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receiver<()>) {
     let mut failures: u32 = 0;
-    let mut way = Way { reach: courier.reach, authorities: courier.authorities.clone(), client: None };
+    let mut way = Way { reach: courier.reach, authorities: courier.authorities.clone(), url: None, client: None };
     loop {
         courier.told.mark_unchanged();
         wakes.mark_unchanged();
@@ -286,6 +286,8 @@ struct Refused {
 struct Way {
     reach: Reach,
     authorities: Arc<Vec<Certificate>>,
+    /// The endpoint's as it is written, and as it is read.
+    url: Option<(String, reqwest::Url)>,
     client: Option<(String, Vec<SocketAddr>, reqwest::Client)>,
 }
 
@@ -318,9 +320,18 @@ impl Way {
 
     /// Brings one event. `Err`: it is to be tried again.
     async fn bring(&mut self, endpoint: &Endpoint, line: &Line) -> Result<Brought, String> {
-        let url = address::read(&endpoint.url, self.reach).map_err(|error| error.to_string())?;
+        let url = self.url(&endpoint.url)?;
         let client = self.client(&url).await?;
         post(&client, url, endpoint, line).await
+    }
+
+    fn url(&mut self, text: &str) -> Result<reqwest::Url, String> {
+        if let Some((_, url)) = self.url.as_ref().filter(|(known, _)| known == text) {
+            return Ok(url.clone());
+        }
+        let url = address::read(text, self.reach).map_err(|error| error.to_string())?;
+        self.url = Some((text.to_owned(), url.clone()));
+        Ok(url)
     }
 
     async fn client(&mut self, url: &reqwest::Url) -> Result<reqwest::Client, String> {

@@ -10,6 +10,9 @@ use fair_core::wallet::{OwnInvoice, Payment, Wallet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// Room for an invoice with its text, so that its JSON need not grow while it is written.
+const USUAL_BYTES: usize = 2_048;
+
 /// An invoice as it stands.
 pub(super) fn invoice<'a>(entry: &'a Entry, own: &'a OwnInvoice, refunded: Amount, wallet: &Wallet) -> Shown<'a> {
     let payment = own.payment.and_then(|payment| wallet.payment(&payment));
@@ -121,9 +124,10 @@ pub(super) fn outgoing(outgoing: &Outgoing, payment: Option<&Payment>, claim: Op
 
 /// JSON of what is shown.
 pub(super) fn written(shown: &impl Serialize) -> Vec<u8> {
-    let json = serde_json::to_vec(shown);
-    assert!(json.is_ok(), "names, texts and numbers are JSON");
-    json.unwrap_or_default()
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    let result = serde_json::to_writer(&mut json, shown);
+    assert!(result.is_ok(), "names, texts and numbers are JSON");
+    json
 }
 
 /// Seconds since the epoch, for signatures.
