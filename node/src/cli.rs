@@ -246,7 +246,12 @@ fn run(asked: Run) -> Result<(), NodeError> {
     config.relay = relay.or(config.relay);
     config.checkpoint = checkpoint;
     log_to_stderr();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = match config.kind {
+        // One task does their work, and the disk has a thread of its own: more would wake each other for every request.
+        Kind::Wallet | Kind::Merchant => tokio::runtime::Builder::new_current_thread(),
+        Kind::Validator | Kind::Bank | Kind::Tower => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
