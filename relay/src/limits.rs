@@ -22,10 +22,11 @@ pub const MAX_JSON_ANSWER_BYTES: usize = 64 << 10;
 pub const MAX_JSON_REQUEST_BYTES: usize = 4 << 10;
 /// Longest message in a pipe to a bank: what a session makes of its longest payload.
 pub const MAX_PEER_MESSAGE_BYTES: usize = fair_core::limits::MAX_SESSION_MESSAGE_BYTES;
-/// Bytes a second that flow through a pipe each way; what is faster waits.
-pub const PEER_BYTES_PER_SECOND: u32 = 1 << 20;
+/// Bytes a second that flow through a pipe each way; what is faster waits. On a test network a payment takes about 3 KB
+/// of them on its way to a merchant, and as many payments as its process accepts must fit.
+pub const PEER_BYTES_PER_SECOND: u32 = 8 << 20;
 /// Bytes that may flow at once before that rate is held.
-pub const PEER_BURST_BYTES: u32 = 4 << 20;
+pub const PEER_BURST_BYTES: u32 = 16 << 20;
 /// Every message counts as at least this many bytes.
 pub const PEER_LEAST_BYTES: u32 = 256;
 /// New heads that may wait for a slow reader before it is dropped.
