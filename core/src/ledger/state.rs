@@ -147,8 +147,7 @@ impl State {
     }
 
     fn assemble(chain_id: Hash, height: Height, entries: BTreeMap<Key, Value>, facts: Facts) -> Self {
-        let tree =
-            Tree::new(height, entries.iter().map(|(key, value)| (proof::place(key), Some(codec::encode(value)))));
+        let tree = build_tree(height, &entries);
         let mut partners = BTreeSet::new();
         for key in entries.keys() {
             index_channel(&mut partners, key);
@@ -213,7 +212,7 @@ impl State {
     }
 
     /// Oldest height of which values and proofs are kept.
-    pub const fn oldest_height(&self) -> Height {
+    pub fn oldest_height(&self) -> Height {
         self.tree.oldest()
     }
 
@@ -456,8 +455,7 @@ impl State {
 
     /// Computes the tree with changes, without changing anything.
     pub(super) fn next_tree(&self, changes: &[(Key, Option<Value>)]) -> TreeUpdateHandle {
-        let puts = changes.iter().map(|(key, value)| (proof::place(key), value.as_ref().map(codec::encode)));
-        TreeUpdateHandle(self.tree.next(puts))
+        TreeUpdateHandle(self.tree.next(changes.iter().map(|(key, value)| put(key, value.as_ref()))))
     }
 
     /// Makes the outcome of a block the newest state.
@@ -493,6 +491,8 @@ impl State {
         let mut height = self.height;
         for (index, bytes) in undos.iter().enumerate() {
             let undo: Undo = codec::decode(bytes, MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
+            // Each key once, whatever the bytes say.
+            let undo = ordered::map(undo);
             let mut redo: Vec<Put> = Vec::with_capacity(undo.len());
             for (key, before) in &undo {
                 let now = match before {
@@ -500,9 +500,9 @@ impl State {
                     Some(_) => return Err(BadState::OutOfPlace { index }),
                     None => entries.remove(key),
                 };
-                redo.push((proof::place(key), now.as_ref().map(codec::encode)));
+                redo.push(put(key, now.as_ref()));
             }
-            past.insert(height, ordered::map(undo));
+            past.insert(height, undo);
             redos.push(redo);
             height = height.saturating_sub(1);
         }
@@ -540,7 +540,7 @@ pub(super) struct TreeUpdateHandle(TreeUpdate);
 impl TreeUpdateHandle {
     /// Root after it.
     pub(super) const fn root(&self) -> Hash {
-        self.0.root
+        self.0.root()
     }
 }
 
@@ -593,8 +593,12 @@ pub(super) fn holdings(key: &Key, value: Option<&Value>) -> Vec<(AssetId, Amount
     }
 }
 
+fn put(key: &Key, value: Option<&Value>) -> Put {
+    (proof::place(key), value.map(proof::value_hash))
+}
+
 fn build_tree(height: Height, entries: &BTreeMap<Key, Value>) -> Tree {
-    Tree::new(height, entries.iter().map(|(key, value)| (proof::place(key), Some(codec::encode(value)))))
+    Tree::new(height, entries.iter().map(|(key, value)| put(key, Some(value))))
 }
 
 /// Goes forward again over blocks whose new values were collected backwards, holding each root against the
@@ -608,7 +612,7 @@ fn replay(mut tree: Tree, redos: Vec<Vec<Put>>, roots: &[Hash], window: u64) -> 
     hold(tree.root())?;
     for redo in redos.into_iter().rev() {
         let update = tree.next(redo.into_iter());
-        hold(update.root)?;
+        hold(update.root())?;
         tree.commit(update, window);
     }
     Ok(tree)

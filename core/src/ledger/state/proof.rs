@@ -1,7 +1,7 @@
 //! Inclusion and exclusion proofs of the state tree.
 //!
 //! The tree is a binary sparse Merkle tree over 256-bit places in which a subtree with one leaf is that
-//! leaf and one with none has a fixed hash (`jmt`, Jellyfish Merkle tree). With
+//! leaf and one with none has a fixed hash (that of the library `jmt`, Jellyfish Merkle tree). With
 //! `H(x) = SHA-256(tag ‖ x)`, tag = [`tags::STATE_TREE`]:
 //!
 //! ```text
@@ -29,7 +29,7 @@ pub const MAX_PROOF_BYTES: usize = 1 + 64 + 4 + 256 * 33;
 
 const LEAF: &[u8] = b"JMT::LeafNode";
 const INNER: &[u8] = b"JMT::IntrnalNode";
-const NOTHING: Hash = Hash(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
+pub(super) const NOTHING: Hash = Hash(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
 /// The way from a key's place up to the root.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
@@ -89,12 +89,21 @@ pub(super) fn place(key: &Key) -> Hash {
     crypto::hash(tags::STATE_TREE, &[&codec::encode(key)])
 }
 
-fn leaf_hash(place: &Hash, value_hash: &Hash) -> Hash {
+/// What the tree knows of a value.
+pub(super) fn value_hash(value: &Value) -> Hash {
+    crypto::hash(tags::STATE_TREE, &[&codec::encode(value)])
+}
+
+pub(super) fn leaf_hash(place: &Hash, value_hash: &Hash) -> Hash {
     crypto::hash(tags::STATE_TREE, &[LEAF, &place.0, &value_hash.0])
 }
 
+pub(super) fn inner_hash(left: &Hash, right: &Hash) -> Hash {
+    crypto::hash(tags::STATE_TREE, &[INNER, &left.0, &right.0])
+}
+
 /// Whether the step at `depth` towards a place goes right.
-fn goes_right(place: &Hash, depth: usize) -> bool {
+pub(super) fn goes_right(place: &Hash, depth: usize) -> bool {
     let byte = place.0.get(depth / 8).copied().unwrap_or(0);
     let shift = u32::try_from(depth % 8).unwrap_or(0);
     byte.rotate_left(shift) & 0x80 != 0
@@ -115,9 +124,7 @@ impl StateProof {
         }
         let place = place(key);
         let mut hash = match (&self.end, value) {
-            (ProofEnd::Here, Some(value)) => {
-                leaf_hash(&place, &crypto::hash(tags::STATE_TREE, &[&codec::encode(value)]))
-            }
+            (ProofEnd::Here, Some(value)) => leaf_hash(&place, &value_hash(value)),
             (ProofEnd::Nothing, None) => NOTHING,
             (ProofEnd::Other { place: other, value_hash }, None) => {
                 if *other == place || common_bits(other, &place) < self.siblings.len() {
@@ -131,39 +138,8 @@ impl StateProof {
         for (sibling, depth) in self.siblings.iter().zip(depths) {
             let sibling = sibling.unwrap_or(NOTHING);
             let (left, right) = if goes_right(&place, depth) { (sibling, hash) } else { (hash, sibling) };
-            hash = crypto::hash(tags::STATE_TREE, &[INNER, &left.0, &right.0]);
+            hash = inner_hash(&left, &right);
         }
         if hash == *root { Ok(()) } else { Err(BadProof::WrongRoot { expected: *root, got: hash }) }
     }
-}
-
-/// A step of the library's proof as it encodes it; inner nodes come with both children.
-#[derive(BorshDeserialize)]
-enum LibraryNode {
-    Nothing,
-    Inner { left: Hash, right: Hash },
-    Leaf { place: Hash, value_hash: Hash },
-}
-
-/// The library's proof, whose fields are private: read through its canonical bytes.
-#[derive(BorshDeserialize)]
-struct LibraryProof {
-    leaf: Option<(Hash, Hash)>,
-    siblings: Vec<LibraryNode>,
-}
-
-/// Turns a proof of the library into ours, a third of its size.
-pub(super) fn from_library(bytes: &[u8], key_place: &Hash) -> std::io::Result<StateProof> {
-    let proof = LibraryProof::try_from_slice(bytes)?;
-    let end = match proof.leaf {
-        None => ProofEnd::Nothing,
-        Some((place, _)) if place == *key_place => ProofEnd::Here,
-        Some((place, value_hash)) => ProofEnd::Other { place, value_hash },
-    };
-    let siblings = proof.siblings.iter().map(|node| match node {
-        LibraryNode::Nothing => None,
-        LibraryNode::Inner { left, right } => Some(crypto::hash(tags::STATE_TREE, &[INNER, &left.0, &right.0])),
-        LibraryNode::Leaf { place, value_hash } => Some(leaf_hash(place, value_hash)),
-    });
-    Ok(StateProof { end, siblings: siblings.collect() })
 }

@@ -1,8 +1,12 @@
-use super::tree::Tree;
+mod library;
+
+use super::tree::{Put, Tree};
 use super::{BadProof, BadState, Key, OutsideWindow, ProofEnd, State, StateProof, Value, proof};
 use crate::codec;
+use crate::crypto;
 use crate::ledger::fixture::{World, deposit, genesis, key, parties};
 use crate::ledger::operation::Operation;
+use crate::message::tags;
 use crate::types::{AssetId, Hash, PublicKey};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -179,6 +183,16 @@ fn place(number: u8) -> Hash {
     Hash(place)
 }
 
+fn value_hash(value: &[u8]) -> Hash {
+    crypto::hash(tags::STATE_TREE, &[value])
+}
+
+/// What versions put and remove, by number of the place.
+fn changes() -> impl Strategy<Value = Vec<BTreeMap<u8, Option<u8>>>> {
+    let version = prop::collection::btree_map(0..48_u8, prop::option::weighted(0.6, any::<u8>()), 0..12);
+    prop::collection::vec(version, 1..16)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
@@ -186,33 +200,26 @@ proptest! {
     /// versions within the window keep theirs.
     #[test]
     fn the_root_has_no_history(
-        versions in prop::collection::vec(
-            prop::collection::btree_map(0..48_u8, prop::option::weighted(0.6, any::<u8>()), 0..12),
-            1..16,
-        ),
+        versions in changes(),
         window in 0..6_u64,
     ) {
-        let clock = |version: u64| (Hash([0xff; 32]), Some(version.to_le_bytes().to_vec()));
-        let mut values: BTreeMap<Hash, Vec<u8>> = BTreeMap::from([(Hash([0xff; 32]), 0_u64.to_le_bytes().to_vec())]);
-        let whole = |version, values: &BTreeMap<Hash, Vec<u8>>| {
-            Tree::new(version, values.iter().map(|(place, value)| (*place, Some(value.clone()))))
+        let clock = |version: u64| (Hash([0xff; 32]), Some(value_hash(&version.to_le_bytes())));
+        let mut values = BTreeMap::from([clock(0)]);
+        let whole = |version, values: &BTreeMap<Hash, Option<Hash>>| {
+            Tree::new(version, values.iter().map(|(place, value)| (*place, *value)))
         };
         let mut tree = whole(0, &values);
         for (version, changes) in (1..).zip(versions) {
-            let puts: BTreeMap<_, _> = changes
+            let puts: Vec<Put> = changes
                 .iter()
-                .map(|(number, value)| (place(*number), value.map(|byte| vec![byte])))
+                .map(|(number, value)| (place(*number), value.map(|byte| value_hash(&[byte]))))
                 .chain([clock(version)])
                 .collect();
-            for (place, value) in &puts {
-                match value {
-                    Some(value) => drop(values.insert(*place, value.clone())),
-                    None => drop(values.remove(place)),
-                }
-            }
+            values.extend(puts.iter().copied());
+            values.retain(|_, value| value.is_some());
             let update = tree.next(puts.into_iter());
             let fresh = whole(version, &values);
-            prop_assert_eq!(update.root, fresh.root());
+            prop_assert_eq!(update.root(), fresh.root());
             tree.commit(update, window);
             prop_assert_eq!(tree.oldest(), version.saturating_sub(window));
             for number in (0..48).filter(|number| (u64::from(*number) + version) % 6 == 0) {
