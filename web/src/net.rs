@@ -121,10 +121,10 @@ fn unreachable(url: &str, error: &impl std::fmt::Display) -> Error {
     Error::passing("relay.unreachable", format!("{url} cannot be reached: {error}."))
 }
 
-/// A thrown value in words.
+/// A thrown value in words, which end in the middle of a sentence.
 pub fn describe(value: &JsValue) -> String {
     match value.dyn_ref::<js_sys::Error>() {
-        Some(error) => String::from(error.message()),
+        Some(error) => String::from(error.message()).trim_end_matches('.').to_owned(),
         None => value.as_string().unwrap_or_else(|| format!("{value:?}")),
     }
 }

@@ -244,7 +244,7 @@ fn open_error(error: OpenDbError) -> Error {
             "The stored data was written by a newer version of this page; load the page again to get that version.",
         ),
         OpenDbError::Base(base) => {
-            Error::passing("storage.unavailable", format!("The browser's storage cannot be opened: {base}."))
+            Error::passing("storage.unavailable", format!("The browser's storage cannot be opened: {}.", said(base)))
         }
         other => Error::new("storage.unavailable", format!("The browser's storage cannot be used here: {other}.")),
     }
@@ -266,14 +266,19 @@ fn write_error(error: &indexed_db_futures::error::Error) -> Error {
         ),
         name => Error::new(
             "storage.failed",
-            format!("The browser could not store a change: {error}. Nothing was changed; load the page again."),
+            format!("The browser could not store a change: {}. Nothing was changed; load the page again.", said(error)),
         )
         .with("got", name),
     }
 }
 
 fn read_error(error: &indexed_db_futures::error::Error) -> Error {
-    Error::passing("storage.unreadable", format!("The browser's storage could not be read: {error}."))
+    Error::passing("storage.unreadable", format!("The browser's storage could not be read: {}.", said(error)))
+}
+
+/// What the browser says, without the full stop of ours.
+fn said(error: &indexed_db_futures::error::Error) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
 }
 
 fn exception_name(error: &indexed_db_futures::error::Error) -> Option<String> {

@@ -68,7 +68,7 @@ async fn a_failed_write_changes_nothing_and_ends_writing() {
     let store = Store::open(&name).await.unwrap();
     store.commit(put(&[(b"\x20", b"kept")])).await.unwrap();
 
-    let (failing, restore) = fail_puts_with("QuotaExceededError");
+    let (failing, restore) = fail_puts_with("QuotaExceededError", "no room");
     failing();
     let error = store.commit(put(&[(b"\x20", b"lost"), (b"\x22", b"lost")])).await.unwrap_err();
     restore();
@@ -82,6 +82,17 @@ async fn a_failed_write_changes_nothing_and_ends_writing() {
     let store = Store::open(&name).await.unwrap();
     store.commit(put(&[(b"\x20", b"anew")])).await.unwrap();
     assert_eq!(store.get(b"\x20").await.unwrap().unwrap(), b"anew");
+}
+
+#[wasm_bindgen_test]
+async fn a_browsers_own_sentence_ends_once() {
+    let store = Store::open(&fresh("sentence").await).await.unwrap();
+    let (failing, restore) = fail_puts_with("InvalidStateError", "The connection is not open.");
+    failing();
+    let error = store.commit(put(&[(b"\x20", b"lost")])).await.unwrap_err();
+    restore();
+    assert_eq!(error.code, "storage.failed");
+    assert!(error.message.contains("not open. Nothing was changed"), "{}", error.message);
 }
 
 #[wasm_bindgen_test]
@@ -125,7 +136,7 @@ fn the_fence_stands_apart_from_every_table() {
 }
 
 /// Makes `put` throw, as a browser without room does; and what undoes it.
-fn fail_puts_with(name: &str) -> (impl Fn(), impl Fn()) {
+fn fail_puts_with(name: &str, says: &str) -> (impl Fn(), impl Fn()) {
     let run = |script: String| {
         move || {
             js_sys::Function::new_no_args(&script).call0(&wasm_bindgen::JsValue::NULL).unwrap();
@@ -133,7 +144,7 @@ fn fail_puts_with(name: &str) -> (impl Fn(), impl Fn()) {
     };
     let fail = format!(
         "const real = IDBObjectStore.prototype.put; self.realPut = real;
-         IDBObjectStore.prototype.put = function () {{ throw new DOMException('no room', '{name}'); }};"
+         IDBObjectStore.prototype.put = function () {{ throw new DOMException('{says}', '{name}'); }};"
     );
     (run(fail), run("IDBObjectStore.prototype.put = self.realPut;".to_owned()))
 }
