@@ -410,7 +410,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        let mut way = Way { reach: Reach::Anywhere, authorities: Arc::default(), client: None };
+        let mut way = Way { reach: Reach::Anywhere, authorities: Arc::default(), url: None, client: None };
         let line = Line::new(br#"{"id":"evt_1","sequence":1,"created_ms":0}"#.to_vec()).unwrap();
         let endpoint = |path| Endpoint::new([1; 16], Hash::ZERO, format!("http://{address}{path}"), 1, 0).unwrap();
         let moved = way.bring(&endpoint("/moved"), &line).await;
