@@ -58,6 +58,10 @@ const CHANGED_BY = {
 const CARRIED = /** @type {const} */ ({ status: 'status', sync: 'syncState', head: 'head', draft: 'draft' });
 /** Answers that only an open wallet has. @type {Set<Method>} */
 const OF_WALLET = new Set(['restoration', 'draft', 'batches', 'balances', 'channels', 'activity', 'payment', 'invoices', 'address', 'towers']);
+/** What is refused only until the chain goes on here. */
+const WAITS_FOR_CHAIN = new Set(['chain.expired', 'chain.unknown', 'channel.stale_head', 'payment.stale_head']);
+/** What stands on the page anyway, until somebody dismisses it or for as long as it lasts. */
+const STANDS_ON_PAGE = /^(chain|snapshot)\.|^storage\.(failed|fenced|full)$/;
 /** Answers that a view asked for within this many visits stay known. */
 const KEPT_VISITS = 6;
 
@@ -99,8 +103,7 @@ export class App {
     for (const event of /** @type {const} */ (['status', 'sync', 'head', 'draft', 'batch', 'payment', 'invoice', 'channel', 'tower'])) {
       client.on(event, (detail) => this.#onEvent(event, detail));
     }
-    // What a relay served wrongly stands on the page until somebody dismisses it.
-    client.on('error', (error) => { if (!/^(chain|snapshot)\./.test(error.code)) this.say(error.message); });
+    client.on('error', (error) => { if (!STANDS_ON_PAGE.test(error.code)) this.say(error.message); });
     client.on('engine', (error) => { this.engineError = error; this.refresh(); });
     client.on('leader', ({ role }) => { if (role !== 'starting') this.#askAll(() => true); this.refresh(); });
   }
@@ -205,6 +208,7 @@ export class App {
   #onEvent(event, detail) {
     const carried = /** @type {Record<string, Method>} */ (CARRIED)[event];
     if (carried) this.put(carried, detail);
+    if (event === 'sync' && detail.phase === 'live') this.#forgetWaiting();
     this.#askAll((entry) => entry.method !== carried && (CHANGED_BY[entry.method]?.includes(event)
       || (entry.answer.error !== null && (event === 'head' || event === 'status'))));
     this.refresh();
@@ -261,9 +265,20 @@ export class App {
     if (action && !action.busy) this.#actions.delete(name);
   }
 
+  /** What could not be done for want of a newer block can be tried again. */
+  #forgetWaiting() {
+    for (const [name, { error }] of this.#actions) if (error && WAITS_FOR_CHAIN.has(error.code)) this.#actions.delete(name);
+  }
+
   /** A locked or wiped wallet leaves nothing in the page, and a new one begins with nothing of it. */
   #forgetWallet() {
     for (const [key, { method }] of this.#cache) if (OF_WALLET.has(method)) this.#cache.delete(key);
+  }
+
+  /** The same place shows something else: whoever goes by ear or keyboard is at its beginning. */
+  turn() {
+    document.getElementById('main')?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
   }
 
   /** @param {number} id */

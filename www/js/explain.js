@@ -3,6 +3,8 @@
  * Unknown codes fall back to the engine's own sentence.
  */
 
+import { countText } from './format.js';
+
 /**
  * `whole`: nothing of the error's own message is shown, which writes times as a machine does.
  * @typedef {{title: string, next: string | null, whole?: boolean}} Meaning
@@ -68,7 +70,7 @@ const MEANINGS = {
   'chain.before_snapshot': { title: 'This block is not here', next: 'This browser began with a later snapshot and keeps no blocks before it; nothing here can say more of it than that its state led to what you see. Relays and nodes that began at genesis serve it.' },
   'relay.before_snapshot': { title: 'This relay has no blocks this old', next: 'Another relay or a snapshot leads there.' },
   'chain.unknown_account': { title: 'Nobody has used this account on the chain', next: 'Check the number or key.' },
-  'chain.stale_head': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
+  'channel.stale_head': { title: 'The newest block is too old to act on', next: 'Wait until the wallet is up to date.' },
   'chain.expired': { title: 'This wallet has not looked at the network for too long', next: 'Confirm a newer block with somebody you trust; if this device’s clock is wrong, set it right.', whole: true },
   'chain.other_checkpoint': { title: 'These blocks do not lead to the one that you confirmed', next: 'Another relay may have the right ones. If none has, compare the block again.' },
   'chain.not_ahead': { title: 'This block is no newer than what the wallet knows', next: 'Confirm one that is.' },
@@ -179,14 +181,13 @@ export function refusedPlace(error) {
 
 /**
  * @param {import('./api').VerificationFailure} failure
+ * @param {string} locale
  */
-export function refusalSentence(failure) {
+export function refusalSentence(failure, locale) {
   if (failure.error.code === 'chain.other_checkpoint') return 'The blocks of this relay do not lead to the one that you confirmed. Nothing from it was used.';
   const place = refusedPlace(failure.error);
-  if (place) return `This relay offered a snapshot of block #${failure.height}, which does not verify because of ${place}. Nothing from it was used.`;
+  const block = failure.height === null ? 'something' : `block #${countText(failure.height, locale)}`;
+  if (place) return `This relay offered a snapshot of ${block}, which does not verify because of ${place}. Nothing from it was used.`;
   const part = refusedPart(failure.error) ?? 'content';
-  const which = failure.height === null ? 'something' : `block #${failure.height}`;
-  return failure.height === null
-    ? `This relay sent ${which} whose ${part} does not verify. Nothing from it was used.`
-    : `This relay sent ${which}, whose ${part} does not verify. Nothing from it was used.`;
+  return `This relay sent ${block}${failure.height === null ? '' : ','} whose ${part} does not verify. Nothing from it was used.`;
 }

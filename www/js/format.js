@@ -5,6 +5,9 @@
 
 /** @typedef {{sign: '' | '−' | '+', int: string, dec: string}} AmountText */
 
+/** Between a number and its unit, which stay in one line. */
+const NBSP = '\u00a0';
+
 /** @type {Map<string, {group: string, decimal: string, numbers: Intl.NumberFormat}>} */
 const separators = new Map();
 
@@ -51,7 +54,15 @@ export function amountText(amount, decimals, locale, options = {}) {
  */
 export function amountLine(amount, asset, locale) {
   const { sign, int, dec } = amountText(amount, asset.decimals, locale);
-  return `${sign}${int}${dec} ${asset.ticker}`;
+  return withUnit(`${sign}${int}${dec}`, asset.ticker);
+}
+
+/**
+ * @param {string} number
+ * @param {string} unit
+ */
+export function withUnit(number, unit) {
+  return number + NBSP + unit;
 }
 
 /**
@@ -216,10 +227,20 @@ export function relativeTime(time, now, locale) {
  */
 export function durationText(seconds) {
   if (seconds < 1) return 'under a second';
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 129_600) return `${Math.round(seconds / 3_600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+  if (seconds < 90) return withUnit(String(Math.ceil(seconds)), 's');
+  if (seconds < 5_400) return withUnit(String(Math.round(seconds / 60)), 'min');
+  if (seconds < 129_600) return withUnit(String(Math.round(seconds / 3_600)), 'h');
+  return withUnit(String(Math.round(seconds / 86_400)), 'days');
+}
+
+/**
+ * How long something short took: `240 ms`, `1.2 s`.
+ * @param {number} ms
+ * @param {string} locale
+ */
+export function tookText(ms, locale) {
+  const [value, unit] = ms < 1_000 ? [ms, 'ms'] : [ms / 1_000, 's'];
+  return withUnit(new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(value), unit);
 }
 
 /**
@@ -250,7 +271,7 @@ export function dayName(time, now, locale) {
  */
 export function bytesText(bytes, locale) {
   const [value, unit] = bytes < 1_000 ? [bytes, 'B'] : bytes < 1_000_000 ? [bytes / 1_000, 'kB'] : [bytes / 1_000_000, 'MB'];
-  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: value < 10 && unit !== 'B' ? 1 : 0 }).format(value)} ${unit}`;
+  return withUnit(new Intl.NumberFormat(locale, { maximumFractionDigits: value < 10 && unit !== 'B' ? 1 : 0 }).format(value), unit);
 }
 
 /**

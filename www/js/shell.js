@@ -39,7 +39,7 @@ export function shell(app) {
     h('a', { class: 'skip', href: '#main', onclick: (/** @type {Event} */ event) => { event.preventDefault(); document.getElementById('main')?.focus(); } }, 'Skip to the content'),
     header(app, status, sync),
     places(app, status),
-    h('main', { class: `main${page?.wide ? ' wide' : ''}`, id: 'main', tabindex: '-1' },
+    h('main', { class: `main${page?.wide ? ' wide' : ''}`, id: 'main', tabindex: '-1', onclick: () => { if (moreOpen) closeMore(app); } },
       h('div', { class: 'page' },
         notices(app, status, sync),
         h('div', { class: 'page', key: `${app.route.path.join('/')}` }, page?.view()))),
@@ -109,14 +109,24 @@ function places(app, status) {
     h('ul', null,
       shown.filter((place) => !place.late).map((place) => h('li', { key: place.place }, link(place))),
       late.map((place) => h('li', { class: 'late', key: place.place }, link(place))),
-      late.length > 0 && h('li', { class: 'more', key: 'more' },
+      late.length > 0 && h('li', { class: 'more', key: 'more', onkeydown: (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape') closeMore(app); } },
         h('button', {
           type: 'button', class: 'place', 'aria-expanded': String(moreOpen), 'aria-controls': 'more-places',
           'aria-current': late.some(({ place }) => place === now) ? 'page' : null,
-          onclick: () => { moreOpen = !moreOpen; app.refresh(); },
-          onkeydown: (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape') { moreOpen = false; app.refresh(); } },
+          id: 'more', onclick: () => { moreOpen = !moreOpen; app.refresh(); },
         }, icon('more'), 'More'),
         moreOpen && h('ul', { class: 'more-list', id: 'more-places' }, late.map((place) => h('li', { key: place.place }, link(place)))))));
+}
+
+/**
+ * Whoever was in the list is at its button again.
+ * @param {App} app
+ */
+function closeMore(app) {
+  const button = document.getElementById('more');
+  if (button?.parentElement?.contains(document.activeElement)) button.focus();
+  moreOpen = false;
+  app.refresh();
 }
 
 /**
@@ -152,7 +162,7 @@ function chainNotices(app, sync) {
   const shown = sync.phase === 'expired' ? [expiredCard(app, sync)] : [];
   if (sync.failure) {
     shown.push(h('div', { key: 'failure' }, note('bad', h('strong', null, 'A relay was caught serving what does not verify'),
-      h('p', null, refusalSentence(sync.failure), refusedPlace(sync.failure.error) ? ' It goes on block by block.' : ' Other relays are used instead.'),
+      h('p', null, refusalSentence(sync.failure, app.locale), refusedPlace(sync.failure.error) ? ' It goes on block by block.' : ' Other relays are used instead.'),
       h('p', { class: 'small' }, h('code', null, sync.failure.error.code), ' · ', sync.failure.relay),
       linkButton('What this means', to('verification'), { slim: true }))));
   }
@@ -217,7 +227,7 @@ export function refusal(app, sync) {
     h('h2', null, icon('alert', { size: 32 }), forked ? 'Two certified blocks at one height' : 'This does not verify'),
     h('p', null, forked
       ? 'More than two thirds of the validators have signed two different blocks. The wallet keeps the evidence and signs nothing any more.'
-      : failure ? refusalSentence(failure) : 'What the relays serve does not verify. Nothing from it was used.'),
+      : failure ? refusalSentence(failure, app.locale) : 'What the relays serve does not verify. Nothing from it was used.'),
     failure && h('p', { class: 'code' }, failure.error.code),
     failure && h('p', null, failure.error.message),
     failure && h('p', { class: 'small' }, 'From ', h('code', null, failure.relay), ', ', ago(app, failure.at), '.'),

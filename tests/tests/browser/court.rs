@@ -48,6 +48,8 @@ async fn dispute(browser: &Browser) -> Result<()> {
     browser.screenshot("dispute-running").await?;
     browser.click("Home").await?;
     browser.see("is in court").await?;
+    // Court lets nothing in.
+    browser.see_no_more("Can receive").await?;
     browser.screenshot("home-in-court").await?;
     visit(browser, "explorer/court", "Newer states can be shown", "explorer-court").await?;
 

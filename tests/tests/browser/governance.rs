@@ -16,8 +16,9 @@ use crate::validator::{self, Signer};
 /// Votes and the wait for new validators at one block a second, and half as much again.
 const DECIDED: Duration = Duration::from_secs(120);
 
-/// The tabulator, as WebDriver writes it.
+/// Keys, as WebDriver writes them.
 const TAB: &str = "\u{e004}";
+const ESCAPE: &str = "\u{e00c}";
 
 /// Gives the wallet one share.
 fn with_wallet(network: &Network, wallet: PublicKey) -> Result<GovernanceAction> {
@@ -161,6 +162,13 @@ async fn narrow(browser: &Browser) -> Result<()> {
         ensure!(width.as_u64().is_some_and(|width| width <= 320), "{place} is {width} px wide");
         by_keyboard(browser, place).await?;
     }
+    browser.click("More").await?;
+    browser.press(TAB).await?;
+    let inside = browser.run("return document.activeElement.closest('#more-places') !== null;").await?;
+    ensure!(inside == true, "the list comes after its button");
+    browser.press(ESCAPE).await?;
+    let left = browser.run("return [document.getElementById('more-places'), document.activeElement.id];").await?;
+    ensure!(left == serde_json::json!([null, "more"]), "{left}");
     Ok(())
 }
 

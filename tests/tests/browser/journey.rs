@@ -1,6 +1,6 @@
 //! A newcomer at the demo's address, following what is written on the pages.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Members, Network, Plan};
@@ -23,6 +23,8 @@ async fn buy(browser: &Browser) -> Result<()> {
     browser.screenshot("pay-confirm").await?;
     browser.click("Pay 5.00 FRD").await?;
     browser.see("Final in").await?;
+    let focused = browser.run("return document.activeElement.id;").await?;
+    ensure!(focused == "main", "the button is gone, and the focus is at {focused}");
     browser.screenshot("pay-paid").await?;
     browser.click("Details and proof").await?;
     browser.see("Proof of payment").await?;

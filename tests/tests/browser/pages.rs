@@ -83,7 +83,10 @@ async fn a_release_above_this_version_is_announced_with_its_time() -> Result<()>
     )
     .await?;
     let texts: Vec<&str> = shown.as_array().context("three texts")?.iter().filter_map(Value::as_str).collect();
-    assert!(texts[0].contains("needed soon") && texts[0].contains("#220 on, in 2 min to 10 min"), "{texts:?}");
+    assert!(
+        texts[0].contains("needed soon") && texts[0].contains("#220 on, in 2\u{a0}min to 10\u{a0}min"),
+        "{texts:?}"
+    );
     assert!(texts[1].starts_with("A new version is needed") && texts[1].contains("knows version 1"), "{texts:?}");
     assert_eq!(texts[2], "", "a version that is known needs no notice");
     browser.close().await

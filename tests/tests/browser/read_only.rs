@@ -30,6 +30,8 @@ async fn a_wallet_without_room_is_read_only_and_offers_what_it_has() -> Result<(
     browser.see("It shows everything, changes nothing and signs nothing").await?;
     // Not every version of a browser says that it is the room.
     browser.see("storage.f").await?;
+    let said = browser.run("return document.querySelector('.toast')?.innerText ?? '';").await?;
+    ensure!(said == "", "what stands on the page is said over it too: {said}");
     browser.screenshot("read-only").await?;
 
     browser.click("Export what is stored").await?;

@@ -28,7 +28,7 @@ parameters! {
     min_block_interval_ms, "min_block_interval", "ms", "Least time between a block and its predecessor; delays in blocks are sized for it.";
     max_idle_ms, "max_idle", "ms", "A block is built at the latest this long after its predecessor, even an empty one.";
     max_block_bytes, "max_block", "bytes", "Largest sum of encoded batches in a block.";
-    court_room_bytes, "court_room", "bytes", "Part of max_block_bytes that only court batches may fill.";
+    court_room_bytes, "court_room", "bytes", "Part of max_block that only court batches may fill.";
     max_batch_bytes, "max_batch", "bytes", "Largest encoded batch.";
     max_batch_life_heights, "max_batch_life", "heights", "How far valid_until may lie ahead.";
     min_fee_rate, "min_fee_rate", "FRD per 1,000 bytes", "Least fee rate, in FRD units per 1,000 bytes of batch.";

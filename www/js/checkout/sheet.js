@@ -262,6 +262,7 @@ export class CheckoutSheet {
       write(invoice.hash, { attempt, id: payment.id });
       if (this.#turn !== turn) return;
       this.#paymentId = payment.id;
+      this.#app.turn();
       this.#told(payment);
     });
   }
@@ -288,7 +289,7 @@ export class CheckoutSheet {
     if (this.#unusable) return [heading('This cannot be paid'), errorNote(this.#unusable), this.#wayBack()];
     if (this.#text === null) return this.#waitingView();
     if (!this.#invoice) return [heading('Payment'), h('div', { class: 'card' }, bones(5))];
-    return this.#paymentId === null ? this.#sheetView(this.#invoice) : this.#statusView(this.#paymentId);
+    return this.#paymentId === null ? this.#sheetView(this.#invoice) : this.#statusView(this.#invoice, this.#paymentId);
   }
 
   /** @param {string} title @param {string} next */
@@ -304,21 +305,29 @@ export class CheckoutSheet {
   }
 
   /** @param {Invoice} invoice */
+  #who(invoice) {
+    return { invoice, origin: this.#origin(), standing: this.#standing };
+  }
+
+  /** Who asks, and for what. @param {Invoice} invoice */
+  #asked(invoice) {
+    return [merchantView(this.#who(invoice)), invoice.description && h('p', { class: 'stranger' }, strangersText(invoice.description))];
+  }
+
+  /** @param {Invoice} invoice */
   #sheetView(invoice) {
     const app = this.#app;
     const wallet = app.use('status').value?.wallet;
     const refused = this.#refused();
-    const who = { invoice, origin: this.#origin(), standing: this.#standing };
     return [
       heading('Payment'),
-      h('section', { class: 'card', key: 'asked' }, merchantView(who),
-        invoice.description && h('p', { class: 'stranger' }, strangersText(invoice.description)),
+      h('section', { class: 'card', key: 'asked' }, ...this.#asked(invoice),
         invoice.amount !== null && h('p', null, amount(app, invoice.asset, invoice.amount, { big: true })),
         refundPromise(invoice),
         timeToPay(app, invoice)),
       // With a link nobody says which page it was.
-      !refused && !this.#handover && window.opener !== null && openedByOther(who),
-      refused ? [refusedMerchant(refused, who, this.#handover?.origin ?? null), this.#wayBack()]
+      !refused && !this.#handover && window.opener !== null && openedByOther(this.#who(invoice)),
+      refused ? [refusedMerchant(refused, this.#who(invoice), this.#handover?.origin ?? null), this.#wayBack()]
         : wallet === 'unlocked' ? this.#payView(invoice)
           : wallet === 'locked' ? h('section', { class: 'card', key: 'locked' }, this.#gate.view(), h('div', { class: 'row' }, this.#cancelButton()))
             : wallet === 'none' ? this.#newcomerView() : bones(2),
@@ -393,12 +402,13 @@ export class CheckoutSheet {
       problem && errorNote(problem));
   }
 
-  /** @param {string} id */
-  #statusView(id) {
+  /** @param {Invoice} invoice @param {string} id */
+  #statusView(invoice, id) {
     const app = this.#app;
     return [
       heading('Payment'),
       answered(app.use('payment', { id }), (payment) => h('section', { class: 'card', key: 'status' },
+        ...this.#asked(invoice),
         h('p', null, amount(app, payment.asset, payment.amount, { big: true })),
         statusLine(app, payment),
         payment.state === 'failed' && payment.error && h('p', null, meaning(payment.error).title, '. ', meaning(payment.error).next),

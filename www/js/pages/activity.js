@@ -129,10 +129,10 @@ function paymentView(app, payment) {
         ['Started', exactTime(payment.createdAt, app.locale)],
         payment.endedAt !== null && ['Ended', exactTime(payment.endedAt, app.locale)],
         payment.withTower !== null && ['Watchtower', payment.withTower ? 'has it' : 'does not have it yet'],
-        payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${payment.height}`)],
+        payment.height !== null && ['Block', h('a', { href: to('explorer', 'block', payment.height) }, `#${countText(payment.height, app.locale)}`)],
         ...revealed(app, payment),
         payment.route.length > 0 && ['Route', payment.route.flatMap((hop, index) => [index > 0 && ' → ', who(hop)])],
-        payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${payment.lockExpiry.usable}`])),
+        payment.lockExpiry && ['Lock ends', `${exactTime(payment.lockExpiry.time, app.locale)}, at usable block ${countText(payment.lockExpiry.usable, app.locale)}`])),
     payment.proof !== null && proofCard(app, payment.id, payment.proof, incoming),
     h('section', { class: 'card', key: 'exact' }, h('details', null, h('summary', null, 'Exact'), facts(
       ['Payment', h('code', null, payment.id)],

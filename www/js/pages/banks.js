@@ -6,7 +6,7 @@ import { ago, amount, answered, bones, button, empty, errorNote, facts, field, f
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { balanceBar, balanceLegend } from '../parts/balance-bar.js';
 import { numberLine } from '../parts/number-line.js';
-import { accountName, amountInput, exactTime, plural, shortHex } from '../format.js';
+import { accountName, amountInput, countText, exactTime, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
 import { courtCard, courtFirst, courtTag, inCourt } from './dispute.js';
 import { newWithdraw, withdrawView } from './withdraw.js';
@@ -279,7 +279,7 @@ function exactCard(app, channel) {
   return h('section', { class: 'card', key: 'exact' }, h('details', null, h('summary', null, 'Exact state'),
     h('div', { class: 'stack wide' },
       facts(['Bank key', h('code', null, channel.bank.account.key)], you && ['Your key', h('code', null, you.key)], ['Your side', channel.side], ['Epoch', String(channel.epoch)], ['Frame', String(channel.frame)],
-        channel.at && ['Chain facts as of', h('a', { href: to('explorer', 'block', channel.at.height) }, `#${channel.at.height}`)]),
+        channel.at && ['Chain facts as of', h('a', { href: to('explorer', 'block', channel.at.height) }, `#${countText(channel.at.height, app.locale)}`)]),
       channel.assets.map((one) => h('div', { class: 'stack', key: one.asset },
         numberLine(app, { asset: app.asset(one.asset), insurance: one.insurance, delta: one.delta, left, right }),
         sums(['Insurance', amount(app, one.asset, one.insurance)], ['On-chain part', amount(app, one.asset, one.ondelta)], ['Off-chain part', amount(app, one.asset, one.offdelta)], ['Delta', amount(app, one.asset, one.delta)], ['Can send', amount(app, one.asset, one.canSend)]),

@@ -36,6 +36,7 @@ export function createPage(app) {
           app.act('create', async () => {
             words = (await app.client.create({ words: count, password: typed.first })).words;
             app.put('status', await app.client.status());
+            app.turn();
           });
         },
         passwordFields(app, typed),

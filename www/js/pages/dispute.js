@@ -20,6 +20,18 @@ export function inCourt({ court }) {
   return court.stage === 'signed' || court.dispute !== null;
 }
 
+/**
+ * A balance as it is now: court lets nothing in, whatever the limits are.
+ * @param {App} app
+ * @param {import('../api').Balance} balance
+ * @returns {import('../api').Balance}
+ */
+export function openBalance(app, balance) {
+  const closed = new Set(app.use('channels').value?.filter(inCourt).map(({ bank }) => bank.account.key));
+  const banks = balance.banks.map((row) => (closed.has(row.bank.key) ? { ...row, parts: { ...row.parts, canReceive: 0n } } : row));
+  return { ...balance, banks, parts: { ...balance.parts, canReceive: banks.reduce((sum, { parts }) => sum + parts.canReceive, 0n) } };
+}
+
 /** What has to be done next is about court. @param {Channel} channel */
 export function courtFirst(channel) {
   return inCourt(channel) || justDecided(channel) !== null && noLimits(channel);

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { ago, amount, answered, bones, button, copyable, empty, facts, heading, keyPicture, note, sums, tag, who } from '../parts/basic.js';
-import { accountHandle, accountName, keyWords, plural, shortHex } from '../format.js';
+import { accountHandle, accountName, countText, keyWords, namedAccount, plural, shortHex } from '../format.js';
 import { numberLine } from '../parts/number-line.js';
 import { debtRows, disputeCard, openingCard } from '../parts/court.js';
 import { batchCard } from '../parts/operation.js';
@@ -31,9 +31,9 @@ export function accountsPage(app) {
         explorerHead(app, 'accounts'),
         h('section', { class: 'card flush', key: 'accounts' }, h('header', null, h('h1', null, search ? `Accounts matching “${search}”` : 'Accounts')),
           answered(pages[0], () => (rows.length === 0 ? empty('search', 'No account found', 'Search by number, start of a key, or @handle.')
-            : h('ul', { class: 'rows' }, rows.map(({ account, balances, channels }) => h('li', { key: account.key }, h('a', { class: 'item', href: to('explorer', 'account', accountHandle(account)) },
+            : h('ul', { class: 'rows' }, rows.map(({ account, balances, channels }) => h('li', { key: account.key }, h('a', { class: 'item sums-below', href: to('explorer', 'account', accountHandle(account)) },
               keyPicture(account.key, 32),
-              h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, account.you ? `${accountName(account)} (you)` : accountName(account)), h('span', { class: 'sub line' }, shortHex(account.key), ' · ', plural(channels, 'channel'))),
+              h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, account.you ? `${accountName(account)} (you)` : accountName(account)), h('span', { class: 'sub' }, shortHex(account.key), ' · ', plural(channels, 'channel'))),
               h('span', { class: 'stack tight' }, balances.map((balance) => amount(app, balance.asset, balance.amount)))))))), () => h('div', { class: 'card' }, bones(6)))),
         more && h('div', { class: 'row' }, button('More accounts', { onclick: () => { later.push(Number(lastId)); app.refresh(); } })),
         verifiedLine(app, null),
@@ -77,14 +77,14 @@ function accountView(app, shown) {
         : h('ul', { class: 'rows' }, channels.map((channel) => {
           const other = channel.left.key === account.key ? channel.right : channel.left;
           return h('li', { key: other.key }, h('a', { class: 'item', href: to('explorer', 'channel', accountHandle(account), accountHandle(other)) },
-            keyPicture(other.key, 32), h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, `with ${accountName(other)}`), h('span', { class: 'sub' }, 'insurance')),
-            h('span', { class: 'stack tight' }, channel.assets.map(({ asset, insurance }) => amount(app, asset, insurance)))));
+            keyPicture(other.key, 32), h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, `with ${namedAccount(other)}`), h('span', { class: 'sub' }, 'insurance')),
+            h('span', { class: 'stack tight' }, channel.assets.length === 0 ? h('span', { class: 'muted' }, 'none') : channel.assets.map(({ asset, insurance }) => amount(app, asset, insurance)))));
         }))),
     court && court.disputes.length > 0 && h('section', { class: 'stack wide', key: 'disputes' }, h('h2', null, 'In court'), court.disputes.map((dispute) => disputeCard(app, dispute))),
     court && court.debts.length > 0 && h('section', { class: 'card flush', key: 'debts' }, h('header', null, h('h2', null, 'Debts')), debtRows(app, court.debts)),
     shown.recent.length > 0 && h('section', { class: 'stack wide', key: 'recent' }, h('h2', null, 'Latest'),
       shown.recent.map(({ height, time, batch, opening }, index) => h('div', { key: `${height} ${batch?.hash ?? index}`, class: 'stack tight' },
-        h('p', { class: 'small muted' }, h('a', { href: to('explorer', 'block', height) }, `Block #${height}`), ' · ', ago(app, time)), batch && batchCard(app, batch), opening && openingCard(app, opening)))),
+        h('p', { class: 'small muted' }, h('a', { href: to('explorer', 'block', height) }, `Block #${countText(height, app.locale)}`), ' · ', ago(app, time)), batch && batchCard(app, batch), opening && openingCard(app, opening)))),
     verifiedLine(app, shown.at),
   ];
 }

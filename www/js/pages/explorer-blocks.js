@@ -2,8 +2,8 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, answered, bones, button, copyable, empty, facts, heading, linkButton, who } from '../parts/basic.js';
-import { accountName, bytesText, countText, exactTime, plural, shortHex } from '../format.js';
+import { accountOf, ago, answered, bones, button, copyable, empty, facts, heading, linkButton, who } from '../parts/basic.js';
+import { bytesText, countText, exactTime, namedAccount, plural, shortHex } from '../format.js';
 import { openingCard } from '../parts/court.js';
 import { batchCard } from '../parts/operation.js';
 import { explorerHead, verifiedLine } from './explorer-frame.js';
@@ -52,8 +52,8 @@ function blockRow(app, block) {
   return h('a', { class: 'item', href: to('explorer', 'block', block.height) },
     h('span', null, h('strong', null, `#${countText(block.height, app.locale)}`)),
     h('span', { class: 'stack tight' },
-      h('span', { class: 'line' }, block.batches === 0 ? h('span', { class: 'muted' }, 'empty') : `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}`),
-      h('span', { class: 'sub line' }, `by ${accountName(block.proposer)} · ${bytesText(block.bytes, app.locale)}`)),
+      h('span', null, block.batches === 0 ? h('span', { class: 'muted' }, 'empty') : `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}`),
+      h('span', { class: 'sub' }, `by ${namedAccount(block.proposer)} · ${bytesText(block.bytes, app.locale)}`)),
     h('span', { class: 'stack tight' }, dots(block.signatures), h('span', { class: 'sub' }, ago(app, block.time))));
 }
 
@@ -105,7 +105,7 @@ function blockView(app, block) {
     h('section', { class: 'card', key: 'facts' },
       facts(
         ['Time', [exactTime(block.time, app.locale), ' (', ago(app, block.time), ')']],
-        ['Proposed by', who(block.proposer)],
+        ['Proposed by', accountOf(block.proposer)],
         ['Signed by', h('span', { class: 'row' }, dots(block.signatures), `${shares} of ${all} shares, more than two thirds needed`)],
         ['Contents', `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}, ${bytesText(block.bytes, app.locale)}`],
         ['Verified', block.mode === 'full' ? 'executed again in this page; the state root below came out' : 'signatures and validator set checked'])),

@@ -58,7 +58,7 @@ export function validatorsPage(app) {
 export function banksPage(app) {
   return listPage(app, 'banks', 'Banks', 'They forward payments and move insurance to where it is needed. Fees and prices are registered on the chain.', () => app.use('banks'), (rows) =>
     table(['Bank', 'Fee', 'Insurance price', 'Insured', 'Channels'], rows.map((bank) => [
-      who(bank.account), feeText(app, bank), amount(app, 1, bank.insurancePrice), h('span', { class: 'stack tight' }, bank.insured.map((one) => amount(app, one.asset, one.amount))), countText(bank.channels, app.locale)]), [3, 4]),
+      who(bank.account), feeText(app, bank), amount(app, 1, bank.insurancePrice), bank.insured.length === 0 ? 'nothing' : h('span', { class: 'stack tight' }, bank.insured.map((one) => amount(app, one.asset, one.amount))), countText(bank.channels, app.locale)]), [3, 4]),
   () => linkButton(app.use('banks').value?.some(({ account }) => account.you) ? 'Change your bank' : 'Register a bank', to('explorer', 'banks', 'register'), { slim: true }));
 }
 
@@ -71,6 +71,7 @@ export function assetsPage(app) {
 
 /** @param {App} app */
 export function parametersPage(app) {
-  return listPage(app, 'parameters', 'Parameters', 'The rules in numbers. Every client computes with exactly these.', () => app.use('parameters'), (rows) =>
+  const page = listPage(app, 'parameters', 'Parameters', 'The rules in numbers. Every client computes with exactly these.', () => app.use('parameters'), (rows) =>
     table(['Name', 'Value', 'Meaning'], rows.map((row) => [h('code', null, row.name), parameterText(app, row), row.meaning]), [1]));
+  return { ...page, wide: true };
 }

@@ -7,7 +7,7 @@ import { balanceBar, balanceLegend, ownBalance } from '../parts/balance-bar.js';
 import { accountName } from '../format.js';
 import { activityRows } from './activity.js';
 import { shopLink } from '../parts/shop.js';
-import { courtNotice } from './dispute.js';
+import { courtNotice, openBalance } from './dispute.js';
 import { isRestoring } from './restore.js';
 import { to } from '../router.js';
 
@@ -33,7 +33,7 @@ export function homePage(app) {
           h('p', null, 'Banks are being asked for what they owe you. What you see may not be all yet.'), linkButton('See progress', to('restore'), { slim: true }))),
         courtNotice(app),
         answered(app.use('balances'), (balances) => [
-          ...shownBalances(balances).map((balance) => balanceCard(app, balance, open)),
+          ...shownBalances(balances.map((balance) => openBalance(app, balance))).map((balance) => balanceCard(app, balance, open)),
           nextSteps(app, balances),
         ], () => h('div', { class: 'card' }, h('span', { class: 'bone w1' }), h('span', { class: 'bone tall w2' }), h('span', { class: 'bone w4' }), bones(2))),
         recent(app),

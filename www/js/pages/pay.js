@@ -6,12 +6,12 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
+import { accountOf, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
-import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersText } from '../format.js';
+import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersText, tookText } from '../format.js';
 import { asFairError } from '../errors.js';
 import { meaning } from '../explain.js';
-import { canScan, scanner } from '../parts/scanner.js';
+import { canScan, takers } from '../parts/scanner.js';
 import { refundPromise, timeToPay } from '../parts/invoice-terms.js';
 import { shopLink } from '../parts/shop.js';
 import { to } from '../router.js';
@@ -54,7 +54,7 @@ class PaySheet {
   #key = crypto.randomUUID();
   /** @type {string | null} */
   #paymentId = null;
-  #scanning = false;
+  #camera = { scanning: false };
 
   /**
    * @param {App} app
@@ -68,7 +68,7 @@ class PaySheet {
   leave() {
     this.#asking.abort();
     clearTimeout(this.#timer);
-    this.#scanning = false;
+    this.#camera.scanning = false;
   }
 
   /** @param {string} text */
@@ -147,6 +147,7 @@ class PaySheet {
     this.#app.act('pay', async () => {
       const payment = await this.#app.client.pay({ ...request, key: this.#key, maxFee: quote.fee, description: this.#note.trim() || null });
       this.#paymentId = payment.id;
+      this.#app.turn();
       this.#app.put('payment', { ...await this.#app.client.payment({ id: payment.id }) }, { id: payment.id });
     });
   }
@@ -162,27 +163,18 @@ class PaySheet {
   }
 
   #inputView() {
+    const { viewfinder, buttons } = takers(this.#app, this.#camera, 'request', (text) => this.#setText(text));
     return h('section', { class: 'card', key: 'input' },
-      field({ id: 'request', label: 'Invoice or address', hint: this.#decoded ? null : 'Paste it, scan it, or follow a payment link.' }, (attributes) => h('textarea', {
+      field({ id: 'request', label: 'Invoice or address', hint: this.#decoded ? null : canScan() ? 'Paste it, scan it, or follow a payment link.' : 'Paste it, or follow a payment link.' }, (attributes) => h('textarea', {
         ...attributes, class: 'area', rows: 3, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false',
         'aria-invalid': this.#decodeError ? 'true' : null,
         ...typing(this.#text, (text) => this.#setText(text)),
       })),
-      this.#scanning && scanner(this.#app, (text) => { this.#scanning = false; this.#setText(text); }, () => { this.#scanning = false; this.#app.refresh(); }),
+      viewfinder,
       h('div', { class: 'row' },
-        button('Paste', { icon: 'paste', slim: true, onclick: () => this.#paste() }),
-        canScan() && !this.#scanning && button('Scan QR', { icon: 'scan', slim: true, onclick: () => { this.#scanning = true; this.#app.refresh(); } }),
+        buttons,
         this.#text === '' && shopLink(this.#app),
         this.#text !== '' && button('Clear', { icon: 'cross', slim: true, onclick: () => this.#setText('') })));
-  }
-
-  async #paste() {
-    try {
-      this.#setText(await navigator.clipboard.readText());
-    } catch {
-      this.#app.say('The browser did not allow reading the clipboard. Press Ctrl+V in the field.');
-      document.getElementById('request')?.focus();
-    }
   }
 
   /** @param {Decoded} decoded */
@@ -276,6 +268,7 @@ class PaySheet {
       heading('Payment'),
       answered(app.use('payment', { id }), (payment) => h('section', { class: 'card', key: 'status' },
         h('p', null, amount(app, payment.asset, payment.amount, { big: true })),
+        whatFor(payment),
         statusLine(app, payment),
         payment.state === 'failed' && payment.error && h('div', { class: 'stack' },
           h('p', null, meaning(payment.error).title, '. ', meaning(payment.error).next), h('p', { class: 'small muted' }, h('code', null, payment.error.code))),
@@ -294,6 +287,12 @@ class PaySheet {
   }
 }
 
+/** What for and to whom; a stranger's words and the account's never in one line. @param {import('../api').Payment} payment */
+function whatFor({ counterparty, description }) {
+  return [description !== null && h('p', { class: 'stranger' }, strangersText(description)),
+    counterparty && h('p', { class: 'small muted' }, 'To ', accountOf(counterparty))];
+}
+
 /**
  * The line that moves: locking, settling, paid or failed, with times.
  * @param {App} app
@@ -301,7 +300,7 @@ class PaySheet {
  */
 export function statusLine(app, payment) {
   const took = payment.endedAt === null ? null : Math.max(0, payment.endedAt - payment.createdAt);
-  const within = took === null ? '' : took < 1000 ? ` in ${took} ms` : ` in ${(took / 1000).toFixed(1)} s`;
+  const within = took === null ? '' : ` in ${tookText(took, app.locale)}`;
   const view = (/** @type {string} */ tone, /** @type {import('../icons.js').IconName} */ picture, /** @type {string} */ title, /** @type {import('../dom.js').Child} */ says) =>
     h('div', { class: 'statusline', 'data-tone': tone, role: 'status', 'aria-live': 'polite', 'data-state': payment.state, key: 'statusline' },
       icon(picture, { size: 24 }), h('div', null, h('strong', null, title), h('p', { class: 'small' }, says)));

@@ -7,6 +7,7 @@ import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
 import { counterpartLink } from '../parts/shop.js';
 import { to } from '../router.js';
+import { openBalance } from './dispute.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('../api').OwnInvoice} OwnInvoice */
@@ -30,7 +31,8 @@ export function receivePage(app) {
   const invoiceForm = () => {
     const problem = app.problem('invoice');
     const assets = app.use('assets').value ?? [];
-    const balance = app.use('balances').value?.find(({ asset }) => asset.id === typed.asset);
+    const held = app.use('balances').value?.find(({ asset }) => asset.id === typed.asset);
+    const balance = held && openBalance(app, held);
     const read = typed.text.trim() === '' ? { amount: null } : readAmount(app, typed);
     const tooMuch = balance && 'amount' in read && read.amount !== null && read.amount > balance.parts.canReceive;
     return form(() => {
@@ -41,6 +43,7 @@ export function receivePage(app) {
         const invoice = await app.client.createInvoice({ key, asset: typed.asset, amount: read.amount, description: description.trim() || null, expiresInSeconds: expiry });
         shown = invoice.key;
         app.again('invoices');
+        app.turn();
       });
     },
     amountField(app, typed, {

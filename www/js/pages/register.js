@@ -104,7 +104,7 @@ export function registerBankPage(app) {
       textField({ id: 'url', label: 'Address', hint: 'Where wallets reach it.', wrong: tried ? wrongUrl() : null }, values().url, set('url')),
       textField({ id: 'flat', label: 'Fee of a payment, flat', numeric: true, hint: 'In the asset that is paid.', wrong: tried ? wrongOf(read('flat')) : null }, values().flat, set('flat')),
       textField({ id: 'percent', label: 'Fee of a payment in percent', numeric: true, wrong: tried ? wrongOf(ppm()) : null }, values().percent, set('percent')),
-      textField({ id: 'price', label: 'Price of one insurance', numeric: true, wrong: tried ? wrongOf(read('price')) : null }, values().price, set('price'))),
+      textField({ id: 'price', label: `Price of one insurance in ${frd().ticker}`, numeric: true, wrong: tried ? wrongOf(read('price')) : null }, values().price, set('price'))),
   ], () => {
     const [flat, price, percent] = [read('flat'), read('price'), ppm()];
     if ('wrong' in flat || 'wrong' in price || 'wrong' in percent || wrongHandle() || wrongUrl()) return null;

@@ -52,9 +52,7 @@ export function restorePage(app) {
         app.act('restore', async () => {
           app.put('status', await app.client.restore({ words: words(), password: typed.first }));
           text = '';
-          // The form goes, and the focus with it.
-          document.getElementById('main')?.focus({ preventScroll: true });
-          window.scrollTo(0, 0);
+          app.turn();
         });
       },
       field({

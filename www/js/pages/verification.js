@@ -2,10 +2,10 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, answered, button, errorNote, facts, heading, note, tag, who } from '../parts/basic.js';
+import { accountOf, ago, answered, button, errorNote, facts, heading, note, tag } from '../parts/basic.js';
 import { bytesText, countText, durationText, exactTime } from '../format.js';
 import { meaning, refusalSentence } from '../explain.js';
-import { expiredCard, ownCheckpoint } from '../parts/checkpoint.js';
+import { checkpointCard, expiredCard } from '../parts/checkpoint.js';
 import { refusal } from '../shell.js';
 import { to } from '../router.js';
 
@@ -19,6 +19,8 @@ const RELAY = { online: ['good', 'online'], connecting: ['move', 'connecting'], 
  * @returns {import('../app.js').Page}
  */
 export function verificationPage(app) {
+  /** @type {{held: import('../api').SyncState | null}} */
+  const shown = { held: null };
   return {
     title: 'Verification',
     view: () => [
@@ -27,6 +29,7 @@ export function verificationPage(app) {
         sync.phase === 'expired' && expiredCard(app, sync),
         (sync.phase === 'failed' || sync.phase === 'forked') ? refusal(app, sync) : sync.failure && failureCard(app, sync.failure),
         headCard(app, sync),
+        checkpointCard(app, sync, shown),
         relaysCard(app, sync),
       ]),
     ],
@@ -40,7 +43,7 @@ export function verificationPage(app) {
 function failureCard(app, failure) {
   return h('section', { class: 'refusal', role: 'alert', key: 'failure' },
     h('h2', null, icon('alert', { size: 32 }), 'A relay served what does not verify'),
-    h('p', null, refusalSentence(failure)),
+    h('p', null, refusalSentence(failure, app.locale)),
     h('p', { class: 'code' }, failure.error.code),
     h('p', null, failure.error.message),
     failure.error.data && facts(...Object.entries(failure.error.data).map(([key, value]) => /** @type {[string, any]} */ ([key, h('code', null, String(value))]))),
@@ -62,12 +65,11 @@ function headCard(app, sync) {
       ['How', sync.mode === 'full' ? `Every block was executed again in this page, from the ${sync.base ? 'snapshot' : 'genesis document'} on, and each resulting state root compared.` : 'Signatures of more than two thirds of the validators, and proofs against the state root.'],
       sync.base && ['Begins with', [`the snapshot of block #${countText(sync.base.height, app.locale)}: its state has the root that more than two thirds of the validators certified, and every set of validators since the genesis document was certified by the one before it. `, h('code', null, sync.base.hash)]],
       ['State root', h('code', null, verified.stateRoot)],
-      sync.phase === 'live' && ['For somebody whose wallet slept too long', ownCheckpoint(app, sync)],
       sync.phase === 'syncing' && ['Progress', `${countText(sync.blocksDone, app.locale)} of ${countText(sync.blocksTotal, app.locale)} blocks, ${bytesText(sync.bytesDone, app.locale)}${sync.secondsLeft === null ? '' : `, ${durationText(sync.secondsLeft)} left`}`],
     ) : h('p', { class: 'muted' }, 'No block has been verified yet.'),
     answered(app.use('head'), (head) => head && h('div', { class: 'stack tight' }, h('h3', null, 'Signed by'),
       h('ul', { class: 'stack tight' }, head.signatures.map(({ validator, shares, signed }) => h('li', { class: 'row', key: validator.key },
-        h('span', { class: `dot${signed ? '' : ' off'}`, 'aria-hidden': 'true' }), who(validator), h('span', { class: 'muted small' }, `${shares} shares · ${signed ? 'signed' : 'did not sign'}`))))), () => null));
+        h('span', { class: `dot${signed ? '' : ' off'}`, 'aria-hidden': 'true' }), h('span', null, accountOf(validator)), h('span', { class: 'muted small' }, `${shares} shares · ${signed ? 'signed' : 'did not sign'}`))))), () => null));
 }
 
 /**

@@ -25,7 +25,7 @@ export function welcomePage(app) {
           promise('shield', 'Verified here', 'Blocks are executed and checked in this page. Nobody is believed.'),
           promise('bank', 'Insured and promised', 'Each balance says what collateral backs and what a bank only promises.'),
           promise('lock', 'Keys stay here', 'Encrypted with your password. Twelve words bring them back.')),
-        network?.test && h('p', { class: 'small muted' }, `${network.name} is a test network: its money is for trying things out.`));
+        network?.test && h('p', { class: 'small muted' }, `This is the test network “${network.name}”: its money is for trying things out.`));
     },
   };
 }

@@ -5,6 +5,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
+import { plural } from '../format.js';
 import { intention } from '../sentences.js';
 import { meaning } from '../explain.js';
 import { to } from '../router.js';
@@ -46,7 +47,7 @@ function actions(app, draft) {
       }, icon('cross', { size: 18 }))))),
     (error ?? draft.problem) && h('p', { class: 'wrong', role: 'alert' }, icon('alert', { size: 16 }), sentence(/** @type {any} */ (error ?? draft.problem))),
     h('div', { class: 'row apart' },
-      h('span', null, `${draft.actions.length === 1 ? '1 action' : `${draft.actions.length} actions`} · fee `, amount(app, 1, draft.fee)),
+      h('span', null, `${plural(draft.actions.length, 'action')} · fee `, amount(app, 1, draft.fee)),
       button('Sign and send', { main: true, busy: app.doing('sign'), busyLabel: 'Signing …', disabled: draft.problem !== null, onclick: () => sign(app, draft) })));
 }
 

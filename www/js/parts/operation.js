@@ -2,6 +2,7 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
+import { countText, withUnit } from '../format.js';
 import { meaning } from '../explain.js';
 import { flows, rebalance, sentence } from '../sentences.js';
 import { accountOf, amount, beginning, tag, who } from './basic.js';
@@ -118,7 +119,7 @@ export function batchCard(app, batch) {
   return h('article', { class: 'card', key: batch.hash },
     h('header', null,
       h('h3', null, beginning(batch.signer), ` sent ${batch.operations.length === 1 ? 'one action' : `${batch.operations.length} actions`}`),
-      h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${batch.bytes} bytes`)),
+      h('span', { class: 'muted small' }, 'fee ', amount(app, 1, batch.fee), ` · nonce ${batch.nonce} · ${withUnit(countText(batch.bytes, app.locale), 'bytes')}`)),
     moved && rebalanceDrawing(app, batch.signer, moved),
     h('div', null, batch.operations.map(({ operation, group, receipt }, index) => h('div', {
       key: index, class: `operation${receipt.state === 'skipped' ? ' skipped' : ''}${group === null ? '' : ' grouped'}`,
@@ -130,7 +131,7 @@ export function batchCard(app, batch) {
     receiptReason(receipt)))),
     movedChips(app, batch.debts, 'Older debts paid on the way'),
     h('details', null, h('summary', null, 'Exact'), h('p', { class: 'small muted' }, 'Batch ', h('code', null, batch.hash),
-      ` · valid until #${batch.validUntil} · fee per 1,000 bytes `, amount(app, 1, batch.feeRate))));
+      ` · valid until #${countText(batch.validUntil, app.locale)} · fee per 1,000 bytes `, amount(app, 1, batch.feeRate))));
 }
 
 /**

@@ -1,5 +1,6 @@
-/** A QR code from the modules that the engine gives, always dark on white. */
+/** QR codes, always dark on white: from the modules that the engine gives, or of a text that only the page knows. */
 
+import { generate } from '../../embed/lean-qr.js';
 import { h } from '../dom.js';
 
 const QUIET = 4;
@@ -22,4 +23,21 @@ export function qrCode({ size, modules }, label) {
   const side = size + 2 * QUIET;
   return h('svg', { class: 'qr', viewBox: `0 0 ${side} ${side}`, role: 'img', 'aria-label': label, 'shape-rendering': 'crispEdges' },
     h('path', { d: path }));
+}
+
+/** @type {{text: string, qr: import('../api').Qr} | null} */
+let last = null;
+
+/**
+ * Drawn once a text: views are made anew all the time.
+ * @param {string} text
+ * @param {string} label
+ */
+export function qrOfText(text, label) {
+  if (last?.text !== text) {
+    const code = generate(text);
+    const { size } = code;
+    last = { text, qr: { size, modules: Uint8Array.from({ length: size * size }, (_, index) => Number(code.get(index % size, Math.floor(index / size)))) } };
+  }
+  return qrCode(last.qr, label);
 }

@@ -1,4 +1,4 @@
-/** Reading a QR code with the camera or from a picture, where the browser can. */
+/** Text for a field from the clipboard, or from a QR code by the camera or in a picture, where the browser can. */
 
 import { h } from '../dom.js';
 import { button } from './basic.js';
@@ -11,11 +11,38 @@ export function canScan() {
 }
 
 /**
+ * Buttons beside a field, and what shows above them while the camera looks.
+ * @param {import('../app.js').App} app
+ * @param {{scanning: boolean}} state
+ * @param {string} id of the field
+ * @param {(text: string) => void} take
+ * @returns {{viewfinder: import('../dom.js').Child, buttons: import('../dom.js').Child}}
+ */
+export function takers(app, state, id, take) {
+  const scan = (/** @type {boolean} */ scanning) => { state.scanning = scanning; app.refresh(); };
+  const paste = async () => {
+    try {
+      take(await navigator.clipboard.readText());
+    } catch {
+      app.say('The browser did not allow reading the clipboard. Press Ctrl+V in the field.');
+      document.getElementById(id)?.focus();
+    }
+  };
+  return {
+    viewfinder: state.scanning && scanner(app, (text) => { scan(false); take(text); }, () => scan(false)),
+    buttons: [
+      button('Paste', { icon: 'paste', slim: true, onclick: paste }),
+      canScan() && !state.scanning && button('Scan QR', { icon: 'scan', slim: true, onclick: () => scan(true) }),
+    ],
+  };
+}
+
+/**
  * @param {import('../app.js').App} app
  * @param {(text: string) => void} found
  * @param {() => void} stopped
  */
-export function scanner(app, found, stopped) {
+function scanner(app, found, stopped) {
   return h('div', { class: 'stack', key: 'scanner' },
     h('video', {
       class: 'viewfinder', playsinline: true, muted: true, 'aria-label': 'Camera', key: 'video',

@@ -1,6 +1,6 @@
 /** Values in words: parameters, fees, spans of blocks as spans of time. */
 
-import { amountLine, countText, durationText } from '../format.js';
+import { amountLine, countText, durationText, withUnit } from '../format.js';
 
 /** @typedef {import('../app.js').App} App */
 
@@ -9,12 +9,12 @@ import { amountLine, countText, durationText } from '../format.js';
  * @param {{value: bigint, unit: string}} parameter
  */
 export function parameterText(app, { value, unit }) {
-  if (unit === 'ms') return value < 1000n ? `${value} ms` : durationText(Number(value) / 1000);
+  if (unit === 'ms') return value < 1000n ? withUnit(String(value), 'ms') : durationText(Number(value) / 1000);
   // `FRD` or `FRD per 1,000 bytes`: the value is in the asset's smallest unit.
   const [first, ...rest] = unit.split(' ');
   const asset = app.use('assets').value?.find(({ ticker }) => ticker === first);
   if (asset) return [amountLine(value, asset, app.locale), ...rest].join(' ');
-  return `${countText(value, app.locale)} ${unit}`;
+  return withUnit(countText(value, app.locale), unit);
 }
 
 /**
@@ -22,7 +22,7 @@ export function parameterText(app, { value, unit }) {
  * @param {{feeFlat: bigint, feePpm: number}} bank
  */
 export function feeText(app, bank) {
-  const percent = bank.feePpm === 0 ? '' : `${new Intl.NumberFormat(app.locale, { maximumFractionDigits: 4 }).format(bank.feePpm / 10_000)} %`;
+  const percent = bank.feePpm === 0 ? '' : withUnit(new Intl.NumberFormat(app.locale, { maximumFractionDigits: 4 }).format(bank.feePpm / 10_000), '%');
   const flat = bank.feeFlat === 0n ? '' : amountLine(bank.feeFlat, app.asset(1), app.locale);
   return [flat, percent].filter(Boolean).join(' + ') || 'none';
 }
@@ -44,7 +44,7 @@ export function parameter(app, name) {
 export function blocksTime(app, blocks) {
   const [least, most] = [parameter(app, 'min_block_interval'), parameter(app, 'max_idle')];
   if (blocks <= 0) return 'one block';
-  if (least === undefined || most === undefined) return `${countText(blocks, app.locale)} blocks`;
+  if (least === undefined || most === undefined) return withUnit(countText(blocks, app.locale), 'blocks');
   const [from, until] = [least, most].map((ms) => durationText(Number(ms) * blocks / 1000));
   return from === until ? from : `${from} to ${until}`;
 }

@@ -177,7 +177,7 @@ async fn not_at_once(scene: &Scene) -> Result<()> {
     let impatient = format!(
         "new MutationObserver(() => {{
             const buttons = [...document.querySelectorAll('button[type=submit]')];
-            const button = buttons.find((one) => one.textContent === '{BUTTON}');
+            const button = buttons.find((one) => one.textContent.replace(/\\s/g, ' ') === '{BUTTON}');
             if (!button) return;
             window.appeared ??= performance.now();
             if (!button.disabled) window.enabled ??= performance.now();

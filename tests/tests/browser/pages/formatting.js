@@ -6,11 +6,11 @@ const FRD = { ticker: 'FRD', decimals: 2 };
 const NOW = Date.UTC(2026, 0, 31, 12);
 
 const ROWS = [
-  ['amountLine', [123456789n, FRD, 'en-US'], '1,234,567.89 FRD'],
-  ['amountLine', [123456789n, FRD, 'de-DE'], '1.234.567,89 FRD'],
-  ['amountLine', [-5n, FRD, 'en-US'], '−0.05 FRD'],
-  ['amountLine', [2n ** 62n, FRD, 'en-US'], '46,116,860,184,273,879.04 FRD'],
-  ['amountLine', [7n, { ticker: 'GEM', decimals: 0 }, 'en-US'], '7 GEM'],
+  ['amountLine', [123456789n, FRD, 'en-US'], '1,234,567.89\u00a0FRD'],
+  ['amountLine', [123456789n, FRD, 'de-DE'], '1.234.567,89\u00a0FRD'],
+  ['amountLine', [-5n, FRD, 'en-US'], '−0.05\u00a0FRD'],
+  ['amountLine', [2n ** 62n, FRD, 'en-US'], '46,116,860,184,273,879.04\u00a0FRD'],
+  ['amountLine', [7n, { ticker: 'GEM', decimals: 0 }, 'en-US'], '7\u00a0GEM'],
   ['amountPlain', [-123450n, 2], '-1234.50'],
   ['amountPlain', [5n, 2], '0.05'],
   ['parseAmount', ['1,234.5', 2, 'en-US'], { amount: 123450n }],
@@ -36,6 +36,12 @@ const ROWS = [
   ['relativeTime', [NOW - 2000, NOW, 'en-US'], '2s ago'],
   ['relativeTime', [NOW + 180000, NOW, 'en-US'], 'in 3m'],
   ['relativeTime', [NOW, NOW, 'en-US'], 'now'],
+  // Number and unit stay in one line.
+  ['durationText', [44], '44\u00a0s'],
+  ['durationText', [7200], '2\u00a0h'],
+  ['tookText', [240, 'en-US'], '240\u00a0ms'],
+  ['tookText', [1250, 'de-DE'], '1,3\u00a0s'],
+  ['bytesText', [1500, 'en-US'], '1.5\u00a0kB'],
   ['csvCell', ['=cmd()'], "'=cmd()"],
   ['csvCell', ['-12.50'], '-12.50'],
   ['csvCell', ['a "b", c'], '"a ""b"", c"'],
