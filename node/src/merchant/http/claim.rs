@@ -77,7 +77,8 @@ fn look(shop: &Shop, refund: &Outgoing) -> String {
         Stage::Claimable => write!(
             html,
             "<p>{amount} are yours. Where shall they go?</p><form method=post>\
-             <label>Your address or invoice<textarea name=to required maxlength=4096></textarea></label>\
+             <label>Your address or an invoice (your wallet shows one under Receive)\
+             <textarea name=to required maxlength=4096></textarea></label>\
              <button>Send it there</button></form>"
         ),
         Stage::Pending => write!(html, "<p>{amount} are on their way.</p>"),
