@@ -1,10 +1,10 @@
 //! Getting an archive.
 
-use crate::{ANSWER_TIME, LEAST_PACE_BYTES, Listed, MAX_ARCHIVE_BYTES, PACE_WINDOW, REPORT_EVERY, SILENCE};
+use crate::{LEAST_PACE_BYTES, LIST_TIME, Listed, MAX_ARCHIVE_BYTES, PACE_WINDOW, REPORT_EVERY, SILENCE};
 use fair_core::chain::snapshot::archive_height;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -58,7 +58,7 @@ async fn newest(client: &reqwest::Client, origin: &str) -> Result<String, FetchE
     let origin = origin.trim_end_matches('/');
     let url = format!("{origin}/v1/snapshots");
     let failed = |reason: String| FetchError::Source { url: url.clone(), reason };
-    let bytes = get(client, &url, MAX_LIST_BYTES).await?;
+    let bytes = get(client, &url, MAX_LIST_BYTES, LIST_TIME).await?;
     let listed: Vec<Listed> = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
     let newest = listed.iter().filter(|one| archive_height(&one.file) == Some(one.height)).max_by_key(|one| one.height);
     let newest = newest.ok_or_else(|| failed("it has no snapshot".to_owned()))?;
@@ -66,9 +66,14 @@ async fn newest(client: &reqwest::Client, origin: &str) -> Result<String, FetchE
 }
 
 /// An answer, but not beyond a cap, nor after its time.
-pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+pub(crate) async fn get(
+    client: &reqwest::Client,
+    url: &str,
+    limit: usize,
+    time: Duration,
+) -> Result<Vec<u8>, FetchError> {
     let late = |_| FetchError::Source { url: url.to_owned(), reason: "it takes too long".to_owned() };
-    timeout(ANSWER_TIME, whole(client, url, limit)).await.map_err(late)?
+    timeout(time, whole(client, url, limit)).await.map_err(late)?
 }
 
 async fn whole(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {

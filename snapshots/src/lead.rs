@@ -1,8 +1,8 @@
 //! What leads a process on that slept longer than K.trust_period: the headers up to a block that its operator
 //! confirmed.
 
-use crate::HEADERS_AT_ONCE;
 use crate::fetch::{FetchError, get};
+use crate::{HEADERS_AT_ONCE, HEADERS_TIME};
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::header::Header;
 use fair_core::chain::trust::{Confirmed, Lead, NoLead};
@@ -11,7 +11,7 @@ use fair_core::limits::{MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES};
 use fair_core::types::{Hash, Height};
 
 /// Longest answer with headers.
-const MAX_HEADERS_BYTES: usize = HEADERS_AT_ONCE * (MAX_HEADER_BYTES + MAX_CERTIFICATE_BYTES) + 4;
+const MAX_HEADERS_BYTES: usize = HEADERS_AT_ONCE as usize * (MAX_HEADER_BYTES + MAX_CERTIFICATE_BYTES) + 4;
 
 /// Why nothing leads there.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,9 @@ pub enum LeadError {
     #[error(transparent)]
     Checkpoint(#[from] NoLead),
     /// Nobody who was asked has the headers to it.
-    #[error("nobody has the blocks up to the checkpoint {to}: {said}")]
+    #[error(
+        "nobody leads to the checkpoint {to} ({said}); if they have no blocks that old, follow a node that began at genesis"
+    )]
     Nobody {
         /// The checkpoint.
         to: Confirmed,
@@ -37,7 +39,8 @@ enum Left {
     Other { url: String, reason: String },
 }
 
-/// Asks one after another for the headers that lead from a head to a checkpoint. Nobody is trusted with that.
+/// Asks one after another for the headers that lead from a head to a checkpoint. Nobody is trusted with that; who gives
+/// out fewer than were asked for, or other ones, is left and named.
 ///
 /// # Errors
 /// [`LeadError`].
@@ -51,7 +54,10 @@ pub async fn lead(
     for url in urls {
         match follow(client, url, Lead::new(from, to)?).await {
             Ok(lead) => return Ok(lead),
-            Err(reason) => said.push(reason.to_string()),
+            Err(reason) => {
+                tracing::warn!(%reason, "does not lead to the checkpoint {to}");
+                said.push(reason.to_string());
+            }
         }
     }
     Err(LeadError::Nobody { to, said: said.join("; ") })
@@ -59,17 +65,13 @@ pub async fn lead(
 
 async fn follow(client: &reqwest::Client, url: &str, mut lead: Lead) -> Result<Lead, Left> {
     let left = |reason: String| Left::Other { url: url.to_owned(), reason };
-    while let Some(next) = lead.next() {
-        let bytes =
-            get(client, &format!("{url}/v1/headers?from={next}&count={HEADERS_AT_ONCE}"), MAX_HEADERS_BYTES).await?;
+    while let Some((from, count)) = lead.next(HEADERS_AT_ONCE) {
+        let headers = format!("{url}/v1/headers?from={from}&count={count}");
+        let bytes = get(client, &headers, MAX_HEADERS_BYTES, HEADERS_TIME).await?;
         let headers: Vec<(Header, Certificate)> =
             codec::decode(&bytes, MAX_HEADERS_BYTES).map_err(|error| left(error.to_string()))?;
-        if headers.is_empty() {
-            return Err(left(format!("it has no block {next}")));
-        }
-        for (header, _) in &headers {
-            lead.push(header).map_err(|error| left(error.to_string()))?;
-        }
+        let headers = headers.iter().map(|(header, _)| header);
+        lead.take(HEADERS_AT_ONCE, headers).map_err(|error| left(error.to_string()))?;
     }
     Ok(lead)
 }

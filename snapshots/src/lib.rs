@@ -28,13 +28,15 @@ pub const MAX_INFLATED_BYTES: u64 = 5 << 30;
 pub const MAX_DOWNLOADS: usize = 32;
 /// A source that sends nothing for this long is given up.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(20);
-/// How long an answer other than an archive may take in all.
-pub const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(120);
+/// How long a list of archives may take in all.
+pub const LIST_TIME: std::time::Duration = std::time::Duration::from_secs(120);
 /// A source that sends less than [`LEAST_PACE_BYTES`] within this time is given up.
 pub const PACE_WINDOW: std::time::Duration = std::time::Duration::from_secs(30);
 /// What anybody's line carries in that time.
 pub const LEAST_PACE_BYTES: u64 = 64 << 10;
-/// Headers that are asked for at once.
-pub const HEADERS_AT_ONCE: usize = 512;
+/// Headers that are asked for at once: no host of such headers gives out fewer.
+pub const HEADERS_AT_ONCE: u32 = 512;
+/// How long an answer with so many may take.
+pub const HEADERS_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 /// Least time between two reports of progress.
 pub const REPORT_EVERY: std::time::Duration = std::time::Duration::from_millis(500);

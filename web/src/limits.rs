@@ -28,7 +28,9 @@ pub const MAX_JSON_BYTES: usize = 64 << 10;
 /// Blocks asked for at once.
 pub const BLOCKS_PER_REQUEST: u64 = 256;
 /// Headers asked for at once.
-pub const HEADERS_PER_REQUEST: usize = 512;
+pub const HEADERS_PER_REQUEST: u32 = 512;
+/// Longest answer to a request for headers in bytes.
+pub const MAX_HEADERS_BYTES: usize = HEADERS_PER_REQUEST as usize * MAX_HEAD_BYTES + 4;
 /// Longest answer to a request for blocks in bytes.
 pub const MAX_BLOCKS_BYTES: usize = 32 << 20;
 /// A snapshot is begun with when it saves at least this many blocks: below, blocks are there as soon.
@@ -42,7 +44,7 @@ pub const MAX_INFLATED_BYTES: u64 = 128 << 20;
 pub const INFLATE_BYTES: u32 = 8 << 10;
 /// Times that a download is begun or resumed in a row without a byte that is new.
 pub const DOWNLOAD_TRIES: u32 = 5;
-/// A download that brings less than [`LEAST_PACE_BYTES`] within this time goes on at another relay, or by blocks.
+/// A download that brings less than [`LEAST_PACE_BYTES`] within this time is left: another relay is asked, or blocks.
 pub const PACE_WINDOW_MS: f64 = 30_000.0;
 /// What anybody's line carries in that time.
 pub const LEAST_PACE_BYTES: u32 = 64 << 10;

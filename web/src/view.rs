@@ -98,6 +98,7 @@ shapes! {
         hash: Option<Hash>,
         expired: Option<Error>,
         confirmed: Option<String>,
+        stuck: bool,
         verified_at: Option<Num>,
         target: Option<Num>,
         blocks_done: Num,

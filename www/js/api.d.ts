@@ -163,6 +163,8 @@ export interface SyncState {
   expired: FairErrorShape | null;
   /** `height:hash` that a person confirmed last. */
   confirmed: string | null;
+  /** No relay has the blocks or the snapshot that would lead on. */
+  stuck: boolean;
   /** This device's time when that block was verified. */
   verifiedAt: TimeMs | null;
   /** Progress of the running sync; `target` is what relays announce. */

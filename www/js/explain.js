@@ -74,9 +74,8 @@ const MEANINGS = {
   'chain.expired': { title: 'This wallet has not looked at the network for too long', next: 'Confirm a newer block with somebody you trust; if this device’s clock is wrong, set it right.', whole: true },
   'chain.other_checkpoint': { title: 'These blocks do not lead to the one that you confirmed', next: 'Another relay may have the right ones. If none has, compare the block again.' },
   'chain.not_ahead': { title: 'This block is no newer than what the wallet knows', next: 'Confirm one that is.' },
-  'chain.too_far': { title: 'This block lies too far ahead', next: 'A relay with a snapshot leads there.' },
   'input.checkpoint': { title: 'This names no block', next: 'A height, a colon and 64 hexadecimal digits are needed.' },
-  'relay.too_slow': { title: 'This relay sends too slowly', next: 'Another one is asked for the rest, or blocks are used.' },
+  'relay.too_slow': { title: 'This relay sends too slowly', next: 'Another one is asked, or blocks are used.' },
   'chain.fork': { title: 'Two certified blocks exist at one height', next: 'Do not sign anything. Ask the validators what happened.' },
   'batch.unknown_signer': { title: 'Your account is not on the chain yet', next: 'The first deposit to it registers it.' },
   'batch.unregistered': { title: 'Your account is not on the chain yet', next: 'The first deposit to it registers it.' },
@@ -184,6 +183,7 @@ export function refusedPlace(error) {
  * @param {string} locale
  */
 export function refusalSentence(failure, locale) {
+  if (failure.error.code === 'relay.withholding') return 'This relay announces blocks that it does not give out.';
   if (failure.error.code === 'chain.other_checkpoint') return 'The blocks of this relay do not lead to the one that you confirmed. Nothing from it was used.';
   const place = refusedPlace(failure.error);
   const block = failure.height === null ? 'something' : `block #${countText(failure.height, locale)}`;

@@ -37,8 +37,10 @@ pub struct Follower {
     lead: Option<Lead>,
 }
 
-/// Stored beside the state, at a key that no value of it has: the follower has arrived.
+/// Stored beside the state, at a key that no value of it has: whether the follower has arrived.
 const ARRIVED: &[u8] = &[0xFF];
+/// What stands there of one that has not.
+const ON_ITS_WAY: &[u8] = &[0];
 
 /// A block that was worked out and found right, not committed yet.
 #[derive(Debug)]
@@ -121,7 +123,8 @@ impl Step {
 
     /// Puts and deletes for the host's store: what [`Follower::restore`] takes back.
     pub fn encoded_changes(&self) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> + '_ {
-        self.transition.encoded_changes().chain(arrival(self.arrives).map(|(key, value)| (key, Some(value))))
+        let arrives = self.arrives.then(|| arrival(true));
+        self.transition.encoded_changes().chain(arrives.map(|(key, value)| (key, Some(value))))
     }
 }
 
@@ -145,9 +148,12 @@ impl Follower {
         if got != expected {
             return Err(BadStore::WrongChain { expected, got });
         }
-        let mut has_arrived = false;
-        let stored = stored.into_iter().filter(|(key, _)| {
-            has_arrived = has_arrived || *key == ARRIVED;
+        // Stores of before there was this rule say nothing. They are held to it, by the age of their head like all
+        // others: one whose head is young goes on as ever, and one that slept asks for a person's word, where it could
+        // otherwise be led astray. At worst that is asked of a first walk that had not ended.
+        let mut has_arrived = true;
+        let stored = stored.into_iter().filter(|(key, value)| {
+            has_arrived = has_arrived && !(*key == ARRIVED && *value == ON_ITS_WAY);
             *key != ARRIVED
         });
         let state = State::restore(expected, head.height, head.state_root, stored)?;
@@ -171,7 +177,7 @@ impl Follower {
 
     /// Everything that [`Follower::restore`] takes back: the keys and values of the state, and what is beside them.
     pub fn encoded(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-        self.state.encoded().chain(arrival(self.has_arrived))
+        self.state.encoded().chain([arrival(self.has_arrived)])
     }
 
     /// Takes the place of a follower of the same chain that lies behind: its trust is as old.
@@ -182,7 +188,7 @@ impl Follower {
     /// Goes on, from the head that a complete lead begins with, by what leads to the confirmed block. Any other lead
     /// changes nothing.
     pub fn take_lead(&mut self, lead: Lead) {
-        if lead.next().is_none() && lead.from() == self.place() {
+        if lead.next(1).is_none() && lead.from() == self.place() {
             self.lead = Some(lead);
         }
     }
@@ -407,9 +413,9 @@ impl Follower {
     }
 }
 
-/// What is stored of an arrival.
-fn arrival(arrives: bool) -> Option<(Vec<u8>, Vec<u8>)> {
-    arrives.then(|| (ARRIVED.to_vec(), vec![1]))
+/// What is stored of that.
+fn arrival(has_arrived: bool) -> (Vec<u8>, Vec<u8>) {
+    (ARRIVED.to_vec(), if has_arrived { vec![1] } else { ON_ITS_WAY.to_vec() })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::types::{Hash, Height, TimeMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// A block that a person confirmed. As text: `HEIGHT:HASH`.
@@ -38,6 +39,13 @@ impl FromStr for Confirmed {
     fn from_str(text: &str) -> Result<Self, NotAPlace> {
         let (height, hash) = text.trim().split_once(':').ok_or(NotAPlace)?;
         Ok(Self { height: height.parse().map_err(|_| NotAPlace)?, hash: hash.parse().map_err(|_| NotAPlace)? })
+    }
+}
+
+impl Confirmed {
+    /// Heights from which a [`Lead`] goes to it.
+    pub fn reach(&self) -> RangeInclusive<Height> {
+        self.height.saturating_sub(limits::MAX_LEAD)..=self.height.saturating_sub(1)
     }
 }
 
@@ -72,6 +80,16 @@ pub enum NoLead {
         /// Its height.
         height: Height,
     },
+    /// Fewer headers than were asked for, of those that lie below the confirmed block.
+    #[error("{got} of {asked} headers from {from} on are given out")]
+    Withheld {
+        /// The first that was asked for.
+        from: Height,
+        /// How many were.
+        asked: u64,
+        /// How many came.
+        got: u64,
+    },
 }
 
 /// The hashes of all headers from a head to a confirmed block.
@@ -90,7 +108,7 @@ impl Lead {
     pub fn new(from: (Height, Hash), to: Confirmed) -> Result<Self, NoLead> {
         match to.height.checked_sub(from.0) {
             None | Some(0) => Err(NoLead::NotAhead { head: from.0, got: to.height }),
-            Some(got) if got > limits::MAX_LEAD => Err(NoLead::TooFar { limit: limits::MAX_LEAD, got }),
+            Some(got) if !to.reach().contains(&from.0) => Err(NoLead::TooFar { limit: limits::MAX_LEAD, got }),
             Some(_) => Ok(Self { from, to, hashes: Vec::new() }),
         }
     }
@@ -104,17 +122,35 @@ impl Lead {
         self.from.0.saturating_add(u64::try_from(self.hashes.len()).unwrap_or(u64::MAX)).saturating_add(1)
     }
 
-    /// The header that is needed next; `None`: it leads there.
-    pub fn next(&self) -> Option<Height> {
-        Some(self.above()).filter(|next| *next <= self.to.height)
+    /// The headers to ask for next: from which height on, and how many of `most` at once; `None`: it leads there.
+    pub fn next(&self, most: u32) -> Option<(Height, u64)> {
+        let next = self.above();
+        let missing = self.to.height.checked_sub(next)?.saturating_add(1);
+        Some((next, missing.min(most.into())))
     }
 
-    /// Takes the next header; one beyond the confirmed block is passed over. Nobody's signature counts here.
+    /// Takes the answer to that; headers beyond the confirmed block are passed over. Nobody's signature counts here.
+    ///
+    /// All of them must be there. Whoever has the confirmed block has those below it, and somebody who gave them out one
+    /// at a time would keep a client waiting for each.
     ///
     /// # Errors
-    /// [`NoLead::OtherCheckpoint`]: begin again, with the headers of somebody else.
-    pub fn push(&mut self, header: &Header) -> Result<(), NoLead> {
-        let Some(next) = self.next() else { return Ok(()) };
+    /// [`NoLead::OtherCheckpoint`], [`NoLead::Withheld`]: begin again, with the headers of somebody else.
+    pub fn take<'a>(&mut self, most: u32, headers: impl IntoIterator<Item = &'a Header>) -> Result<(), NoLead> {
+        let Some((from, asked)) = self.next(most) else { return Ok(()) };
+        let mut got = 0_u64;
+        for header in headers {
+            let next = self.above();
+            if next > self.to.height {
+                break;
+            }
+            self.push(next, header)?;
+            got = got.saturating_add(1);
+        }
+        if got < asked { Err(NoLead::Withheld { from, asked, got }) } else { Ok(()) }
+    }
+
+    fn push(&mut self, next: Height, header: &Header) -> Result<(), NoLead> {
         let (hash, before) = (header.hash(), self.hashes.last().copied().unwrap_or(self.from.1));
         let ends_right = next < self.to.height || hash == self.to.hash;
         if header.height != next || header.previous != before || !ends_right {

@@ -13,6 +13,7 @@ use fair_core::chain::verify::BadBlock;
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{GovernanceAction, Operation, Propose, Vote};
+use fair_core::limits::MAX_LEAD;
 use fair_core::message::{Message as _, Signed};
 use fair_core::types::{AssetId, Hash, Height};
 use std::collections::BTreeMap;
@@ -218,12 +219,14 @@ fn a38_ancient_keys() {
     assert_eq!(dozer.take(later, awake), Ok(Taken::Accepted));
 }
 
-/// What a host has of a follower when it opens it again.
-fn restored(genesis: &Genesis, blocks: &[CertifiedBlock]) -> Follower {
+type Stored = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What a host has on disk of a follower that verified each block so long after its time.
+fn stored(genesis: &Genesis, blocks: &[CertifiedBlock], late_ms: u64) -> Stored {
     let mut follower = Follower::new(genesis);
-    let mut stored: BTreeMap<_, _> = follower.encoded().collect();
+    let mut stored: Stored = follower.encoded().collect();
     for block in blocks {
-        let step = follower.check(block, block.block.header.time_ms).unwrap();
+        let step = follower.check(block, block.block.header.time_ms + late_ms).unwrap();
         for (key, value) in step.encoded_changes() {
             match value {
                 Some(value) => drop(stored.insert(key, value)),
@@ -233,12 +236,53 @@ fn restored(genesis: &Genesis, blocks: &[CertifiedBlock]) -> Follower {
         follower.commit(step);
     }
     assert!(follower.encoded().eq(stored.iter().map(|(key, value)| (key.clone(), value.clone()))));
+    stored
+}
+
+/// What it has when it opens that again.
+fn opened(genesis: &Genesis, blocks: &[CertifiedBlock], stored: &Stored) -> Follower {
     let pairs = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-    Follower::restore(genesis, follower.head().unwrap().clone(), pairs).unwrap()
+    Follower::restore(genesis, blocks.last().unwrap().block.header.clone(), pairs).unwrap()
+}
+
+fn restored(genesis: &Genesis, blocks: &[CertifiedBlock]) -> Follower {
+    opened(genesis, blocks, &stored(genesis, blocks, 0))
+}
+
+/// Attack 38, for stores of before clients noted that they have arrived. Rule: whoever says nothing of it is held to
+/// K.trust_period, by the age of its head; a first walk that says that it has not ended is not.
+#[test]
+fn a38_a_sleeper_of_before_the_rule() {
+    let mut chain = Chain::new();
+    chain.empty_blocks(40);
+    let (genesis, known, next) = (&chain.genesis, &chain.blocks[..5], &chain.blocks[5]);
+    let mut store = stored(genesis, known, 0);
+    assert_eq!(store.remove(&[0xFF][..]), Some(vec![1]), "the mark, as it is on disk");
+    let expired = Err(BadBlock::Expired {
+        height: 5,
+        trusted_ms: known[4].block.header.time_ms,
+        now_ms: chain.now,
+        trust_period_ms: PERIOD,
+    });
+    let sleeper = opened(genesis, known, &store);
+    assert_eq!(sleeper.check(next, chain.now).map(drop), expired);
+    // In time it goes on as ever, and the mark is there the next time.
+    assert!(sleeper.check(next, next.block.header.time_ms).is_ok());
+    assert_eq!(sleeper.encoded().collect::<Stored>().get(&[0xFF][..]), Some(&vec![1]));
+
+    let walk = stored(genesis, known, PERIOD);
+    assert_eq!(walk.get(&[0xFF][..]), Some(&vec![0]));
+    let mut first = opened(genesis, known, &walk);
+    for block in &chain.blocks[5..] {
+        let step = first.check(block, chain.now).unwrap();
+        first.commit(step);
+    }
+    assert_eq!(first.check_age(chain.now), Ok(()));
 }
 
 /// Attack 38, for those who execute every block. Rules: a head older than K.trust_period is continued by nobody's
-/// signatures; a confirmed block is reached over headers that name each other, and over no other block.
+/// signatures; a confirmed block is reached over headers that name each other, none of which is withheld, and over no
+/// other block.
 #[test]
 fn a38_a_sleeper_that_executes() {
     let mut chain = Chain::new();
@@ -266,16 +310,29 @@ fn a38_a_sleeper_that_executes() {
     assert_eq!(to.to_string().parse(), Ok(to));
     let mut lead = Lead::new(sleeper().place(), to).unwrap();
     let other = Err(NoLead::OtherCheckpoint { height: 6 });
-    assert_eq!(lead.push(&Header { height: 7, ..chain.blocks[5].block.header.clone() }), other);
-    assert_eq!(lead.push(&Header { previous: Hash::ZERO, ..chain.blocks[5].block.header.clone() }), other);
+    assert_eq!(lead.take(1, [&Header { height: 7, ..chain.blocks[5].block.header.clone() }]), other);
+    assert_eq!(lead.take(1, [&Header { previous: Hash::ZERO, ..chain.blocks[5].block.header.clone() }]), other);
     let mut short = Lead::new(sleeper().place(), Confirmed { height: 6, ..to }).unwrap();
-    assert_eq!(short.push(&chain.blocks[5].block.header), other);
-    for block in &chain.blocks[5..] {
+    assert_eq!(short.take(1, [&chain.blocks[5].block.header]), other);
+    let headers: Vec<&Header> = chain.blocks[5..].iter().map(|block| &block.block.header).collect();
+    for header in &headers {
         let mut waits = sleeper();
         waits.take_lead(lead.clone());
         assert_eq!(waits.check_age(now_ms), Err(expired.clone()));
-        assert_eq!(lead.push(&block.block.header), Ok(()));
+        assert_eq!(lead.take(1, [*header]), Ok(()));
     }
+    assert_eq!(lead.next(1), None);
+    // Whoever has the confirmed block has those below it too.
+    let all = headers.len() as u64;
+    let mut withheld = Lead::new(sleeper().place(), to).unwrap();
+    assert_eq!(withheld.next(1_000), Some((6, all)));
+    let short = withheld.clone().take(1_000, headers[..headers.len() - 1].iter().copied());
+    assert_eq!(short, Err(NoLead::Withheld { from: 6, asked: all, got: all - 1 }));
+    assert_eq!(withheld.clone().take(2, [headers[0]]), Err(NoLead::Withheld { from: 6, asked: 2, got: 1 }));
+    assert_eq!(withheld.clone().take(2, []), Err(NoLead::Withheld { from: 6, asked: 2, got: 0 }));
+    // More than was asked for is passed over once it leads there.
+    assert_eq!(withheld.take(1_000, headers.iter().copied().chain([headers[0]])), Ok(()));
+    assert_eq!(withheld, lead);
     let mut follower = sleeper();
     follower.take_lead(lead);
     let got = forged.block.header.hash();
@@ -289,5 +346,9 @@ fn a38_a_sleeper_that_executes() {
 
     let behind = Lead::new(follower.place(), to).unwrap_err();
     assert_eq!(behind, NoLead::NotAhead { head: head.height, got: head.height });
-    assert!(matches!(Lead::new((0, Hash::ZERO), Confirmed { height: u64::MAX, ..to }), Err(NoLead::TooFar { .. })));
+    let far = Confirmed { height: MAX_LEAD + 7, ..to };
+    assert!(matches!(Lead::new((6, Hash::ZERO), far), Err(NoLead::TooFar { .. })));
+    assert!(Lead::new((7, Hash::ZERO), far).is_ok());
+    assert_eq!(far.reach(), 7..=MAX_LEAD + 6);
+    assert_eq!(to.reach(), 0..=to.height - 1);
 }

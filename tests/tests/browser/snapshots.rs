@@ -1,6 +1,6 @@
 //! A browser that begins with a snapshot: from an honest relay, from one that breaks off, and from one that lies.
 
-mod proxy;
+pub(crate) mod proxy;
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
@@ -283,10 +283,19 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     let page = browser.text().await?;
     ensure!(page.contains("relay.before_snapshot") && page.contains(&relay.url), "{page}");
 
-    // One that trickles is left: the rest of the archive comes from the other relay of the wallet. The honest one
-    // would have deleted it by then.
-    let other = OfferingRelay::start(network.url()?).await?;
-    other.offer(Offer { listed: list(&packed), archive: packed.clone(), ..Offer::default() });
+    // One that trickles is left. The next one sends junk: that one is named. A third one has it; another one has it
+    // too, but is not there. The honest one would have deleted it by then.
+    let [junk, third, mute] = [
+        OfferingRelay::start(network.url()?).await?,
+        OfferingRelay::start(network.url()?).await?,
+        OfferingRelay::start(network.url()?).await?,
+    ];
+    let good = Offer { listed: list(&packed), archive: packed.clone(), ..Offer::default() };
+    let mut spoilt = packed.clone();
+    spoilt[middle..].fill(0);
+    junk.offer(Offer { archive: spoilt, ..good.clone() });
+    third.offer(good.clone());
+    mute.offer(Offer { is_mute: true, ..good });
     relay.offer(Offer {
         listed: list(&packed),
         archive: packed.clone(),
@@ -297,17 +306,20 @@ async fn a_snapshot_that_was_changed_is_refused_with_its_place_and_blocks_go_on(
     browser.go(&format!("{}/?wallet=trickle#/settings", relay.url)).await?;
     wait::until("the archive to be asked for", BLOCKS, async || Ok((relay.asked() == [0]).then_some(()))).await?;
     browser.see_within("Fetching and verifying the snapshot", BLOCKS).await?;
-    browser.fill("Addresses, one per line", &format!("{}\n{}", relay.url, other.url)).await?;
+    browser
+        .fill("Addresses, one per line", &format!("{}\n{}\n{}\n{}", relay.url, mute.url, junk.url, third.url))
+        .await?;
     browser.click("Save relays").await?;
     browser.see("Relays changed").await?;
     browser.run("location.hash = '#/verification'").await?;
     browser.see_within("the snapshot of block #", PACE).await?;
     ensure!(Some(base_shown(&browser).await?) == listed["height"].as_u64(), "it begins with this one");
     browser.see_within("verified #", BLOCKS).await?;
-    ensure!(relay.asked() == [0], "asked the one that trickles again: {:?}", relay.asked());
-    let resumed = other.asked();
-    ensure!(matches!(resumed[..], [from] if from > middle), "the other one was asked from {resumed:?} on");
-    ensure!(!browser.text().await?.contains("does not verify"), "nobody is accused");
+    let asked = [&relay, &junk, &third, &mute].map(OfferingRelay::asked);
+    ensure!(asked == [vec![0], vec![0], vec![0], vec![]], "it asked from {asked:?} on\n{}", browser.text().await?);
+    let accused = browser.text_of(".refusal").await?;
+    ensure!(accused.contains(&format!("From {}", junk.url)), "accused is: {accused}");
+    browser.screenshot("refused-snapshot-of-the-second").await?;
     browser.close().await?;
     network.shut_down().await
 }

@@ -19,6 +19,7 @@ use forger::Forger;
 use serde_json::Value;
 
 use crate::snapshots::counted;
+use crate::snapshots::proxy::{Offer, OfferingRelay};
 
 /// More than any process here falls behind while it runs.
 const TRUST_MS: u64 = 45_000;
@@ -161,6 +162,67 @@ async fn a_wallet_that_slept_too_long_waits_for_a_checkpoint_and_goes_on_with_th
     browser.see_within("applied", BLOCKS).await?;
     browser.run("location.hash = '#/home'").await?;
     browser.see_within("Insured 150.00", BLOCKS).await?;
+    browser.close().await?;
+    network.shut_down().await
+}
+
+/// More blocks than a wallet goes over to a confirmed one.
+const TOO_FAR: Height = 1 << 21;
+
+/// Its relays: one gives out headers one by one, the other began with a snapshot above the wallet's head.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_slept_too_long_goes_on_from_a_snapshot_below_the_checkpoint() -> Result<()> {
+    let parameters = vec![format!("trust_period_ms={TRUST_MS}"), "snapshot_after_bytes=4000".to_owned()];
+    let plan = Plan { preset: "swift", parameters, ..Plan::with_pages()? };
+    let mut network = Network::start(&plan).await?;
+    let relay = network.url()?.to_owned();
+    let browser = Browser::open().await?;
+    browser.go(&relay).await?;
+    browser.run("location.hash = '#/verification'").await?;
+    browser.see_within("verified #", BLOCKS).await?;
+    let stingy = OfferingRelay::start(&relay).await?;
+    stingy.offer(Offer { is_stingy: true, ..Offer::default() });
+    let asleep = browser.shut().await?;
+
+    let slept = head(&relay).await?;
+    let slept_ms = slept["time_ms"].as_u64().context("a time")?;
+    wait::until("the end of trust", LONG, async || {
+        Ok((head(&relay).await?["time_ms"].as_u64() > Some(slept_ms + TRUST_MS)).then_some(()))
+    })
+    .await?;
+    network.add_relay("late-relay", plan.pages.as_deref().context("pages")?, "v1").await?;
+    let late = network.url_of("late-relay")?.to_owned();
+
+    let browser = asleep.open_where_it_was().await?;
+    browser.run("location.hash = '#/settings'").await?;
+    browser.fill("Addresses, one per line", &format!("{}\n{late}", stingy.url)).await?;
+    browser.click("Save relays").await?;
+    browser.see("Relays changed").await?;
+    browser.run("location.hash = '#/verification'").await?;
+    browser.see_within(&format!("{} announces #", stingy.url), BLOCKS).await?;
+    browser.see_within(&format!("{late} announces #"), BLOCKS).await?;
+    // Nobody is to blame for a block that is far away.
+    let hash = slept["hash"].as_str().context("a hash")?;
+    browser.fill("Block to go on with", &format!("{TOO_FAR}:{hash}")).await?;
+    browser.click("It is the same. Go on").await?;
+    browser.see_within("No relay has what leads there", BLOCKS).await?;
+    browser.screenshot("expired-stuck").await?;
+    let text = browser.text().await?;
+    ensure!(!text.contains("does not verify") && !text.contains("dropped"), "somebody is accused:\n{text}");
+
+    let take = format!(
+        "[...document.querySelectorAll('[role=alert] li')].find((row) => row.innerText.includes('{}')).querySelector('button').click()",
+        stingy.url
+    );
+    browser.run(&take).await?;
+    browser.click("It is the same. Go on").await?;
+    browser.see_within("relay.withholding", BLOCKS).await?;
+    browser.see_within("the snapshot of block #", BLOCKS).await?;
+    browser.see_within("verified #", BLOCKS).await?;
+    let accused = browser.text_of(".refusal").await?;
+    ensure!(accused.contains(&format!("From {}", stingy.url)), "accused is: {accused}");
+    ensure!(!browser.text().await?.contains("has not looked at the network"), "it waits still");
+    browser.screenshot("expired-goes-on-from-a-snapshot").await?;
     browser.close().await?;
     network.shut_down().await
 }

@@ -50,6 +50,8 @@ pub(super) struct Sync {
     forked: bool,
     /// What a person confirmed, to go on from a head that is too old.
     pub(super) confirmed: Option<Confirmed>,
+    /// No relay has the blocks or the snapshot that would lead on.
+    pub(super) stuck: bool,
     phase: Phase,
     reported_ms: f64,
 }
@@ -73,6 +75,7 @@ impl Sync {
             failure: None,
             forked,
             confirmed: super::trust::stored(store).await?,
+            stuck: false,
             phase: if forked { Phase::Forked } else { Phase::Connecting },
             reported_ms: 0.0,
         })
@@ -105,25 +108,26 @@ impl Core {
         if self.sync.borrow().forked || self.chain_store.broken().is_some() {
             return false;
         }
-        let height = chain.height();
-        let Some(url) = self.sync.borrow().source(height) else { return false };
         if chain.check_age().is_err() {
-            return self.go_on(&chain, &url).await;
+            return self.go_on(&chain).await;
         }
+        let height = chain.height();
+        let next = height.saturating_add(1);
         let is_far = self.sync.borrow().target().is_some_and(|target| target > limits::SNAPSHOT_LEAD);
-        if height == 0 && is_far && self.try_snapshot(&chain, &url, limits::SNAPSHOT_LEAD).await {
+        if height == 0 && is_far && self.try_snapshots(&chain, limits::SNAPSHOT_LEAD).await {
             return true;
         }
+        let Some(url) = self.sync.borrow().source(height, next) else { return false };
         self.sync.borrow_mut().progress.get_or_insert(Progress {
             started_ms: js_sys::Date::now(),
             from: height,
             bytes: 0,
         });
-        match self.fetch_blocks(&url, height.saturating_add(1)).await {
+        match self.fetch_blocks(&url, next).await {
             Ok(blocks) if blocks.is_empty() => self.note_withholding(&url).await,
             Ok(blocks) => self.verify_blocks(&chain, &url, blocks).await,
             Err(error) if error.code == "relay.before_snapshot" => {
-                self.before_snapshot(&chain, &url, error).await;
+                self.before_snapshot(&chain, &url, next, error).await;
                 true
             }
             Err(error) if error.retryable => {
@@ -138,7 +142,8 @@ impl Core {
     }
 
     /// The relay began above our head and did nothing wrong: another one has the blocks, or its snapshot leads there.
-    pub(super) async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, error: Error) {
+    /// `target`: to which height its blocks were to lead.
+    pub(super) async fn before_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, target: Height, error: Error) {
         let height = chain.height();
         let first = error.number("first").unwrap_or(Height::MAX);
         if first <= height.saturating_add(1) {
@@ -150,9 +155,10 @@ impl Core {
             relay.first = Some(first);
             relay.error = Some(error);
         }
-        let has_other = self.sync.borrow().source(height).is_some();
+        let has_other = self.sync.borrow().source(height, target).is_some();
         if !has_other {
-            self.try_snapshot(chain, url, height.saturating_add(1)).await;
+            let went_on = self.try_snapshots(chain, height.saturating_add(1)).await;
+            self.sync.borrow_mut().stuck = !went_on;
         }
         self.look_at_head();
     }
@@ -380,6 +386,7 @@ impl Core {
             hash,
             expired,
             confirmed: sync.confirmed.map(|to| to.to_string()),
+            stuck: sync.stuck,
             verified_at: sync.verified_at_ms.map(Into::into),
             target: sync.target().map(Into::into),
             blocks_done: done.into(),

@@ -24,42 +24,53 @@ pub(super) async fn stored(store: &Store) -> Result<Option<Confirmed>, Error> {
 }
 
 fn none(error: NoLead) -> Error {
-    Error::of("chain", &error)
+    let said = Error::of("chain", &error);
+    if matches!(error, NoLead::Withheld { .. }) { Error { code: "relay.withholding".into(), ..said } } else { said }
 }
 
-/// Asks a relay for the headers that lead from a head to a confirmed block. It is trusted with nothing.
+/// What is to lead from a head to a confirmed block.
 ///
 /// # Errors
-/// `chain.other_checkpoint`, `chain.too_far`, `relay.…`.
-pub(super) async fn lead(url: &str, from: (Height, Hash), to: Confirmed) -> Result<Lead, Error> {
-    let mut lead = Lead::new(from, to).map_err(none)?;
-    while let Some(next) = lead.next() {
-        let address = format!("{url}/v1/headers?from={next}&count={}", limits::HEADERS_PER_REQUEST);
-        let limit = limits::HEADERS_PER_REQUEST * limits::MAX_HEAD_BYTES;
-        let bytes = net::get(&address, "relay", limit).await?;
-        let headers: Vec<(Header, Certificate)> = codec::decode(&bytes, limit).unwrap_or_default();
-        if headers.is_empty() {
-            return Err(Error::passing("relay.withholding", format!("{url} does not give out the header {next}.")));
-        }
-        headers.iter().try_for_each(|(header, _)| lead.push(header)).map_err(none)?;
+/// `chain.not_ahead`, `chain.too_far`: nobody's fault.
+pub(super) fn begin(from: (Height, Hash), to: Confirmed) -> Result<Lead, Error> {
+    Lead::new(from, to).map_err(none)
+}
+
+/// Asks a relay, which announces to have them, for the headers that lead on. It is trusted with nothing.
+///
+/// # Errors
+/// `chain.other_checkpoint`, `relay.…`.
+pub(super) async fn lead(url: &str, mut lead: Lead) -> Result<Lead, Error> {
+    while let Some((from, count)) = lead.next(limits::HEADERS_PER_REQUEST) {
+        let address = format!("{url}/v1/headers?from={from}&count={count}");
+        let bytes = net::get(&address, "relay", limits::MAX_HEADERS_BYTES).await?;
+        let headers: Vec<(Header, Certificate)> = codec::decode(&bytes, limits::MAX_HEADERS_BYTES).unwrap_or_default();
+        lead.take(limits::HEADERS_PER_REQUEST, headers.iter().map(|(header, _)| header)).map_err(none)?;
     }
     Ok(lead)
 }
 
 impl Core {
-    /// Asks a relay for what leads on. `false`: nothing can be done now.
-    pub(super) async fn go_on(self: &Rc<Self>, chain: &Rc<Chain>, url: &str) -> bool {
+    /// Asks relays for what leads on. `false`: nothing can be done now.
+    pub(super) async fn go_on(self: &Rc<Self>, chain: &Rc<Chain>) -> bool {
         let (height, confirmed) = (chain.height(), self.sync.borrow().confirmed);
         let Some(to) = confirmed.filter(|to| to.height > height) else { return false };
         let from = chain.follower().place();
-        match lead(url, from, to).await {
+        let Ok(begun) = begin(from, to) else {
+            // Headers alone would be too many, whoever has them.
+            let went_on = self.try_snapshots(chain, height.saturating_add(1)).await;
+            self.sync.borrow_mut().stuck = !went_on;
+            self.look_at_head();
+            return went_on;
+        };
+        let Some(url) = self.sync.borrow().source(height, to.height) else { return false };
+        match lead(&url, begun).await {
             Ok(lead) => chain.take_lead(lead),
-            Err(error) if error.code == "chain.too_far" => {
-                return self.try_snapshot(chain, url, height.saturating_add(1)).await;
+            Err(error) if error.code == "relay.before_snapshot" => {
+                self.before_snapshot(chain, &url, to.height, error).await;
             }
-            Err(error) if error.code == "relay.before_snapshot" => self.before_snapshot(chain, url, error).await,
-            Err(error) if error.retryable => self.relay_offline(url, error),
-            Err(error) => self.drop_relay(url, error, Some(to.height)),
+            Err(error) if error.retryable => self.relay_offline(&url, error),
+            Err(error) => self.drop_relay(&url, error, Some(to.height)),
         }
         self.look_at_head();
         true
@@ -78,6 +89,7 @@ impl Core {
         changes.put(record::confirmed(), codec::encode(&to));
         self.chain_store.commit(changes).await?;
         self.sync.borrow_mut().confirmed = Some(to);
+        self.sync.borrow_mut().stuck = false;
         // Also those that did not lead to what was confirmed before.
         self.dismiss_failure().await?;
         drop(self.wake.unbounded_send(()));

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select, try_join};
 use gloo_net::http::Request;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Function, Reflect, Uint8Array};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -24,7 +24,7 @@ pub type Taker<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
 /// A download.
 #[derive(Debug)]
 pub struct Archive {
-    url: RefCell<String>,
+    url: String,
     bytes: u64,
     received: Cell<u64>,
     resumed: Cell<bool>,
@@ -33,7 +33,7 @@ pub struct Archive {
 impl Archive {
     /// Of so many bytes at this address.
     pub const fn new(url: String, bytes: u64) -> Self {
-        Self { url: RefCell::new(url), bytes, received: Cell::new(0), resumed: Cell::new(false) }
+        Self { url, bytes, received: Cell::new(0), resumed: Cell::new(false) }
     }
 
     /// Whether its bytes came in several parts. A relay that put another archive of the same height there meanwhile
@@ -42,30 +42,20 @@ impl Archive {
         self.resumed.get()
     }
 
-    /// Hands all of it over as it inflates; `heard` is told how many compressed bytes there are now. `other` says where
-    /// else it is to be had when it comes too slowly: what is missing is taken from there.
+    /// Hands all of it over as it inflates; `heard` is told how many compressed bytes there are now. All of it comes from
+    /// one source, which has to answer for it: what two sent says nothing about either.
     ///
     /// # Errors
     /// What the taker says; `snapshot.archive` where it is not compressed, or longer than it should be;
     /// `relay.unreachable`, `relay.refused`, `relay.too_slow` and `browser.unsupported` can be gone the next time.
-    pub async fn read(
-        &self,
-        take: Taker<'_>,
-        heard: &dyn Fn(u64),
-        other: &dyn Fn() -> Option<String>,
-    ) -> Result<(), Error> {
+    pub async fn read(&self, take: Taker<'_>, heard: &dyn Fn(u64)) -> Result<(), Error> {
         let inflater = Inflater::new().ok_or_else(|| {
             Error::passing("browser.unsupported", "This browser cannot inflate archives; blocks are used instead.")
         })?;
-        try_join(self.fetch(&inflater.writer, heard, other), inflater.hand_over(take)).await.map(drop)
+        try_join(self.fetch(&inflater.writer, heard), inflater.hand_over(take)).await.map(drop)
     }
 
-    async fn fetch(
-        &self,
-        writer: &WritableStreamDefaultWriter,
-        heard: &dyn Fn(u64),
-        other: &dyn Fn() -> Option<String>,
-    ) -> Result<(), Error> {
+    async fn fetch(&self, writer: &WritableStreamDefaultWriter, heard: &dyn Fn(u64)) -> Result<(), Error> {
         let (mut tries, mut wait_ms) = (1, limits::RECONNECT_MIN_MS);
         loop {
             let before = self.received.get();
@@ -74,10 +64,7 @@ impl Archive {
             match ended {
                 Err(error) if !error.retryable => return Err(error),
                 _ if received == self.bytes => break,
-                Err(error) if error.code == "relay.too_slow" => {
-                    let url = other().ok_or(error)?;
-                    self.url.replace(url);
-                }
+                Err(error) if error.code == "relay.too_slow" => return Err(error),
                 _ if received > before => (tries, wait_ms) = (1, limits::RECONNECT_MIN_MS),
                 Err(error) if tries == limits::DOWNLOAD_TRIES => return Err(error),
                 // Shorter than it should be: what is missing shows when it has been inflated.
@@ -93,17 +80,17 @@ impl Archive {
 
     /// Fetches what is missing, until its end or a break.
     async fn fetch_rest(&self, writer: &WritableStreamDefaultWriter, heard: &dyn Fn(u64)) -> Result<(), Error> {
-        let url = self.url.borrow().clone();
-        let failed = |error: JsValue| unreachable(&url, &describe(&error));
-        let silent = || unreachable(&url, &"it fell silent");
+        let url = &self.url;
+        let failed = |error: JsValue| unreachable(url, &describe(&error));
+        let silent = || unreachable(url, &"it fell silent");
         let aborting = Aborting(AbortController::new().map_err(failed)?);
         let from = self.received.get();
-        let mut request = Request::get(&url).abort_signal(Some(&aborting.0.signal()));
+        let mut request = Request::get(url).abort_signal(Some(&aborting.0.signal()));
         if from > 0 {
             request = request.header("range", &format!("bytes={from}-"));
         }
         let answer = timely(request.send()).await.ok_or_else(silent)?;
-        let answer = answer.map_err(|error| unreachable(&url, &error))?;
+        let answer = answer.map_err(|error| unreachable(url, &error))?;
         // Nothing is there behind what came already.
         if answer.status() == 416 {
             return Ok(());
@@ -180,8 +167,10 @@ impl Inflater {
 
 impl Drop for Inflater {
     fn drop(&mut self) {
-        drop(self.writer.abort());
-        drop(self.reader.cancel());
+        // Either may say that the other was first. A future hears that, also when it is dropped: what nobody hears ends
+        // the worker.
+        drop(JsFuture::from(self.writer.abort()));
+        drop(JsFuture::from(self.reader.cancel()));
     }
 }
 

@@ -11,6 +11,9 @@ import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
 
+/** Most blocks over which the wallet goes to a confirmed one. */
+const MOST = 1 << 20;
+
 /** What a person typed or took. @type {string | null} */
 let typed = null;
 const camera = { scanning: false };
@@ -41,8 +44,10 @@ export function expiredCard(app, sync) {
     h('p', null, `That is longer than the ${durationText(period / 1000)} for which it may go on by itself. Validators that it knew may have left meanwhile, and whoever got hold of their keys could lead it astray. So it does nothing until you confirm a newer block.`),
     h('p', null, 'Your keys, channels and history are as they were. But until you go on, this wallet answers nothing in court: should a bank show an old state meanwhile, only a watchtower can answer for you.'),
     h('p', null, `The newest block that it knows is #${countText(height, app.locale)} of ${exactTime(slept, app.locale)}. This device’s clock says ${exactTime(now, app.locale)}. If the clock is wrong, set it right, and the wallet goes on by itself.`),
-    waits && note('move', h('strong', null, `Confirmed: block #${countText(Number(sync.confirmed?.split(':')[0]), app.locale)}`),
-      h('p', null, 'The wallet looks for a relay whose blocks lead there. One whose blocks do not is named and left.')),
+    waits && note(sync.stuck ? 'warn' : 'move', h('strong', null, `Confirmed: block #${countText(Number(sync.confirmed?.split(':')[0]), app.locale)}`),
+      h('p', null, sync.stuck
+        ? `No relay has what leads there: neither the blocks after #${countText(height, app.locale)}, at most ${countText(MOST, app.locale)} of them, nor a snapshot of a block not so far below the confirmed one. Add another relay in the settings, or confirm a block that is newer than the relays’ newest snapshot.`
+        : 'The wallet looks for a relay whose blocks or snapshot lead there. One that leads elsewhere, or gives out less than it announces, is named and left.')),
     h('h3', null, 'Confirm a newer block'),
     h('p', null, 'Ask somebody whom you trust and whose wallet runs: a friend, your bank, a shop. They find theirs behind “verified” at the top of their page. Compare it with what the relays announce, or scan or paste what they show you. A relay alone is no proof.'),
     h('ul', { class: 'stack' }, offers.map((relay) => h('li', { key: relay.url, class: 'stack tight' },

@@ -16,17 +16,21 @@ const BEAT: Duration = Duration::from_millis(500);
 
 /// What it offers.
 #[derive(Clone, Default)]
-pub(super) struct Offer {
+pub(crate) struct Offer {
     /// Its only line in the list.
-    pub(super) listed: Value,
+    pub(crate) listed: Value,
     /// The archive.
-    pub(super) archive: Vec<u8>,
+    pub(crate) archive: Vec<u8>,
     /// The first answer breaks off behind so many bytes, when [`OfferingRelay::cut`] says so.
-    pub(super) breaks_after: Option<usize>,
+    pub(crate) breaks_after: Option<usize>,
     /// From then on it goes on by a byte at a time, and is never cut.
-    pub(super) trickles: bool,
+    pub(crate) trickles: bool,
     /// Asked for the first blocks, it says that it has none before the first.
-    pub(super) contradicts: bool,
+    pub(crate) contradicts: bool,
+    /// It announces nothing.
+    pub(crate) is_mute: bool,
+    /// It gives out one header at a time, however many are asked for.
+    pub(crate) is_stingy: bool,
 }
 
 #[derive(Default)]
@@ -39,16 +43,16 @@ struct Script {
 }
 
 /// The relay, on a free port, until it is dropped.
-pub(super) struct OfferingRelay {
+pub(crate) struct OfferingRelay {
     /// `http://127.0.0.1:PORT`
-    pub(super) url: String,
+    pub(crate) url: String,
     script: Arc<Script>,
     task: JoinHandle<()>,
 }
 
 impl OfferingRelay {
     /// Stands before an honest relay.
-    pub(super) async fn start(upstream: &str) -> Result<Self> {
+    pub(crate) async fn start(upstream: &str) -> Result<Self> {
         let upstream = upstream.strip_prefix("http://").context("an http address")?.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -67,18 +71,18 @@ impl OfferingRelay {
     }
 
     /// Offers this from now on, and nothing else.
-    pub(super) fn offer(&self, offer: Offer) {
+    pub(crate) fn offer(&self, offer: Offer) {
         lock(&self.script.asked).clear();
         *lock(&self.script.offer) = offer;
     }
 
     /// Breaks the answer off that waits for it.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.script.cut.notify_one();
     }
 
     /// From where on the archive was asked for since then.
-    pub(super) fn asked(&self) -> Vec<usize> {
+    pub(crate) fn asked(&self) -> Vec<usize> {
         lock(&self.script.asked).clone()
     }
 }
@@ -126,12 +130,17 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
         script.cut.notified().await;
         return Ok(stream.shutdown().await?);
     }
+    if path == "/v1/heads" && lock(&script.offer).is_mute {
+        return send(stream, "503 Service Unavailable", 0, &[]).await;
+    }
     if path.starts_with("/v1/blocks?") && lock(&script.offer).contradicts {
         let (code, message) = ("relay.before_snapshot", "This relay has blocks from height 1 on.");
         let refusal = json!({ "code": code, "message": message, "retryable": false, "data": { "first": 1 } });
         let body = serde_json::to_vec(&refusal)?;
         return send(stream, "404 Not Found", body.len(), &body).await;
     }
+    let is_stingy = path.starts_with("/v1/headers?") && lock(&script.offer).is_stingy;
+    let head = if is_stingy { head.replacen("&count=", "&count=1&and=", 1) } else { head };
     let mut upstream = TcpStream::connect(&script.upstream).await?;
     upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
     upstream.write_all(&rest).await?;

@@ -58,6 +58,11 @@ impl Relay {
             task: None,
         }
     }
+
+    /// Whether it is online, and says that it has this height.
+    fn has_announced(&self, height: Height) -> bool {
+        self.phase == RelayPhase::Online && self.announced.as_ref().is_some_and(|(header, _)| header.height >= height)
+    }
 }
 
 impl Sync {
@@ -77,16 +82,24 @@ impl Sync {
         usable.filter_map(|relay| relay.announced.as_ref()).map(|(header, _)| header.height).max()
     }
 
-    /// The relay to ask for blocks above a height.
-    pub(super) fn source(&self, height: Height) -> Option<String> {
-        let ahead = |relay: &&Relay| {
-            relay.phase == RelayPhase::Online
-                && relay.announced.as_ref().is_some_and(|(header, _)| header.height > height)
-                && relay.first.is_none_or(|first| first <= height.saturating_add(1))
+    /// The relay to ask for blocks above a height, up to one that it announces to have.
+    pub(in crate::engine) fn source(&self, height: Height, target: Height) -> Option<String> {
+        let goes_on = |relay: &&Relay| {
+            relay.has_announced(target) && relay.first.is_none_or(|first| first <= height.saturating_add(1))
         };
-        let relays = self.relays.iter().filter(ahead);
+        let relays = self.relays.iter().filter(goes_on);
         let order = |relay: &&Relay| (relay.withholding_since.is_some(), relay.snapshot_refused);
         relays.min_by_key(order).map(|relay| relay.url.clone())
+    }
+
+    /// The relay to ask for its snapshots next, of those that announce to have come so far.
+    pub(super) fn ask_for_snapshots(&mut self, target: Height) -> Option<String> {
+        let is_new =
+            |relay: &&mut Relay| relay.has_announced(target) && !relay.snapshots_asked && !relay.snapshot_refused;
+        let relays = self.relays.iter_mut().filter(is_new);
+        let relay = relays.min_by_key(|relay| relay.withholding_since.is_some())?;
+        relay.snapshots_asked = true;
+        Some(relay.url.clone())
     }
 }
 

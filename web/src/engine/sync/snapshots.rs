@@ -4,7 +4,7 @@
 //! of it counts before all of it was found right. A relay whose snapshot was not is named and asked for no other one;
 //! its blocks are still verified one by one, so that a spoilt archive keeps nobody from the network.
 
-use super::super::trust::lead;
+use super::super::trust::{begin, lead};
 use super::Core;
 use crate::chain::Chain;
 use crate::error::Error;
@@ -17,10 +17,10 @@ use crate::view::{BlockSummary, Snapshot, SnapshotProgress, SnapshotState};
 use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::archive::Unpacker;
 use fair_core::chain::snapshot::{BadSnapshot, Opened, Reader, archive_name};
+use fair_core::chain::trust::Confirmed;
 use fair_core::chain::walk::Checkpoint;
 use fair_core::ordered;
 use fair_core::types::{Hash, Height};
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -72,23 +72,35 @@ async fn list(relay: &str) -> Result<Vec<Listed>, Error> {
 }
 
 impl Core {
-    /// Goes on from a relay's newest snapshot, if that is high enough; each relay is asked once in a connection.
-    /// `true`: it was taken, or refused.
-    pub(in crate::engine) async fn try_snapshot(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, least: Height) -> bool {
-        match self.sync.borrow_mut().relay(url) {
-            Some(relay) if !relay.snapshots_asked && !relay.snapshot_refused => relay.snapshots_asked = true,
-            _ => return false,
+    /// Goes on from a snapshot of a relay that is online, the newest that is high enough; each relay is asked once in a
+    /// connection. `true`: one was taken, or refused.
+    pub(in crate::engine) async fn try_snapshots(self: &Rc<Self>, chain: &Rc<Chain>, least: Height) -> bool {
+        loop {
+            // Only from these heights something leads to what was confirmed.
+            let to = chain.check_age().err().and(self.sync.borrow().confirmed);
+            let reach = to.map_or(least..=Height::MAX, |to| to.reach());
+            let heights = least.max(*reach.start())..=*reach.end();
+            let announced = to.map_or(least, |to| to.height);
+            let Some(url) = self.sync.borrow_mut().ask_for_snapshots(announced) else { return false };
+            let Ok(listed) = list(&url).await else { continue };
+            let fits = |one: &Listed| heights.contains(&one.height) && one.bytes <= limits::MAX_ARCHIVE_BYTES;
+            let newest = listed.into_iter().filter(fits).max_by_key(|one| one.height);
+            if let Some(newest) = newest
+                && self.try_snapshot(chain, &url, &newest, to).await
+            {
+                return true;
+            }
         }
-        let Ok(listed) = list(url).await else { return false };
-        // From one above what was confirmed nothing would lead there.
-        let most = chain
-            .check_age()
-            .err()
-            .and(self.sync.borrow().confirmed)
-            .map_or(Height::MAX, |to| to.height.saturating_sub(1));
-        let fits = |one: &Listed| (least..=most).contains(&one.height) && one.bytes <= limits::MAX_ARCHIVE_BYTES;
-        let Some(newest) = listed.into_iter().filter(fits).max_by_key(|one| one.height) else { return false };
-        let taken = self.take_snapshot(chain, url, &newest).await;
+    }
+
+    async fn try_snapshot(
+        self: &Rc<Self>,
+        chain: &Rc<Chain>,
+        url: &str,
+        listed: &Listed,
+        to: Option<Confirmed>,
+    ) -> bool {
+        let taken = self.take_snapshot(chain, url, listed, to).await;
         self.sync.borrow_mut().fetching = None;
         match taken {
             Ok(()) => {
@@ -103,36 +115,45 @@ impl Core {
                 true
             }
             // Given up until it connects again, or the fault of nobody but this browser.
-            Err(error) if error.retryable || self.broken().is_some() => {
+            Err(error) if error.retryable || error.code == "chain.expired" || self.broken().is_some() => {
                 self.events.error(&error);
+                if let Some(relay) = self.sync.borrow_mut().relay(url) {
+                    relay.snapshots_asked = true;
+                }
                 false
             }
-            Err(error) => {
+            Err(error) if error.code.starts_with("snapshot.") => {
                 if let Some(relay) = self.sync.borrow_mut().relay(url) {
                     relay.snapshot_refused = true;
                 }
-                self.fail(url, error.with("relay", url), Some(newest.height));
+                self.fail(url, error.with("relay", url), Some(listed.height));
+                true
+            }
+            Err(error) => {
+                self.drop_relay(url, error, Some(listed.height));
                 true
             }
         }
     }
 
-    async fn take_snapshot(&self, chain: &Rc<Chain>, url: &str, listed: &Listed) -> Result<(), Error> {
+    async fn take_snapshot(
+        &self,
+        chain: &Rc<Chain>,
+        url: &str,
+        listed: &Listed,
+        to: Option<Confirmed>,
+    ) -> Result<(), Error> {
         let archive = Archive::new(listed.url(url), listed.bytes);
-        let mut opened = self.read_snapshot(chain, url, &archive, listed).await;
+        let mut opened = self.read_snapshot(chain, &archive, listed).await;
         // Parts of two archives do not fit, and accuse nobody.
         if archive.was_resumed() && opened.as_ref().is_err_and(|error| !error.retryable) {
-            opened = self.read_snapshot(chain, url, &Archive::new(listed.url(url), listed.bytes), listed).await;
+            opened = self.read_snapshot(chain, &Archive::new(listed.url(url), listed.bytes), listed).await;
         }
         let opened = opened?;
-        let leads = match (chain.check_age(), self.sync.borrow().confirmed) {
+        let lead = match (chain.check_age(), to) {
             (Ok(()), _) => None,
+            (Err(_), Some(to)) => Some(lead(url, begin(opened.follower.place(), to)?).await?),
             (Err(expired), None) => return Err(expired),
-            (Err(_), Some(to)) => Some((opened.follower.place(), to)),
-        };
-        let lead = match leads {
-            Some((from, to)) => Some(lead(url, from, to).await?),
-            None => None,
         };
         if self.chain().is_ok_and(|now| Rc::ptr_eq(&now, chain)) {
             chain.go_on_from(opened, lead).await
@@ -142,13 +163,7 @@ impl Core {
     }
 
     /// Fetches and verifies; nothing is stored.
-    async fn read_snapshot(
-        &self,
-        chain: &Chain,
-        url: &str,
-        archive: &Archive,
-        listed: &Listed,
-    ) -> Result<Opened, Error> {
+    async fn read_snapshot(&self, chain: &Chain, archive: &Archive, listed: &Listed) -> Result<Opened, Error> {
         let refused = |bad: BadSnapshot| Error::of("snapshot", &bad);
         // What was verified before lies on the way.
         let checkpoint = chain
@@ -163,13 +178,7 @@ impl Core {
             self.look_at_head();
         };
         heard(0);
-        let asked = RefCell::new(vec![url.to_owned()]);
-        let other = || {
-            let next = self.sync.borrow().usable().into_iter().find(|relay| !asked.borrow().contains(relay))?;
-            asked.borrow_mut().push(next.clone());
-            Some(listed.url(&next))
-        };
-        archive.read(&mut |bytes| unpacker.push(bytes).map_err(refused), &heard, &other).await?;
+        archive.read(&mut |bytes| unpacker.push(bytes).map_err(refused), &heard).await?;
         let opened = unpacker.finish().map_err(refused)?;
         if (opened.id, opened.follower.height()) == (listed.hash, height) {
             return Ok(opened);
