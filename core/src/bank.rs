@@ -9,7 +9,8 @@
 //! Records: those of [`crate::peers`] and [`crate::account`], and
 //! `f ‖ reference u64 big-endian` → [`Forward`], `w ‖ partner 32 ‖ asset u32 big-endian` → a consent to a withdrawal,
 //! `o ‖ request 16` → [`DirectPayment`], `y ‖ partner 32` → nothing, for each partner that the bank paid directly,
-//! `x ‖ partner 32 ‖ asset u32 big-endian` → the U since when a consent is wanted, `n ‖ request 16` → [`Order`]. Court is followed by
+//! `x ‖ partner 32 ‖ asset u32 big-endian` → the U since when a consent is wanted, `n ‖ request 16` → [`Order`],
+//! `r` → nothing, in a bank that lost its records ([`Bank::first_record_after_data_loss`]). Court is followed by
 //! [`crate::watch`].
 //!
 //! Deliberately absent: insurance out of debts.
@@ -19,6 +20,7 @@ mod direct;
 mod event;
 mod exposure;
 mod forward;
+mod lost;
 mod mandate;
 pub mod mediation;
 mod order;
@@ -31,7 +33,7 @@ pub use forward::{Forward, Origin, Outgoing};
 pub use order::Order;
 
 use crate::account::{BadRecord, CannotSend, OnChain, SentState};
-use crate::channel::event::{Command, Event as ChannelEvent};
+use crate::channel::event::{Command, CommandFailure, Event as ChannelEvent};
 use crate::channel::{self, Channel};
 use crate::crypto::SecretKey;
 use crate::effect::Effect;
@@ -62,6 +64,8 @@ pub struct Bank {
     paid: BTreeSet<PublicKey>,
     direct: Directs,
     orders: Orders,
+    /// Records were lost: what was signed with partners that have none here is forgotten.
+    past: Past,
 }
 
 type Out = Outbox<Event>;
@@ -104,6 +108,7 @@ impl Bank {
             paid: BTreeSet::new(),
             direct: Directs::default(),
             orders: Orders::default(),
+            past: Past::None,
         };
         for (key, value) in records {
             let known = bank.peers.restore(key, value)?
@@ -114,7 +119,8 @@ impl Bank {
                 || bank.absent.restore(key, value)?
                 || bank.direct.restore(key, value)?
                 || bank.orders.restore(key, value)?
-                || bank.restore_paid(key);
+                || bank.restore_paid(key)
+                || bank.restore_loss(key);
             if !known {
                 return Err(BadRecord::unknown(key));
             }
@@ -218,10 +224,14 @@ impl Bank {
             return Err(Refusal::OwnKey);
         }
         let is_new = self.peers.get(&peer).is_none();
+        // Who lost its records may have had a channel with anybody.
+        if is_new && self.past == Past::None && chain.state.bank(&self.peers.own_key()).is_none() {
+            return Err(Refusal::NotRegistered);
+        }
         if is_new && !self.is_somebody(&peer, chain) {
             self.make_room(chain, out)?;
         }
-        self.peers.ensure(peer, Past::None);
+        self.peers.ensure(peer, self.past);
         // The chain may be in a later epoch than a channel without a record.
         self.peers.tell(&peer, channel::event::Input::Head, chain, now_ms, out);
         self.peers.set_connected(&peer, true);
@@ -261,12 +271,14 @@ impl Bank {
     }
 
     /// A channel may be forgotten when no state of it was ever better for the partner than nothing: the bank
-    /// neither paid nor locked anything in it. Otherwise an old state could be shown again.
+    /// neither paid nor locked anything in it. Otherwise an old state could be shown again. After data loss one that
+    /// has shown nothing yet begins again as it began.
     fn may_forget(&self, partner: &PublicKey) -> bool {
         let Some(peer) = self.peers.get(partner) else { return false };
         let own = peer.channel.side();
+        let is_silent = peer.channel.is_restoring() && !peer.channel.has_adopted();
         !peer.connected
-            && peer.channel.is_idle()
+            && (peer.channel.is_idle() || is_silent)
             && !self.paid.contains(partner)
             && *peer.channel.agreement().shared.next_index.get(own) == 0
     }
@@ -381,11 +393,15 @@ impl Bank {
             | ChannelEvent::InsurancePaid { .. }
             | ChannelEvent::Restored => out.notify(Event::Channel { peer }),
             ChannelEvent::Paid { reference } => self.direct_ended(reference, DirectState::Paid, out),
-            ChannelEvent::CommandFailed { command, reason } => {
-                if let Command::Pay { reference, .. } = *command {
-                    self.direct_ended(reference, DirectState::Failed(reason), out);
+            ChannelEvent::CommandFailed { command, reason } => match *command {
+                Command::Pay { reference, .. } => self.direct_ended(reference, DirectState::Failed(reason), out),
+                // Terms set a state: wished for before the partner showed what was forgotten, they still hold.
+                Command::SetCredit { .. } if reason == CommandFailure::DataLost => {
+                    // Refused only when the queue, just emptied, is full.
+                    let _ = self.peers.command(&peer, *command, chain, now_ms, out);
                 }
-            }
+                _ => {}
+            },
             ChannelEvent::PayReceived { .. }
             | ChannelEvent::FrameRefused { .. }
             | ChannelEvent::RefusedFrame { .. }

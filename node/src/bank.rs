@@ -1,7 +1,8 @@
 //! The bank's process: hosts `fair_core::bank` ([`crate::host`]), serves sessions, the faucet of test
 //! networks and what its operator looks at ([`http`]).
 //!
-//! The bank holds the key of its account and is the only one that signs batches for it.
+//! The bank holds the key of its account and is the only one that signs batches for it: also the one that registers it
+//! as a bank, so that it runs before that, following the chain and beginning no channels.
 
 mod config;
 mod faucet;
@@ -12,14 +13,16 @@ mod view;
 use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
+use crate::host::begin::{self, Past};
 use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
+use crate::say;
 use crate::store::onchain;
 use crate::validator::stop_asked;
 use config::Settings;
 use fair_core::bank::{Bank, Event, Refusal};
 use fair_core::effect::Effect;
 use fair_core::peers::Chain;
-use fair_core::types::TimeMs;
+use fair_core::types::{PublicKey, TimeMs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -28,6 +31,8 @@ use tokio::sync::watch;
 /// The bank as its host sees it.
 pub(crate) struct Hosted {
     bank: Bank,
+    own: PublicKey,
+    registered: bool,
     /// Counts changes that are durable, so that others can wait for one.
     changes: watch::Sender<u64>,
 }
@@ -48,6 +53,15 @@ impl Machine for Hosted {
         self.bank.handle(input, chain, now_ms)
     }
 
+    fn after_block(&mut self, chain: &Chain<'_>, _now_ms: TimeMs) -> Vec<Effect<Event>> {
+        let registered = chain.state.bank(&self.own).is_some();
+        if registered != self.registered {
+            self.registered = registered;
+            self.tell_register();
+        }
+        Vec::new()
+    }
+
     fn heard(&mut self, event: Event) {
         match event {
             Event::Misbehaviour { peer, what } => tracing::error!(%peer, ?what, "a partner broke the protocol"),
@@ -65,6 +79,16 @@ impl Machine for Hosted {
     }
 }
 
+impl Hosted {
+    fn tell_register(&self) {
+        if self.registered {
+            tracing::info!(account = %self.own, "on the register of banks: serving");
+        } else {
+            tracing::warn!(account = %self.own, "not on the register of banks: no channel begins (node register-bank)");
+        }
+    }
+}
+
 /// Runs until it is told to stop, or must.
 pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let _lock = home.lock()?;
@@ -73,11 +97,16 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let key = home.account_key()?;
     let chain_id = genesis.chain_id();
     let (onchain, mut found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+    let client = http_client()?;
+    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &settings.follow).await?;
     let path = home.database("offchain")?;
-    let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
-    if found.follower.state().bank(&key.public()).is_none() {
-        return Err(NodeError::NotABank { key: key.public().to_string() });
-    }
+    let chain = (&mut found.follower, &onchain);
+    let first = match begin::look(home, config, &path, chain, (&client, &settings.follow)).await? {
+        Past::Known | Past::New => Vec::new(),
+        Past::Lost if config.claims.data_lost => vec![Bank::first_record_after_data_loss()],
+        Past::Lost => return Err(NodeError::RecordsLost { path }),
+    };
+    let (offchain, records) = host::open_records(&path, chain_id, key.public(), first).await?;
     let stored = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
     let damaged = |reason: String| NodeError::Damaged { path: path.clone(), reason };
     let entropy = line::entropy().map_err(|error| damaged(error.to_string()))?;
@@ -87,12 +116,13 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
-    let client = http_client()?;
-    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &settings.follow).await?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
-    let machine = Hosted { bank: machine, changes };
+    let own = key.public();
+    let registered = found.follower.state().bank(&own).is_some();
+    let machine = Hosted { bank: machine, own, registered, changes };
+    machine.tell_register();
     let parts = Parts { machine, follower: found.follower, onchain, offchain, submitter };
     let (host, handle) = Host::new(parts);
     let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow.clone(), patience));
@@ -106,7 +136,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         changed,
     };
     let server = http::serve(listener, served);
-    println!("ready http://{}", config.listen);
+    say::ready(config.listen);
     let mut hosting = host.start();
     let result = tokio::select! {
         result = hosting.ended() => result,

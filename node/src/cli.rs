@@ -6,9 +6,9 @@ mod orders;
 
 use crate::error::NodeError;
 use crate::genesis::{self, Plan};
-use crate::home::{Home, Kind};
+use crate::home::{Claims, Home, Kind};
 use crate::presets::Preset;
-use crate::{bank, merchant, operator, status, tower, validator, wallet};
+use crate::{bank, merchant, operator, say, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
 use fair_core::chain::trust::Confirmed;
 use fair_core::ledger::operation::Operation;
@@ -151,10 +151,14 @@ struct Run {
     /// relay whose newest one is taken
     #[arg(long, value_name = "FILE|URL")]
     snapshot: Option<String>,
-    /// The home's signing key has signed nothing that its database does not tell: a validator that begins signs at
-    /// once. For its first start, or after a snapshot above all that it signed
-    #[arg(long)]
+    /// The home's keys have signed nothing that its databases do not tell: a validator that begins signs at once, a
+    /// bank, wallet or merchant begins as new. For a first start, or after a snapshot above all that a validator signed
+    #[arg(long, conflicts_with = "data_lost")]
     never_signed: bool,
+    /// The home of a bank, wallet or merchant lost its records, and takes the states of its channels from its
+    /// partners. What a partner keeps back is lost
+    #[arg(long)]
+    data_lost: bool,
     /// A newer block that somebody you trust sees: needed where the newest one of the home is older than
     /// K.trust_period
     #[arg(long, value_name = "HEIGHT:HASH")]
@@ -189,8 +193,7 @@ impl Arguments {
             Command::Init(init) => {
                 let Init { home, kind, listen, url, relay, genesis: network } = init;
                 let member = genesis::init(&home, kind, listen, url, relay, network.as_deref())?;
-                println!("{}", serde_json::to_string_pretty(&member).unwrap_or_default());
-                Ok(())
+                say::json(&member)
             }
             Command::Genesis(asked) => {
                 let plan = Plan {
@@ -204,8 +207,7 @@ impl Arguments {
                     base_port: asked.base_port,
                 };
                 let genesis = genesis::genesis(&plan)?;
-                println!("chain {} in {}", genesis.chain_id(), plan.out.display());
-                Ok(())
+                say::line(format_args!("chain {} in {}", genesis.chain_id(), plan.out.display()))
             }
             Command::Run(asked) => run(asked),
             Command::Rebalance(OfHome { home }) => operator::post(&home, "/v1/rebalance", &serde_json::json!({})),
@@ -241,10 +243,11 @@ impl OfChannel {
 }
 
 fn run(asked: Run) -> Result<(), NodeError> {
-    let Run { of, relay, snapshot, never_signed, checkpoint } = asked;
+    let Run { of, relay, snapshot, never_signed, data_lost, checkpoint } = asked;
     let (home, mut config) = Home::open(&of.home)?;
     config.relay = relay.or(config.relay);
     config.checkpoint = checkpoint;
+    config.claims = Claims { never_signed, data_lost };
     log_to_stderr();
     let mut runtime = match config.kind {
         // One task does their work, and the disk has a thread of its own: more would wake each other for every request.
@@ -259,7 +262,7 @@ fn run(asked: Run) -> Result<(), NodeError> {
         runtime.block_on(crate::snapshot::begin(&home, &from))?;
     }
     match config.kind {
-        Kind::Validator => runtime.block_on(validator::run(&home, &config, never_signed)),
+        Kind::Validator => runtime.block_on(validator::run(&home, &config)),
         Kind::Bank => runtime.block_on(bank::run(&home, &config)),
         Kind::Wallet => runtime.block_on(wallet::run(&home, &config)),
         Kind::Merchant => runtime.block_on(merchant::run(&home, &config)),
@@ -271,7 +274,12 @@ fn run(asked: Run) -> Result<(), NodeError> {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .init();
 }
 
 #[cfg(test)]

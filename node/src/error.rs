@@ -80,12 +80,6 @@ pub(crate) enum NodeError {
         /// The chain of the document.
         genesis: String,
     },
-    /// The home's account is no bank of this chain.
-    #[error("the account {key} is not registered as a bank of this network")]
-    NotABank {
-        /// Whose.
-        key: String,
-    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +90,14 @@ pub(crate) enum NodeError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// A bank without records whose key was used.
+    #[error(
+        "{} has no records, but the account was used before: what this bank signed is forgotten. Put the database back if there is a newest copy. Otherwise --data-lost takes the states of all channels from the partners: what one of them keeps back, and what was under way, is lost. If only others ever paid into its channels and nothing was signed, begin with --never-signed. Nothing was changed", path.display()
+    )]
+    RecordsLost {
+        /// The database.
+        path: PathBuf,
     },
     /// A snapshot is not to be had, or not to be believed.
     #[error("snapshot: {reason}")]
@@ -157,6 +159,9 @@ pub(crate) enum NodeError {
         /// Why.
         reason: String,
     },
+    /// The answer of a command cannot be written.
+    #[error("the answer cannot be written: {0}")]
+    Output(io::Error),
     /// The system refuses threads or randomness.
     #[error("the system refuses {what}: {reason}")]
     System {
@@ -178,15 +183,15 @@ impl NodeError {
             | Self::NotPrivate { .. }
             | Self::NeverRan { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
-            Self::WrongGenesis { .. } | Self::NotABank { .. } => 4,
-            Self::Store(_) | Self::Damaged { .. } | Self::Snapshot { .. } => 5,
+            Self::WrongGenesis { .. } => 4,
+            Self::Store(_) | Self::Damaged { .. } | Self::RecordsLost { .. } | Self::Snapshot { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Consensus(_) | Self::Fork { .. } => 7,
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,
             Self::Rules(_) => 9,
             Self::NotPaid { .. } => 10,
             Self::Expired(_) | Self::Lead(_) => 11,
-            Self::System { .. } => 1,
+            Self::System { .. } | Self::Output(_) => 1,
         }
     }
 }

@@ -73,6 +73,18 @@ pub(crate) struct Config {
     /// What leads on from a head that is too old; given with each start that needs it.
     #[serde(skip)]
     pub(crate) checkpoint: Option<Confirmed>,
+    /// What the operator says of what was signed before; given with a start that needs it.
+    #[serde(skip)]
+    pub(crate) claims: Claims,
+}
+
+/// What an operator says of what a home's key has signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claims {
+    /// Nothing but what the databases tell.
+    pub(crate) never_signed: bool,
+    /// More than they tell.
+    pub(crate) data_lost: bool,
 }
 
 /// `member.json`: what others need to know to put it into a genesis document.
@@ -144,7 +156,7 @@ impl Home {
         let text = serde_json::to_string_pretty(&member).unwrap_or_default();
         write_new(&home.file(MEMBER), text.as_bytes(), 0o644)?;
         // The configuration comes last: a folder without it is no home.
-        home.write_config(&Config { kind, listen, url, account, relay, checkpoint: None })?;
+        home.write_config(&Config { kind, listen, url, account, relay, checkpoint: None, claims: Claims::default() })?;
         Ok((home, member))
     }
 
@@ -209,6 +221,11 @@ impl Home {
         check_private(&path, 0o600)?;
         let text = fs::read_to_string(&path).map_err(|error| NodeError::File { path, error })?;
         Ok(Token::new(text.trim()))
+    }
+
+    /// Whether its process has served before, as far as what it makes then is there.
+    pub(crate) fn has_run(&self) -> bool {
+        self.file(OPERATOR_TOKEN).exists()
     }
 
     /// As [`Self::operator_token`], made if it is not there.

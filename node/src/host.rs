@@ -14,6 +14,7 @@
 //! **Invariant**: an error of the disk ends the process: what the machine holds in memory is then ahead of
 //! what is stored and must not be used.
 
+pub(crate) mod begin;
 #[cfg(test)]
 mod crash;
 pub(crate) mod follow;

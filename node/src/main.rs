@@ -23,6 +23,7 @@ mod operator;
 mod page;
 mod presets;
 mod progress;
+mod say;
 mod snapshot;
 mod status;
 mod store;
@@ -31,13 +32,18 @@ mod validator;
 mod wallet;
 
 use clap::Parser as _;
+use error::NodeError;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match cli::Arguments::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has what it wanted: `node status … | head -1`.
+        Err(NodeError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Nobody may be reading.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
     }

@@ -43,13 +43,9 @@ const MERCHANT: u8 = b'M';
 
 /// Runs until it is told to stop, or must.
 pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
-    let mut stored = Stored::open(home).await?;
-    let settings = Settings::read(home, stored.genesis.chain_id())?;
-    let banks = match settings.banks.clone() {
-        banks if banks.is_empty() => vec![wallet::first_bank(home, &stored.genesis)?],
-        banks => banks,
-    };
+    let settings = Settings::read(home, home.genesis()?.0.chain_id())?;
     let authorities = Arc::new(settings.authorities(home)?);
+    let mut stored = Stored::open(home, config).await?;
     let journal = stored.journal()?;
     let rules = Rules {
         own: stored.key.public(),
@@ -71,7 +67,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     }
     let secret = stored.key.clone();
     let told = desk.told();
-    let wants = Wants { settings: settings.wallet(), banks, desk: Some(desk) };
+    let wants = Wants { settings: settings.wallet(), banks: settings.banks.clone(), desk: Some(desk) };
     let mut running = wallet::start(home, config, stored, wants).await?;
     let (changes, changed) = mpsc::channel(limits::MERCHANT_ENDPOINTS);
     let troubles = Troubles::default();

@@ -4,6 +4,7 @@
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::local::OPERATOR_HEADER;
+use crate::say;
 use fair_core::codec;
 use fair_core::ledger::batch::Batch;
 use fair_core::message::Signed;
@@ -16,17 +17,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Asks the process of a home to do something and prints its answer.
 pub(crate) fn post(path: &Path, what: &str, body: &Value) -> Result<(), NodeError> {
-    ask(path, what, body).map(drop)
+    say::json(&ask(path, what, body)?)
 }
 
 /// As [`post`], for a payment: one that failed is an error, after its answer was printed.
 pub(crate) fn pay(path: &Path, what: &str, body: &Value) -> Result<(), NodeError> {
     let answer = ask(path, what, body)?;
+    let printed = say::json(&answer);
     if answer.get("state").and_then(Value::as_str) == Some("failed") {
         let reason = answer.get("failure").and_then(Value::as_str).unwrap_or("nobody says why").to_owned();
         return Err(NodeError::NotPaid { reason });
     }
-    Ok(())
+    printed
 }
 
 fn ask(path: &Path, what: &str, body: &Value) -> Result<Value, NodeError> {
@@ -38,7 +40,7 @@ fn ask(path: &Path, what: &str, body: &Value) -> Result<Value, NodeError> {
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     let url = format!("http://{}", config.listen);
     let failed = |reason: String| NodeError::NoAnswer { url: url.clone(), reason };
-    let answer: Value = runtime.block_on(async {
+    runtime.block_on(async {
         let client = crate::bank::http_client()?;
         let request = client.post(format!("{url}{what}")).header(OPERATOR_HEADER, token.text()).timeout(ANSWER_TIMEOUT);
         let response = request.json(body).send().await.map_err(|error| failed(error.to_string()))?;
@@ -48,9 +50,7 @@ fn ask(path: &Path, what: &str, body: &Value) -> Result<Value, NodeError> {
             Some(message) if !succeeded => Err(NodeError::Refused { reason: message.to_owned() }),
             _ => Ok(answer),
         }
-    })?;
-    println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());
-    Ok(answer)
+    })
 }
 
 /// Hands a batch to the validator of a home and waits until a block has it.

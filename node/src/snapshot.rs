@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::error::NodeError;
 use crate::home::Home;
+use crate::say;
 use crate::store::onchain;
 use fair_core::chain::snapshot::{Opened, Reader, Snapshot};
 use fair_snapshots::{Folder, ReadError};
@@ -36,7 +37,8 @@ pub(crate) async fn begin(home: &Home, from: &str) -> Result<(), NodeError> {
     let result = take(&client, genesis.chain_id(), from, &fetched, &database).await;
     let result = match result {
         Ok(opened) => onchain::begin(&database, &opened).await.map(|()| {
-            println!("snapshot: begins at height {} with {}", opened.follower.height(), opened.id);
+            let (height, id) = (opened.follower.height(), opened.id);
+            say::progress(format_args!("snapshot: begins at height {height} with {id}"));
         }),
         Err(error) => Err(error),
     };
@@ -54,13 +56,15 @@ async fn take(
 ) -> Result<Opened, NodeError> {
     let failed = |reason: String| NodeError::Snapshot { reason };
     let fetching = fair_snapshots::fetch(client, from, fetched, |bytes, all| match all {
-        Some(all) => println!("snapshot: {bytes} of {all} bytes"),
-        None => println!("snapshot: {bytes} bytes"),
+        Some(all) => say::progress(format_args!("snapshot: {bytes} of {all} bytes")),
+        None => say::progress(format_args!("snapshot: {bytes} bytes")),
     });
     let archive = fetching.await.map_err(|error| failed(error.to_string()))?;
     let reading = tokio::task::spawn_blocking(move || {
         let reader = Reader::new(chain_id, None, clock::now_ms());
-        fair_snapshots::read(&archive, reader, |done, all| println!("snapshot: {done} of {all} chunks verified"))
+        fair_snapshots::read(&archive, reader, |done, all| {
+            say::progress(format_args!("snapshot: {done} of {all} chunks verified"));
+        })
     });
     let opened = reading.await.map_err(|error| failed(error.to_string()))?;
     let opened = opened.map_err(|error: ReadError| failed(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use crate::error::NodeError;
 use crate::home::{Config, Home};
+use crate::say;
 use crate::store::onchain;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -23,12 +24,7 @@ pub(crate) fn print(path: &Path, as_json: bool) -> Result<(), NodeError> {
         }
         Err(reason) => stored(&home, &config, &reason)?,
     };
-    if as_json {
-        println!("{}", serde_json::to_string_pretty(&status).unwrap_or_default());
-    } else {
-        print_lines(&status, "");
-    }
-    Ok(())
+    if as_json { say::json(&status) } else { print_lines(&status, "") }
 }
 
 async fn ask(config: &Config) -> Result<Value, NodeError> {
@@ -59,31 +55,25 @@ fn set(status: &mut Value, name: &str, value: Value) {
     }
 }
 
-fn print_lines(value: &Value, indent: &str) {
+fn print_lines(value: &Value, indent: &str) -> Result<(), NodeError> {
     match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                print_field(name, value, indent);
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                print_lines(item, indent);
-                println!();
-            }
-        }
-        other => println!("{indent}{other}"),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| print_field(name, value, indent)),
+        Value::Array(items) => items.iter().try_for_each(|item| {
+            print_lines(item, indent)?;
+            say::line("")
+        }),
+        other => say::line(format_args!("{indent}{other}")),
     }
 }
 
-fn print_field(name: &str, value: &Value, indent: &str) {
+fn print_field(name: &str, value: &Value, indent: &str) -> Result<(), NodeError> {
     match value {
-        Value::Object(fields) if fields.is_empty() => println!("{indent}{name}: none"),
+        Value::Object(fields) if fields.is_empty() => say::line(format_args!("{indent}{name}: none")),
         Value::Object(_) | Value::Array(_) => {
-            println!("{indent}{name}:");
-            print_lines(value, &format!("{indent}  "));
+            say::line(format_args!("{indent}{name}:"))?;
+            print_lines(value, &format!("{indent}  "))
         }
-        Value::String(text) => println!("{indent}{name}: {text}"),
-        other => println!("{indent}{name}: {other}"),
+        Value::String(text) => say::line(format_args!("{indent}{name}: {text}")),
+        other => say::line(format_args!("{indent}{name}: {other}")),
     }
 }

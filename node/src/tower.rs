@@ -9,6 +9,7 @@ use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::host::{self, Host, Input, Machine, Parts, Submitter, Through, follow, line};
+use crate::say;
 use crate::store::onchain;
 use crate::validator::stop_asked;
 use config::Settings;
@@ -75,7 +76,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let chain_id = genesis.chain_id();
     let (onchain, mut found) = onchain::open(&home.database("onchain")?, &genesis).await?;
     let path = home.database("offchain")?;
-    let (offchain, records) = host::open_records(&path, chain_id, key.public()).await?;
+    let (offchain, records) = host::open_records(&path, chain_id, key.public(), Vec::new()).await?;
     let stored = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
     let tower = Tower::restore(settings.machine, key.clone(), chain_id, stored)
         .map_err(|error| NodeError::Damaged { path: path.clone(), reason: error.to_string() })?;
@@ -97,7 +98,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         url: config.url.clone(),
     };
     let server = http::serve(listener, served);
-    println!("ready http://{}", config.listen);
+    say::ready(config.listen);
     let result = tokio::select! {
         result = host.run() => result,
         result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),

@@ -19,6 +19,7 @@ mod wire;
 use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
+use crate::say;
 use crate::store::onchain::{self, Blocks};
 use engine::{Engine, Event, Parts};
 use fair_core::consensus::Signer;
@@ -36,16 +37,15 @@ pub(crate) struct Identity {
     pub(crate) signer: Signer,
 }
 
-/// Runs until it is told to stop, or must. `never_signed`: its operator says that its key signed nothing else than its
-/// database tells.
-pub(crate) async fn run(home: &Home, config: &Config, never_signed: bool) -> Result<(), NodeError> {
+/// Runs until it is told to stop, or must.
+pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let _lock = home.lock()?;
     let (genesis, genesis_bytes) = home.genesis()?;
     let key = home.signing_key()?;
     let identity = Identity { chain_id: genesis.chain_id(), signer: Signer { account: config.account, key } };
     let database = home.database("onchain")?;
     let (store, mut found) = onchain::open(&database, &genesis).await?;
-    let silence = if never_signed {
+    let silence = if config.claims.never_signed {
         store.commit(vec![onchain::silence_ends()]).await?;
         Silence::Over
     } else {
@@ -99,7 +99,7 @@ pub(crate) async fn run(home: &Home, config: &Config, never_signed: bool) -> Res
         peers,
     };
     let server = http::serve(listener, served);
-    println!("ready http://{}", config.listen);
+    say::ready(config.listen);
     tokio::select! {
         result = engine.run(incoming) => result,
         result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),

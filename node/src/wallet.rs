@@ -16,8 +16,10 @@ use crate::bank::http_client;
 use crate::checkpoint;
 use crate::error::NodeError;
 use crate::home::{Config, Home};
+use crate::host::begin::{self, Past};
 use crate::host::{self, Host, Input, Journal, Machine, Parts, Submitter, Through, follow, line};
 use crate::merchant::Desk;
+use crate::say;
 use crate::store::{Store, onchain};
 use crate::validator::stop_asked;
 use axum::Router;
@@ -26,6 +28,7 @@ use fair_core::chain::genesis::{Genesis, Purpose};
 use fair_core::channel::event::Debug;
 use fair_core::crypto::SecretKey;
 use fair_core::effect::Effect;
+use fair_core::ledger::state::State;
 use fair_core::peers::Chain;
 use fair_core::types::{PublicKey, TimeMs};
 use fair_core::wallet::{self, Event, Refusal, Wallet};
@@ -46,8 +49,8 @@ pub(crate) struct Hosted {
     pub(crate) desk: Option<Desk>,
     /// Counts changes that are durable, so that others can wait for one.
     changes: watch::Sender<u64>,
-    /// Counts changes of the list of towers.
-    towers: watch::Sender<u64>,
+    /// Counts changes of with whom a session is to be kept, beside the banks that it was started with.
+    lines: watch::Sender<u64>,
 }
 
 impl Machine for Hosted {
@@ -93,12 +96,10 @@ impl Machine for Hosted {
                     desk.announce();
                 }
             }
-            Event::Tower(_) => self.towers.send_modify(|count| *count = count.wrapping_add(1)),
-            Event::Channel(_)
-            | Event::Draft
-            | Event::SessionWanted(_)
-            | Event::SessionUnwanted(_)
-            | Event::WithdrawalRefused { .. } => {}
+            Event::Tower(_) | Event::SessionWanted(_) | Event::SessionUnwanted(_) => {
+                self.lines.send_modify(|count| *count = count.wrapping_add(1));
+            }
+            Event::Channel(_) | Event::Draft | Event::WithdrawalRefused { .. } => {}
         }
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -109,6 +110,8 @@ pub(crate) struct Stored {
     _lock: File,
     pub(crate) genesis: Genesis,
     pub(crate) key: SecretKey,
+    relay: String,
+    client: reqwest::Client,
     found: onchain::Found,
     onchain: Store,
     offchain: Store,
@@ -118,14 +121,24 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Opens the databases of a home.
-    pub(crate) async fn open(home: &Home) -> Result<Self, NodeError> {
+    pub(crate) async fn open(home: &Home, config: &Config) -> Result<Self, NodeError> {
         let lock = home.lock()?;
         let (genesis, _) = home.genesis()?;
         let key = home.account_key()?;
-        let (onchain, found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+        let no_relay = "a wallet needs the URL of a relay (relay = \"…\")";
+        let relay = config.relay.clone().ok_or_else(|| content(home, no_relay))?;
+        let (onchain, mut found) = onchain::open(&home.database("onchain")?, &genesis).await?;
+        let client = http_client()?;
+        let urls = std::slice::from_ref(&relay);
+        checkpoint::go_on(&mut found.follower, config.checkpoint, &client, urls).await?;
         let path = home.database("offchain")?;
-        let (offchain, records) = host::open_records(&path, genesis.chain_id(), key.public()).await?;
-        Ok(Self { _lock: lock, genesis, key, found, onchain, offchain, path, records })
+        let chain = (&mut found.follower, &onchain);
+        let first = match begin::look(home, config, &path, chain, (&client, urls)).await? {
+            Past::Known | Past::New => Vec::new(),
+            Past::Lost => vec![Wallet::first_record_from_words()],
+        };
+        let (offchain, records) = host::open_records(&path, genesis.chain_id(), key.public(), first).await?;
+        Ok(Self { _lock: lock, genesis, key, relay, client, found, onchain, offchain, path, records })
     }
 
     /// Takes the records out whose keys begin with a byte.
@@ -148,7 +161,7 @@ impl Stored {
 /// Which wallet is to run.
 pub(crate) struct Wants {
     pub(crate) settings: Settings,
-    /// Most liked first; at least one.
+    /// Most liked first; empty: the one that it uses, or the network's first.
     pub(crate) banks: Vec<PublicKey>,
     pub(crate) desk: Option<Desk>,
 }
@@ -164,53 +177,63 @@ pub(crate) struct Running {
 
 /// Runs until it is told to stop, or must.
 pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
-    let stored = Stored::open(home).await?;
-    let bank = first_bank(home, &stored.genesis)?;
-    let wants = Wants { settings: Settings::read(home)?, banks: vec![bank], desk: None };
+    let settings = Settings::read(home)?;
+    let stored = Stored::open(home, config).await?;
+    let wants = Wants { settings, banks: settings.bank.into_iter().collect(), desk: None };
     let running = start(home, config, stored, wants).await?;
     let router = http::router(running.served.clone());
     running.serve(config, router).await
 }
 
-/// The bank of those who name none.
-pub(crate) fn first_bank(home: &Home, genesis: &Genesis) -> Result<PublicKey, NodeError> {
-    let content = || NodeError::Content { path: home.path().to_owned(), reason: "this network has no bank".to_owned() };
-    Ok(genesis.banks.first().ok_or_else(content)?.key)
+fn content(home: &Home, reason: &str) -> NodeError {
+    NodeError::Content { path: home.path().to_owned(), reason: reason.to_owned() }
+}
+
+/// The bank of those who name none: of those on the register the one that is used, or the one with the lowest account
+/// number. One that was struck off is left to those who have a channel with it and with no other.
+fn usual_bank(state: &State, used: &[PublicKey]) -> Option<PublicKey> {
+    let by_number = |key: &PublicKey| state.account_id(key);
+    let registered = used.iter().filter(|bank| state.bank(bank).is_some()).min_by_key(|bank| by_number(bank));
+    let first = || state.banks().map(|bank| bank.key).min_by_key(by_number);
+    registered.or_else(|| used.first()).copied().or_else(first)
 }
 
 /// Starts a wallet and everything that it has to do with the network.
 pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: Wants) -> Result<Running, NodeError> {
-    let content = |reason: &str| NodeError::Content { path: home.path().to_owned(), reason: reason.to_owned() };
-    let relay = config.relay.clone().ok_or_else(|| content("a wallet needs the URL of a relay (relay = \"…\")"))?;
-    let bank = *wants.banks.first().ok_or_else(|| content("a wallet needs a bank"))?;
-    let Stored { _lock, genesis, key, mut found, onchain, offchain, path, records } = stored;
+    let Stored { _lock, genesis, key, relay, client, found, onchain, offchain, path, records } = stored;
     let chain_id = genesis.chain_id();
     let damaged = |reason: String| NodeError::Damaged { path: path.clone(), reason };
     let entropy = line::entropy().map_err(|error| damaged(error.to_string()))?;
     let records = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
     let wallet = Wallet::restore(&machine_config(&genesis), key.clone(), chain_id, entropy, records)
         .map_err(|error| damaged(error.to_string()))?;
+    let used: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
+    let state = found.follower.state();
+    let usual = wants.banks.first().copied().or_else(|| usual_bank(state, &used));
+    let bank = usual.ok_or_else(|| content(home, "this network has no bank"))?;
+    if state.bank(&bank).is_none() {
+        tracing::warn!(%bank, "this bank is not on the register");
+    }
+    let banks = if wants.banks.is_empty() { vec![bank] } else { wants.banks };
 
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
-    let client = http_client()?;
-    checkpoint::go_on(&mut found.follower, config.checkpoint, &client, std::slice::from_ref(&relay)).await?;
     let submitter = Submitter::new(client.clone(), Through::Configured, vec![relay.clone()]);
     let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
-    let (house, needs_money) = House::new(wants.banks.clone(), genesis.purpose, wants.settings);
-    let (towers, listed) = watch::channel(0);
-    let machine = Hosted { wallet, house, desk: wants.desk, changes, towers };
+    let (house, needs_money) = House::new(banks.clone(), genesis.purpose, wants.settings);
+    let (lines, listed) = watch::channel(0);
+    let machine = Hosted { wallet, house, desk: wants.desk, changes, lines };
     let stored = offchain.counter();
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
     let mut tasks = vec![
         tokio::spawn(follow::run(handle.clone(), client.clone(), vec![relay.clone()], patience)),
-        tokio::spawn(towers::keep_sessions(handle.clone(), identity.clone(), relay.clone(), listed)),
+        tokio::spawn(towers::keep_sessions(handle.clone(), identity.clone(), relay.clone(), banks.clone(), listed)),
         tokio::spawn(house::ask_for_money(client, relay.clone(), identity.key.public(), needs_money)),
     ];
-    for bank in wants.banks {
+    for bank in banks {
         let path = (relay.clone(), format!("/v1/peers/{bank}"));
         tasks.push(tokio::spawn(line::keep_calling(vec![path], bank, identity.clone(), handle.clone())));
     }
@@ -234,7 +257,7 @@ impl Running {
         let Self { _lock, host, listener, served, tasks } = self;
         drop(served);
         let server = serve::serve(listener, router);
-        println!("ready http://{}", config.listen);
+        say::ready(config.listen);
         let mut hosting = host.start();
         let result = tokio::select! {
             result = hosting.ended() => result,
@@ -260,3 +283,6 @@ fn machine_config(genesis: &Genesis) -> wallet::Config {
 fn parts(hosted: &Hosted, bank: &PublicKey, asset: fair_core::types::AssetId) -> wallet::Parts {
     hosted.wallet.parts(bank, asset)
 }
+
+#[cfg(test)]
+mod tests;

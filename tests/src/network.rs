@@ -178,7 +178,19 @@ impl Network {
     /// # Errors
     /// If it does not become ready.
     pub async fn add_tower(&mut self, name: &str) -> Result<PublicKey> {
-        let key = self.init_home("tower", name, &[]).await?;
+        self.add_home("tower", name).await
+    }
+
+    /// The same of a bank, which is not on the register.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn add_bank(&mut self, name: &str) -> Result<PublicKey> {
+        self.add_home("bank", name).await
+    }
+
+    async fn add_home(&mut self, kind: &str, name: &str) -> Result<PublicKey> {
+        let key = self.init_home(kind, name, &[]).await?;
         self.spawn(name, "node", vec!["run".into(), "--home".into(), self.folder.join(name).into()])?;
         self.wait_until_ready(name).await?;
         Ok(key)

@@ -182,6 +182,9 @@ pub enum Refusal {
     /// Nobody has a channel with themselves.
     #[error("this is the bank's own key")]
     OwnKey,
+    /// Whom nobody finds on the register begins no channels; those that it has go on.
+    #[error("this bank is not on the register: it begins no channels")]
+    NotRegistered,
     /// No session with this partner stands.
     #[error("there is no session with {peer}")]
     NotConnected {

@@ -7,6 +7,7 @@ mod backup;
 mod bad_bank;
 mod court;
 mod forgotten;
+mod lost_bank;
 mod mediation;
 mod merchant;
 mod puppet;

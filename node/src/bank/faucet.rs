@@ -37,6 +37,8 @@ pub(super) enum NoGift {
     Empty,
     #[error("There is no asset {0}.")]
     UnknownAsset(AssetId),
+    #[error("This bank is not on the register, and gives nothing away.")]
+    NotRegistered,
     #[error("This account cannot be given anything.")]
     OwnAccount,
     #[error("Too many are asking; try again in a moment.")]
@@ -91,6 +93,9 @@ fn plan(
     chain: &Chain<'_>,
     now_ms: TimeMs,
 ) -> Result<Plan, NoGift> {
+    if chain.state.bank(&own).is_none() {
+        return Err(NoGift::NotRegistered);
+    }
     if wish.account == own {
         return Err(NoGift::OwnAccount);
     }

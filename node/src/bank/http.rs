@@ -1,7 +1,8 @@
 //! What a bank serves.
 //!
 //! ```text
-//! GET  /v1/peer       WebSocket: a Noise session (`fair_core::session`); the bank responds
+//! GET  /v1/peer       WebSocket: a Noise session (`fair_core::session`); the bank responds. Before it is on the
+//!                     register it hangs up on everybody
 //! POST /v1/faucet     JSON {account, asset?} → {account, asset, amount}; test networks only
 //! GET  /v1/status     JSON, to this machine alone
 //! POST /v1/rebalance  to this machine alone, with the operator's token in the header `x-fair-operator`
@@ -132,6 +133,7 @@ async fn ask_faucet(
             NoGift::Recently { .. } => (StatusCode::TOO_MANY_REQUESTS, "faucet.limited"),
             NoGift::Empty => (StatusCode::SERVICE_UNAVAILABLE, "faucet.empty"),
             NoGift::Busy => (StatusCode::SERVICE_UNAVAILABLE, "faucet.busy"),
+            NoGift::NotRegistered => (StatusCode::FORBIDDEN, "faucet.none"),
             NoGift::UnknownAsset(_) | NoGift::OwnAccount => (StatusCode::BAD_REQUEST, "faucet.bad_request"),
         };
         let refusal = Refusal::new(status, code, no.to_string());

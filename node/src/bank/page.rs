@@ -16,6 +16,9 @@ pub(super) fn html(view: &View) -> String {
         (false, None) => "only when asked (node rebalance)".to_owned(),
     };
     let stale = if view.stale { " <span class=risk>old: nothing is promised now</span>" } else { "" };
+    if !view.registered {
+        page.push_str("<p class=risk>Not on the register of banks: it begins no channels (node register-bank).</p>");
+    }
     // Writing to a String cannot fail.
     let _ = write!(
         page,

@@ -13,6 +13,8 @@ pub(super) struct View {
     pub(super) kind: &'static str,
     pub(super) account: PublicKey,
     pub(super) handle: String,
+    /// Whether wallets find it on the chain: before that it begins no channels.
+    pub(super) registered: bool,
     pub(super) head: Height,
     pub(super) head_time_ms: TimeMs,
     pub(super) stale: bool,
@@ -44,6 +46,7 @@ pub(super) fn view(bank: &Bank, account: PublicKey, settings: &Settings, chain: 
     View {
         kind: "bank",
         account,
+        registered: chain.state.bank(&account).is_some(),
         handle: chain.state.bank(&account).map(|bank| bank.handle.clone()).unwrap_or_default(),
         head: chain.head.height,
         head_time_ms: chain.head.time_ms,

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::error::NodeError;
 use crate::home::{self, Config, Home, Kind};
 use crate::store::onchain;
-use crate::{limits, local, operator, page, presets};
+use crate::{limits, local, operator, page, presets, say};
 use clap::{Args, Subcommand, ValueEnum};
 use fair_core::chain::certificate::{Validator, ValidatorSet};
 use fair_core::chain::follow::Follower;
@@ -209,8 +209,7 @@ impl Desk {
                 return Err(NodeError::Refused { reason });
             }
         };
-        println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());
-        Ok(())
+        say::json(&answer)
     }
 }
 
@@ -340,6 +339,5 @@ pub(super) fn print_proposals(of: &OfHome) -> Result<(), NodeError> {
         "validators": state.validators().validators,
         "next_validators": state.next_validators().validators,
     });
-    println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());
-    Ok(())
+    say::json(&answer)
 }

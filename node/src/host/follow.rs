@@ -5,12 +5,16 @@
 
 use super::{Handle, Machine, Stopping, Told};
 use crate::clock;
+use crate::error::NodeError;
 use crate::limits;
+use crate::store::{Store, onchain};
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::chain::certificate::Certificate;
+use fair_core::chain::follow::Follower;
 use fair_core::chain::header::Header;
 use fair_core::chain::verify::BadBlock;
 use fair_core::codec;
+use fair_core::peers::Chain;
 use fair_core::types::Height;
 use futures_util::StreamExt as _;
 use std::time::Duration;
@@ -134,6 +138,54 @@ async fn catch_up<M: Machine>(
         deadline.moved(host);
         if deadline.at <= Instant::now() {
             return Err(Leave::Silent);
+        }
+    }
+}
+
+/// Follows, before there is a host, until the head is fresh.
+pub(super) async fn to_now(
+    follower: &mut Follower,
+    onchain: &Store,
+    client: &reqwest::Client,
+    urls: &[String],
+) -> Result<(), NodeError> {
+    follower.check_rules().map_err(NodeError::Rules)?;
+    loop {
+        for url in urls {
+            match take_all(follower, onchain, client, url).await? {
+                Ok(()) if !Chain::of(follower).is_stale(clock::now_ms()) => return Ok(()),
+                Ok(()) => tracing::info!(source = url, height = follower.height(), "waiting for a newer block"),
+                Err(reason) => tracing::warn!(source = url, %reason, "leaving a source of blocks"),
+            }
+            sleep(Duration::from_millis(limits::FOLLOW_PAUSE_MS)).await;
+        }
+    }
+}
+
+/// Stores what a source has above the head.
+async fn take_all(
+    follower: &mut Follower,
+    onchain: &Store,
+    client: &reqwest::Client,
+    url: &str,
+) -> Result<Result<(), Leave>, NodeError> {
+    loop {
+        let from = follower.height().saturating_add(1);
+        let blocks = match fetch(client, url, from).await {
+            Ok(blocks) if blocks.is_empty() => return Ok(Ok(())),
+            Ok(blocks) => blocks,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        for certified in &blocks {
+            match follower.check(certified, clock::now_ms()) {
+                Ok(step) => {
+                    onchain.commit(onchain::block_writes(certified, &step, follower)).await?;
+                    follower.commit(step);
+                }
+                Err(rules @ BadBlock::NewRules { .. }) => return Err(NodeError::Rules(rules)),
+                Err(expired @ BadBlock::Expired { .. }) => return Err(NodeError::Expired(expired)),
+                Err(bad) => return Ok(Err(bad.into())),
+            }
         }
     }
 }

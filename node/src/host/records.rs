@@ -29,8 +29,21 @@ const JOURNAL: u8 = 0xF0;
 /// Keys and values as they were stored.
 pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Opens the database, or makes it, and reads all records.
-pub(crate) async fn open(path: &Path, chain_id: Hash, key: PublicKey) -> Result<(Store, Records), NodeError> {
+/// Whether there is a database to continue from.
+pub(crate) fn have_begun(path: &Path) -> Result<bool, NodeError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    Ok(Store::open(path, MIGRATIONS)?.reader()?.get(META, b"chain_id")?.is_some())
+}
+
+/// Opens the database and reads all records. One that is made now begins with `first`.
+pub(crate) async fn open(
+    path: &Path,
+    chain_id: Hash,
+    key: PublicKey,
+    first: Records,
+) -> Result<(Store, Records), NodeError> {
     let store = Store::open(path, MIGRATIONS)?;
     let reader = store.reader()?;
     let stored = reader.get(META, b"chain_id")?.zip(reader.get(META, b"key")?);
@@ -38,7 +51,9 @@ pub(crate) async fn open(path: &Path, chain_id: Hash, key: PublicKey) -> Result<
         None => {
             let keep =
                 |name: &[u8], value: [u8; 32]| Write::Keep { table: META, key: name.to_vec(), value: value.to_vec() };
-            store.commit(vec![keep(b"chain_id", chain_id.0), keep(b"key", key.0)]).await?;
+            let mut writes = vec![keep(b"chain_id", chain_id.0), keep(b"key", key.0)];
+            writes.extend(first.into_iter().map(|(key, value)| Write::Put { table: RECORDS, key, value }));
+            store.commit(writes).await?;
         }
         Some((stored, _)) if stored != chain_id.0 => {
             return Err(NodeError::WrongGenesis {

@@ -126,7 +126,7 @@ impl Settings {
         } = lines;
         // Half of the room is there for the next payments while the bank insures what came.
         let insure_above = Some(lines.insure_above.unwrap_or(credit_limit / 2));
-        let wallet = wallet::Settings { funds_itself, credit_limit, insure_above };
+        let wallet = wallet::Settings { bank: None, funds_itself, credit_limit, insure_above };
         Ok(Self { banks, origin, min_insured, sweep, keeping, webhook_authorities, wallet, private_webhooks })
     }
 

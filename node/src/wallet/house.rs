@@ -38,7 +38,9 @@ impl House {
     /// Looks around after a block.
     pub(super) fn keep(&self, wallet: &mut Wallet, chain: &Chain<'_>, now_ms: TimeMs) -> Vec<Effect<Event>> {
         let mut effects = Vec::new();
-        for bank in self.banks.iter().filter(|bank| wallet.channel(bank).is_none()).copied().collect::<Vec<_>>() {
+        // A wallet that lost its records may only be asking a bank as yet.
+        let used: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
+        for bank in self.banks.iter().filter(|bank| !used.contains(bank)).copied().collect::<Vec<_>>() {
             let Settings { credit_limit: limit, insure_above, .. } = self.settings;
             let credit = |asset| Credit { asset, limit, insure_above };
             let credit = vec![credit(AssetId::FRD), credit(AssetId::FRB)];

@@ -1,5 +1,5 @@
 //! The watchtowers of a wallet's process: a session with each, kept by the list that the wallet stores, and its
-//! operator's orders about it.
+//! operator's orders about it. A wallet that lost its records asks banks in the same way.
 //!
 //! ```text
 //! POST /v1/towers/add     {tower, url?}  → {towers}     url: http://host:port; through the relay when left out
@@ -25,18 +25,23 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Keeps a session with every tower of the list, as long as it is on it, at the place where it is.
+/// Keeps a session with every tower of the list, as long as it is on it, at the place where it is, and with every bank
+/// that the wallet wants one with and that is none of `called`.
 pub(super) async fn keep_sessions(
     host: Handle<Hosted>,
     identity: line::Identity,
     relay: String,
+    called: Vec<PublicKey>,
     mut changed: watch::Receiver<u64>,
 ) {
     let mut lines: BTreeMap<(PublicKey, String), Calling> = BTreeMap::new();
     loop {
-        let listed = host.ask(|hosted, _, _| {
-            let towers: Vec<_> = hosted.wallet.towers().map(|view| (view.tower.key, view.tower.url.clone())).collect();
-            (Vec::new(), towers)
+        let called = called.clone();
+        let listed = host.ask(move |hosted, _, _| {
+            let towers = hosted.wallet.towers().map(|view| (view.tower.key, view.tower.url.clone()));
+            let banks = hosted.wallet.sessions().filter(|bank| !called.contains(bank));
+            let listed: Vec<_> = towers.chain(banks.map(|bank| (bank, String::new()))).collect();
+            (Vec::new(), listed)
         });
         let Ok(listed) = listed.await else { return };
         lines.retain(|line, _| listed.contains(line));

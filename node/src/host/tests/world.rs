@@ -121,7 +121,7 @@ async fn run<M: Machine>(
     home::make_private_folder(folder).unwrap();
     let (onchain, found) = onchain::open(&folder.join("onchain.sqlite"), genesis).await.unwrap();
     let (offchain, records) =
-        host::open_records(&folder.join("offchain.sqlite"), genesis.chain_id(), key).await.unwrap();
+        host::open_records(&folder.join("offchain.sqlite"), genesis.chain_id(), key, Vec::new()).await.unwrap();
     let submitter = Submitter::new(reqwest::Client::new(), Through::Configured, Vec::new());
     let parts = Parts { machine: make(records), follower: found.follower, onchain, offchain, submitter };
     let (host, handle) = Host::new(parts);
