@@ -292,8 +292,9 @@ async fn serve_blocks(State(serving): State<Serving>, Query(query): Query<BTreeM
 async fn serve_heads(State(serving): State<Serving>, upgrade: WebSocketUpgrade) -> axum::response::Response {
     upgrade.on_upgrade(move |mut socket| async move {
         let mut blocks = serving.blocks;
+        let repeats = serving.manner == Manner::Repeats;
+        let mut again = tokio::time::interval(REPEAT_TIME);
         loop {
-            let repeats = serving.manner == Manner::Repeats;
             let blocks_now = blocks.borrow_and_update().clone();
             let announced = if repeats { blocks_now.first() } else { blocks_now.last() };
             if let Some(newest) = announced.cloned() {
@@ -304,7 +305,7 @@ async fn serve_heads(State(serving): State<Serving>, upgrade: WebSocketUpgrade) 
             }
             tokio::select! {
                 changed = blocks.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(REPEAT_TIME), if repeats => {}
+                _ = again.tick(), if repeats => {}
                 message = socket.recv() => if message.is_none_or(|message| message.is_err()) { return },
             }
         }
