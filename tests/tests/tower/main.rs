@@ -80,10 +80,15 @@ impl World {
     /// Lets the tower go on without an end. Whether it came to one before.
     async fn disarm(&mut self) -> Result<bool> {
         let mut was_killed = false;
-        while self.arm(0).await.is_err() {
-            ensure!(self.revive().await?, "the tower does not answer");
-            was_killed = true;
-        }
+        // The system may tell a moment later that one was killed.
+        wait::until("the tower to answer", PATIENCE, async || {
+            if self.arm(0).await.is_ok() {
+                return Ok(Some(()));
+            }
+            was_killed |= self.revive().await?;
+            Ok(None)
+        })
+        .await?;
         Ok(was_killed)
     }
 
