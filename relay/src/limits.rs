@@ -28,7 +28,7 @@ pub const PEER_BYTES_PER_SECOND: u32 = 8 << 20;
 /// Bytes that may flow at once before that rate is held.
 pub const PEER_BURST_BYTES: u32 = 16 << 20;
 /// Every message counts as at least this many bytes.
-pub const PEER_LEAST_BYTES: u32 = 256;
+pub const PEER_LEAST_BYTES: u32 = 1 << 10;
 /// New heads that may wait for a slow reader before it is dropped.
 pub const HEADS_QUEUE: usize = 16;
 /// Most connections at once.

@@ -40,6 +40,11 @@ async function follow(page) {
   while (page.dataset.state !== 'cancelled') {
     const { order: address = '', state = '', stands = '' } = page.dataset;
     try {
+      if (state === 'paid') {
+        // Only what is given back can change any more: that may wait, and takes no place from others.
+        waits = false;
+        await after(LONGEST_PAUSE_MS);
+      }
       const answer = await fetch(waits ? `${address}?known=${stands}` : address, { cache: 'no-store' });
       // Too many wait: this page looks from time to time until there is a place.
       waits = answer.status !== 429;

@@ -21,6 +21,10 @@ mod refunds;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest that somebody waits for an order to change.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// How long after it was made an order that nobody paid can be paid late.
+const LATE_MS: u64 = 3 * 3_600_000;
+/// Before old orders are looked for again.
+const BEFORE_OLD: Duration = Duration::from_secs(600);
 /// In so long a time an endpoint gets another secret once: the merchant tells it that long, and has room for few.
 const SECRET_MS: u64 = 5 * 60_000;
 
@@ -97,7 +101,7 @@ impl Desk {
                     }
                     self.store.look_at_refunds()?;
                     self.tell();
-                    self.store.set_cursor(first.saturating_sub(1))?;
+                    self.store.put_cursor(first.saturating_sub(1))?;
                 }
             }
         }
@@ -217,6 +221,10 @@ impl Desk {
         if order.can_be_paid()
             && let Some((invoice, text)) = order.invoice.clone()
         {
+            // Its end is told by an event; until then nobody need be asked.
+            if order.state != State::Expired {
+                return Ok(text);
+            }
             let known = self.merchant.look(&invoice).await.map_err(Problem::Merchant)?;
             if known.is_some_and(|known| !matches!(known.state.as_str(), "expired" | "cancelled")) {
                 return Ok(text);
@@ -281,6 +289,32 @@ impl Desk {
                 order.state = State::Cancelled;
             }
         })?;
+        Ok(())
+    }
+
+    /// Cancels orders whose time was over long ago, as long as the shop runs: an invoice that can be paid late takes one
+    /// of the merchant's places for them.
+    pub(crate) async fn let_go(&self) {
+        loop {
+            if let Err(error) = self.let_old_go(LATE_MS).await {
+                eprintln!("old orders are cancelled later: {error:#}");
+            }
+            sleep(BEFORE_OLD).await;
+        }
+    }
+
+    async fn let_old_go(&self, late_ms: u64) -> Result<()> {
+        let before = now_ms()?.saturating_sub(late_ms);
+        for order in self.store.payable()? {
+            if order.state != State::Expired || order.created_ms >= before {
+                continue;
+            }
+            match self.cancel(&order.id).await {
+                // Paid in this moment.
+                Ok(()) | Err(Problem::Over) => {}
+                Err(problem) => anyhow::bail!("order {}: {problem:?}", order.number),
+            }
+        }
         Ok(())
     }
 

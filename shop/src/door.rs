@@ -91,13 +91,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Where a request comes from. A proxy on the own machine adds it at the end of a header; nobody else is believed. Of
-/// IPv6 a household has 64 bits for itself.
+/// IPv6 a household has up to 80 bits for itself.
 pub(crate) fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     let last = headers.get_all("x-forwarded-for").iter().next_back();
     let said = last.and_then(|list| list.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
     match said.filter(|_| peer.is_loopback()).map_or(peer, |said| said.to_canonical()) {
-        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() >> 64 << 64)),
+        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() >> 80 << 80)),
         short @ IpAddr::V4(_) => short,
     }
 }
@@ -168,6 +168,6 @@ mod tests {
         check("127.0.0.1", &["nobody"], "127.0.0.1");
         check("192.0.2.9", &["192.0.2.1"], "192.0.2.9");
         check("::ffff:192.0.2.9", &[], "192.0.2.9");
-        check("2001:db8:1:2:3:4:5:6", &[], "2001:db8:1:2::");
+        check("2001:db8:1:2:3:4:5:6", &[], "2001:db8:1::");
     }
 }

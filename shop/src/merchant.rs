@@ -175,6 +175,11 @@ impl Merchant {
     }
 }
 
+/// Whether the merchant's wallet refused to pay: it moved nothing.
+pub(crate) fn is_impossible(error: &Error) -> bool {
+    Refusal::of(error, "wallet.refused").is_some()
+}
+
 fn is_conflict(error: &Error) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::CONFLICT)
 }

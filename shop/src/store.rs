@@ -168,6 +168,12 @@ impl Store {
         self.connection().execute("UPDATE place SET cursor = MAX(cursor, ?1)", [number(cursor)?])?;
         Ok(())
     }
+
+    /// What was told up to a number is forgotten, or told under other numbers now.
+    pub(crate) fn put_cursor(&self, cursor: u64) -> Result<()> {
+        self.connection().execute("UPDATE place SET cursor = ?1", [number(cursor)?])?;
+        Ok(())
+    }
 }
 
 pub(crate) fn now_ms() -> Result<u64> {

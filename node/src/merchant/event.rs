@@ -52,7 +52,7 @@ impl Recorder {
     /// Adds an event.
     pub(super) fn record(&mut self, kind: &str, data: &impl Serialize, now_ms: TimeMs, write: &mut Write) {
         let sequence = self.last.saturating_add(1);
-        let id = id_of(&self.own, sequence, kind);
+        let id = id_of(&self.own, sequence, now_ms, kind);
         let line = Line { id, sequence, kind, created_ms: now_ms, data };
         write.put(Journal::key(sequence), view::written(&line));
         self.last = sequence;
@@ -70,8 +70,8 @@ struct Line<'a, T> {
     data: &'a T,
 }
 
-/// No two events have the same, whatever process made them.
-fn id_of(own: &PublicKey, sequence: u64, kind: &str) -> String {
-    let digest = crypto::hash(EVENT, &[&own.0, &sequence.to_le_bytes(), kind.as_bytes()]).0;
+/// No two events have the same, also when records were lost, after which numbers begin anew.
+fn id_of(own: &PublicKey, sequence: u64, now_ms: TimeMs, kind: &str) -> String {
+    let digest = crypto::hash(EVENT, &[&own.0, &sequence.to_le_bytes(), &now_ms.to_le_bytes(), kind.as_bytes()]).0;
     format!("evt_{}", hex::encode(digest.get(..16).unwrap_or_default()))
 }

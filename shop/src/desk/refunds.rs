@@ -2,6 +2,7 @@
 //! is on the disk, so that a shop that is killed in between is answered with the same refund.
 
 use super::{Desk, PAUSE};
+use crate::merchant;
 use crate::refund::Refund;
 use anyhow::Result;
 use std::time::Duration;
@@ -48,7 +49,12 @@ impl Desk {
         let Refund { invoice, attempt, .. } = refund;
         // One that failed did not reach the payer's wallet: the customer says where it goes.
         let by_link = *attempt > 1;
-        let made = self.merchant.refund(invoice, &format!("refund-{invoice}-{attempt}"), by_link).await?;
+        let asked = self.merchant.refund(invoice, &format!("refund-{invoice}-{attempt}"), by_link).await;
+        let made = match asked {
+            // No way leads to where the payer said, and nothing was made under this name: a link is asked for.
+            Err(error) if !by_link && merchant::is_impossible(&error) => return self.store.next_attempt(refund),
+            made => made?,
+        };
         let Some(made) = made else {
             println!("invoice {invoice}: nothing of it is left to give back");
             return self.store.given_by_hand(refund);

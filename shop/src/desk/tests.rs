@@ -76,7 +76,7 @@ async fn a_shop_that_was_away_for_long_goes_on() {
     let (url, secrets) = forgetful().await;
     let open = || Desk::new(Store::open(folder.path()).unwrap(), Merchant::new(&url, "key").unwrap(), 900);
     let desk = open();
-    let (paid, over) = (order(&desk, "paid"), order(&desk, "over"));
+    let (paid, over, old) = (order(&desk, "paid"), order(&desk, "over"), order(&desk, "old"));
     desk.introduce(HOOK).await;
     assert_eq!(desk.order(&paid).unwrap().state, State::Paid, "whatever was told of it is forgotten");
     assert_eq!(desk.order(&over).unwrap().state, State::Expired);
@@ -95,4 +95,11 @@ async fn a_shop_that_was_away_for_long_goes_on() {
     assert_eq!(desk.order(&over).unwrap().invoice.unwrap().0, "new");
     desk.cancel(&over).await.unwrap();
     assert_eq!(desk.order(&over).unwrap().state, State::Cancelled);
+
+    // What nobody paid for long takes no place at the merchant any more.
+    desk.let_old_go(u64::MAX).await.unwrap();
+    assert_eq!(desk.order(&old).unwrap().state, State::Expired);
+    desk.let_old_go(0).await.unwrap();
+    let states = [&old, &paid].map(|id| desk.order(id).unwrap().state);
+    assert_eq!(states, [State::Cancelled, State::Paid]);
 }

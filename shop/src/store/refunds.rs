@@ -84,6 +84,13 @@ impl Store {
         Ok(())
     }
 
+    /// Nothing was made of this attempt: the next one is asked for.
+    pub(crate) fn next_attempt(&self, refund: &Refund) -> Result<()> {
+        let next = "UPDATE refunds SET attempt = attempt + 1 WHERE invoice = ?1 AND attempt = ?2";
+        self.connection().execute(next, params![refund.invoice, refund.attempt])?;
+        Ok(())
+    }
+
     pub(crate) fn refund_stands(&self, now: &Outgoing) -> Result<()> {
         stands(&self.connection(), now).map(drop)
     }

@@ -2,7 +2,7 @@
 
 use crate::shop::{ALL, Answer, PATIENCE, Shop, World, make_key, make_key_of};
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::network::{MERCHANT, Network, NewWallet, Plan, RELAY};
+use fair_tests::network::{BANK, MERCHANT, Network, NewWallet, Plan};
 use fair_tests::wait;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -262,13 +262,13 @@ async fn what_nobody_could_pay_is_refused_and_said_why() -> Result<()> {
     let early = network.node("fresh", "key", &["list"]).await.unwrap_err();
     ensure!(format!("{early:#}").contains("node run --home"), "{early:#}");
 
-    network.stop(RELAY).await?;
+    network.stop(BANK).await?;
     network.add_merchant(MERCHANT, "funds_itself = true\ncredit_limit = 1000\ninsure_above = 1000\n").await?;
     let shop = Shop::new(&network, &make_key(&network, &ALL).await?)?;
     let answer = shop.post("/v1/invoices", &json!({ "amount": 100 })).await?;
     ensure!(answer.retry_after >= Some(1) && answer.body["retryable"] == true, "{answer:?}");
     assert_eq!(answer.code(503), "not_ready");
-    network.restart(RELAY).await?;
+    network.restart(BANK).await?;
     let world = World::with(network, shop).await?;
     let shop = &world.shop;
 

@@ -44,7 +44,7 @@ function provenCard(app, proven) {
     facts(
       ['To', h('span', { class: 'row' }, keyPicture(proven.payee, 32), h('a', { href: to('explorer', 'account', proven.payee) }, keyWords(proven.payee)))],
       description !== null && description !== '' && ['For', h('span', { class: 'stranger' }, strangersText(description))],
-      origin !== null && ['Site', h('code', null, strangersText(origin))],
+      origin !== null && ['Site', [h('code', null, strangersText(origin)), h('span', { class: 'muted small' }, ' as the payee claims')]],
       ['When', paidAt === null ? 'not said: this is the payer’s proof, without the payee’s receipt' : `${exactTime(paidAt, app.locale)}, by the payee’s clock`],
       ['Invoice', copyable(app, proven.id, 'invoice number', { short: true })],
       ['Hash', copyable(app, proven.hash, 'payment hash', { short: true })]),

@@ -50,7 +50,8 @@ export function tillPage(app) {
   };
   /** Goes on to the next sale. What nobody has begun to pay takes no payment any more. @param {import('../api').OwnInvoice} invoice */
   const next = ({ key: sale, state }) => {
-    if (state !== 'open' && state !== 'pending') return reset();
+    // What is being paid goes on by itself, and is told below when it came in.
+    if (state !== 'open') return reset();
     app.act('cancel', async () => {
       await app.client.cancelInvoice({ key: sale });
       app.again('invoices');
@@ -111,7 +112,7 @@ function saleView(app, invoice, next) {
           : h('p', { class: 'muted' }, state === 'pending' ? 'Being paid …' : ['Show this to the customer. It expires ', ago(app, invoice.expires), '.'])),
     invoice.qr && qrCode(invoice.qr, 'QR code of the invoice'),
     app.problem('cancel') && errorNote(/** @type {any} */ (app.problem('cancel'))),
-    h('div', { class: 'row' }, button(paid ? 'Next sale' : 'New amount', { main: paid, busy: app.doing('cancel'), disabled: state === 'pending', onclick: next })));
+    h('div', { class: 'row' }, button(paid || state === 'pending' ? 'Next sale' : 'New amount', { main: paid, busy: app.doing('cancel'), onclick: next })));
 }
 
 /**

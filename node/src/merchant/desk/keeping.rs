@@ -8,7 +8,7 @@ use crate::merchant::keys::KeyId;
 use fair_core::effect::Effect;
 use fair_core::payment::invoice::{InvoiceId, LatePolicy};
 use fair_core::types::TimeMs;
-use fair_core::wallet::{Event, Wallet};
+use fair_core::wallet::{Event, InvoiceState, OwnInvoice, Wallet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shortest and longest time after which whoever has too many open invoices may come again.
@@ -125,7 +125,8 @@ fn is_payable_late(entry: &Entry, wallet: &Wallet) -> bool {
 }
 
 fn accepts_late(entry: &Entry, wallet: &Wallet) -> bool {
-    wallet.invoice(&entry.id).is_some_and(|own| own.invoice.body.late == LatePolicy::Accept)
+    let can = |own: &OwnInvoice| own.state == InvoiceState::Open && own.invoice.body.late == LatePolicy::Accept;
+    wallet.invoice(&entry.id).is_some_and(can)
 }
 
 impl Desk {

@@ -6,6 +6,7 @@ use super::{Answer, Asked, Caller, Shop, query, refusal};
 use crate::local::Refusal;
 use crate::merchant::desk::Refused;
 use crate::merchant::keys::Scope;
+use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
@@ -28,6 +29,14 @@ pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked)
         {
             return Err(refusal(&Refused::ForgottenEvent { first }));
         }
+        // Nor is there one above the newest: records were lost since, and numbers began anew.
+        if events.is_empty() && after.is_some_and(|after| after > 0) {
+            let journal = || Ok::<_, StoreError>((shop.journal.last()?, shop.journal.first()?));
+            let (last, first) = journal().map_err(|error| unreadable(&error.to_string()))?;
+            if after > Some(last) {
+                return Err(refusal(&Refused::ForgottenEvent { first: first.unwrap_or(1) }));
+            }
+        }
         if let (Some(poll), true) = (&mut poll, events.is_empty())
             && poll.event_after(after.unwrap_or(0)).await?
         {
@@ -40,11 +49,12 @@ pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked)
 }
 
 fn read(shop: &Shop, after: u64, limit: usize) -> Result<Vec<Value>, Refusal> {
-    let unreadable = |error: String| {
-        tracing::error!(error, "events cannot be read");
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "store", "The events cannot be read at the moment.")
-    };
-    let lines = shop.journal.after(after, limit).map_err(|error| unreadable(error.to_string()))?;
+    let lines = shop.journal.after(after, limit).map_err(|error| unreadable(&error.to_string()))?;
     let events = lines.iter().map(|line| serde_json::from_slice(line));
-    events.collect::<Result<_, _>>().map_err(|error| unreadable(error.to_string()))
+    events.collect::<Result<_, _>>().map_err(|error| unreadable(&error.to_string()))
+}
+
+fn unreadable(error: &str) -> Refusal {
+    tracing::error!(error, "events cannot be read");
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "store", "The events cannot be read at the moment.")
 }
