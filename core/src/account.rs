@@ -256,8 +256,10 @@ impl OnChain {
         let mut chosen = Vec::with_capacity(self.waiting.len());
         for requests in self.waiting.values() {
             let signings = || requests.iter().rev().filter_map(|request| self.sent.get(request));
-            let Some(last) = signings().next() else { continue };
             let is_court = |sent: &SentBatch| batch::is_court(&sent.batch.body);
+            // What is of court is never held up by the ordinary batch whose nonce it has.
+            let court = signings().find(|sent| is_court(sent));
+            let Some(last) = court.or_else(|| signings().next()) else { continue };
             let fits = |sent: &&SentBatch| {
                 is_court(sent) == is_court(last)
                     && sent.fee <= left

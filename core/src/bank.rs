@@ -34,6 +34,7 @@ pub use order::Order;
 
 use crate::account::{BadRecord, CannotSend, OnChain, SentState};
 use crate::channel::event::{Command, CommandFailure, Event as ChannelEvent};
+use crate::channel::state::StateOrder;
 use crate::channel::{self, Channel};
 use crate::crypto::SecretKey;
 use crate::effect::Effect;
@@ -405,8 +406,13 @@ impl Bank {
             ChannelEvent::PayReceived { .. }
             | ChannelEvent::FrameRefused { .. }
             | ChannelEvent::RefusedFrame { .. }
-            | ChannelEvent::RevealDue { .. }
-            | ChannelEvent::Restoring { .. } => {}
+            | ChannelEvent::RevealDue { .. } => {}
+            // What was done in it is forgotten: an older state may be worth more to the partner, so it is not evicted.
+            ChannelEvent::Restoring { adopted } => {
+                if adopted != StateOrder::DEFAULT && self.paid.insert(peer) {
+                    out.write.put(paid_key(&peer), Vec::new());
+                }
+            }
         }
     }
 }

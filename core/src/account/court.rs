@@ -98,11 +98,13 @@ impl OnChain {
         };
         let since = Since { sent_ms: now_ms, height: state.height() };
         let bytes = batch::bytes_when_signed(&body);
-        let displaced = self.under_way().filter(|sent| {
-            let of_nonce = self.waiting.get(&sent.batch.body.nonce);
-            of_nonce.and_then(|requests| requests.last()) == Some(&sent.request) && !self.is_debtor(state)
+        let ordinary = self.under_way().filter(|sent| {
+            self.waiting.get(&sent.batch.body.nonce).is_some_and(|requests| requests.as_slice() == [sent.request])
         });
-        if let Some(displaced) = displaced {
+        if let Some(dead) = ordinary.filter(|sent| self.is_dead(sent, state)) {
+            // It is out of every mempool, so that nobody need outbid it.
+            body.nonce = dead.batch.body.nonce;
+        } else if let Some(displaced) = ordinary.filter(|_| !self.is_debtor(state)) {
             let nonce = displaced.batch.body.nonce;
             let fee_rate = batch::outbidding_rate(displaced.fee, bytes).max(body.fee_rate);
             let fee = batch::fee(fee_rate, bytes).unwrap_or(Amount::MAX);
@@ -127,6 +129,12 @@ impl OnChain {
         });
         let signed = (!body.entries.is_empty()).then(|| sealed(body, cost(bytes), key, state, since));
         (signed, Some(CannotSend::Fee { fee, balance }))
+    }
+
+    /// Whether no block can have a batch as things are: court took the money for it, or left a debt.
+    fn is_dead(&self, sent: &SentBatch, state: &State) -> bool {
+        let Batch { nonce, fee_rate, .. } = sent.batch.body;
+        sent.fee > self.free(nonce, state) || !may_offer(state, &self.key, fee_rate)
     }
 
     /// What there is for the batch of a nonce. What waits is paid for first, but of one nonce only one batch.

@@ -23,6 +23,7 @@ use crate::payment::route::Fee;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, Epoch, Hash, PublicKey, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// First byte of a forward's key.
@@ -279,16 +280,21 @@ impl Bank {
         }
     }
 
-    /// The forward itself was lost: whichever lock with this hash may have been forwarded before that is settled.
+    /// The forward itself was lost. Of the locks with this hash that may have been forwarded before, one was; amount and
+    /// asset of what was forwarded are forgotten, so in each asset the largest that is not being closed already is taken.
     fn settle_forgotten(&mut self, hash: &Hash, secret: Secret, chain: &Chain<'_>, now_ms: TimeMs, out: &mut Out) {
+        let mut found = Vec::new();
         for peer in self.peers.keys() {
             let locks = self.peers.get(&peer).into_iter().flat_map(|peer| peer.channel.maybe_forwarded());
             let locks = locks.filter(|(id, lock)| lock.hash == *hash && !self.forwards.is_known(&peer, id));
-            for lock in locks.map(|(id, _)| id).collect::<Vec<_>>() {
-                // Refused when it is being closed already: then another one was forwarded.
-                if self.peers.command(&peer, Command::Settle { lock, secret }, chain, now_ms, out).is_ok() {
-                    return;
-                }
+            found.extend(locks.map(|(id, lock)| (id.asset, Reverse(lock.amount), peer, id)));
+        }
+        found.sort_unstable();
+        let mut settled = BTreeSet::new();
+        for (asset, _, peer, lock) in found {
+            let is_first = !settled.contains(&asset);
+            if is_first && self.peers.command(&peer, Command::Settle { lock, secret }, chain, now_ms, out).is_ok() {
+                settled.insert(asset);
             }
         }
     }

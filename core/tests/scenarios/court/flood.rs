@@ -11,7 +11,7 @@ use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{Operation, Reveal};
 use fair_core::limits;
 use fair_core::message::Signed;
-use fair_core::types::{Amount, PublicKey, Side};
+use fair_core::types::{Amount, AssetId, PublicKey, Side};
 
 /// Batches that fill court's room.
 const FLOODERS: u8 = 4;
@@ -219,4 +219,29 @@ fn who_comes_into_debt_signs_again_at_the_least_rate() {
     on_chain.on_block(&key, chain.state(), 0, &outcomes, &mut write);
     let again: Vec<_> = on_chain.to_submit(chain.state()).map(|sent| sent.request).collect();
     assert_eq!(again, [[1; 16]], "what it displaced is signed again");
+}
+
+/// An ordinary batch under way costs more than a resolution left: no block can have it, so it keeps nothing out that can
+/// be paid.
+#[test]
+fn what_can_no_longer_be_paid_gives_its_place_to_court() {
+    let mut chain = chain::Chain::new();
+    chain.run(1, chain.dispute(0, Some(chain.signed(0, 1, 1, chain::sub(-3_000_000))))).unwrap();
+    let end = chain.state().dispute(&chain.parties(0, 1)).unwrap().end;
+    chain.wait_until(end - 1);
+    let (key, deposit) = (chain.people[0].clone(), chain.deposit(1, 2, None));
+    let mut on_chain = OnChain::new(key.public());
+    let mut write = Write::default();
+    on_chain.add(vec![deposit; 200], &mut write).unwrap();
+    on_chain.send([1; 16], &key, chain.state(), 0, &mut write).unwrap();
+    chain.end(0, 1);
+    assert_eq!(on_chain.on_block(&key, chain.state(), 0, &[], &mut write), []);
+    let left = chain.state().balance(&key.public(), AssetId::FRD);
+    assert!(on_chain.under_way().unwrap().fee > left, "it cannot be paid");
+
+    let sent = on_chain.send_court(vec![chain::reveal()], &key, chain.state(), 0, &mut write);
+    assert_eq!(sent.problem, None);
+    let now: Vec<_> = on_chain.to_submit(chain.state()).map(|sent| sent.batch.clone()).collect();
+    assert_eq!(now, [sent.batches[0].batch.clone()]);
+    assert_eq!(chain.block(&now).len(), 1);
 }
