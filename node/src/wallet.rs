@@ -190,12 +190,15 @@ fn content(home: &Home, reason: &str) -> NodeError {
 }
 
 /// The bank of those who name none: of those on the register the one that is used, or the one with the lowest account
-/// number. One that was struck off is left to those who have a channel with it and with no other.
-fn usual_bank(state: &State, used: &[PublicKey]) -> Option<PublicKey> {
+/// number, of those of the beginning if one is left: whoever registers later does not become everybody's bank by an old
+/// account. One that was struck off is left to those who have a channel with it and with no other.
+fn usual_bank(state: &State, genesis: &Genesis, used: &[PublicKey]) -> Option<PublicKey> {
     let by_number = |key: &PublicKey| state.account_id(key);
     let registered = used.iter().filter(|bank| state.bank(bank).is_some()).min_by_key(|bank| by_number(bank));
-    let first = || state.banks().map(|bank| bank.key).min_by_key(by_number);
-    registered.or_else(|| used.first()).copied().or_else(first)
+    let is_there = |bank: &PublicKey| state.bank(bank).is_some();
+    let first = || genesis.banks.iter().map(|bank| bank.key).filter(is_there).min_by_key(by_number);
+    let later = || state.banks().map(|bank| bank.key).min_by_key(by_number);
+    registered.or_else(|| used.first()).copied().or_else(first).or_else(later)
 }
 
 /// Starts a wallet and everything that it has to do with the network.
@@ -209,7 +212,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
         .map_err(|error| damaged(error.to_string()))?;
     let used: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
     let state = found.follower.state();
-    let usual = wants.banks.first().copied().or_else(|| usual_bank(state, &used));
+    let usual = wants.banks.first().copied().or_else(|| usual_bank(state, &genesis, &used));
     let bank = usual.ok_or_else(|| content(home, "this network has no bank"))?;
     if state.bank(&bank).is_none() {
         tracing::warn!(%bank, "this bank is not on the register");

@@ -49,7 +49,8 @@ pub(crate) async fn look(
 fn judge(claims: Claims, has_run: bool, state: &State, own: &PublicKey) -> Past {
     match claims {
         Claims { data_lost: true, .. } => Past::Lost,
-        Claims { never_signed: true, .. } => Past::New,
+        // One that was left standing does not undo what the home shows.
+        Claims { never_signed: true, .. } if !has_run => Past::New,
         _ if has_run || state.partners(own).next().is_some() => Past::Lost,
         _ => Past::New,
     }

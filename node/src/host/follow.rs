@@ -152,7 +152,9 @@ pub(super) async fn to_now(
     follower.check_rules().map_err(NodeError::Rules)?;
     loop {
         for url in urls {
-            match take_all(follower, onchain, client, url).await? {
+            let patience = follower.state().parameters().max_idle_ms.saturating_add(limits::LATE_BLOCK_MS);
+            let until = Instant::now() + Duration::from_millis(patience);
+            match take_all(follower, onchain, client, url, until).await? {
                 Ok(()) if !Chain::of(follower).is_stale(clock::now_ms()) => return Ok(()),
                 Ok(()) => tracing::info!(source = url, height = follower.height(), "waiting for a newer block"),
                 Err(reason) => tracing::warn!(source = url, %reason, "leaving a source of blocks"),
@@ -162,12 +164,13 @@ pub(super) async fn to_now(
     }
 }
 
-/// Stores what a source has above the head.
+/// Stores what a source has above the head. Another one is asked where it brings no block that is of now until then.
 async fn take_all(
     follower: &mut Follower,
     onchain: &Store,
     client: &reqwest::Client,
     url: &str,
+    until: Instant,
 ) -> Result<Result<(), Leave>, NodeError> {
     loop {
         let from = follower.height().saturating_add(1);
@@ -186,6 +189,9 @@ async fn take_all(
                 Err(expired @ BadBlock::Expired { .. }) => return Err(NodeError::Expired(expired)),
                 Err(bad) => return Ok(Err(bad.into())),
             }
+        }
+        if until <= Instant::now() && Chain::of(follower).is_stale(clock::now_ms()) {
+            return Ok(Err(Leave::Silent));
         }
     }
 }

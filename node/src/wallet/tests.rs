@@ -21,7 +21,7 @@ fn a_bank_that_was_struck_off_is_left_to_those_who_have_money_there() {
     let mut genesis = genesis(&plan).unwrap();
     let a = genesis.banks[0].clone();
     let b = Bank { key: genesis.accounts[1].key, handle: "other".to_owned(), ..a.clone() };
-    let bank_of = |genesis: &Genesis, used: &[PublicKey]| usual_bank(Follower::new(genesis).state(), used);
+    let bank_of = |genesis: &Genesis, used: &[PublicKey]| usual_bank(Follower::new(genesis).state(), genesis, used);
     genesis.banks = vec![a.clone(), b.clone()];
     genesis.banks.sort_by_key(|bank| bank.key);
     assert_eq!(bank_of(&genesis, &[]), Some(a.key), "the lowest account number");

@@ -52,8 +52,11 @@ fn what_the_chain_or_the_home_shows_is_no_beginning_and_the_operator_knows_bette
     follower.commit(built.step);
     for account in [&own, &bank] {
         assert_eq!(judge(NOTHING, false, follower.state(), account), Past::Lost, "the chain shows a channel");
-        let says = |never_signed, data_lost| judge(Claims { never_signed, data_lost }, true, follower.state(), account);
-        assert_eq!((says(true, false), says(false, true)), (Past::New, Past::Lost));
+        let says = |never_signed, data_lost, has_run| {
+            judge(Claims { never_signed, data_lost }, has_run, follower.state(), account)
+        };
+        assert_eq!((says(true, false, false), says(false, true, false)), (Past::New, Past::Lost));
+        assert_eq!(says(true, false, true), Past::Lost, "it was left standing");
     }
     let other =
         genesis.validators.validators.iter().map(|validator| validator.account).find(|key| ![own, bank].contains(key));

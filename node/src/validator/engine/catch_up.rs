@@ -21,13 +21,16 @@ pub(super) struct Sync {
     /// Who was asked last.
     pub(super) asked: Option<PublicKey>,
     pub(super) is_fetching: bool,
+    /// The last fetch brought blocks: the next in turn is asked for more at once.
+    is_moving: bool,
     /// When the head last moved, or a fetch last failed.
     pub(super) since: Instant,
 }
 
 impl Sync {
     pub(super) fn new() -> Self {
-        Self { claimed: BTreeMap::new(), asked: None, is_fetching: false, since: Instant::now() }
+        let (claimed, since) = (BTreeMap::new(), Instant::now());
+        Self { claimed, asked: None, is_fetching: false, is_moving: false, since }
     }
 
     pub(super) fn claims(&mut self, from: PublicKey, height: Height) {
@@ -66,12 +69,13 @@ impl Engine {
     /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
     pub(super) fn fetch_if_behind(&mut self) {
         let next = self.follower.height().saturating_add(1);
-        let is_far = self.sync.highest() > next && self.sync.asked.is_none();
+        let is_far = self.sync.highest() > next && (self.sync.asked.is_none() || self.sync.is_moving);
         let is_patient = self.sync.since.elapsed() < Duration::from_millis(limits::PATIENCE_MS);
         if !self.is_behind() || self.sync.is_fetching || (is_patient && !is_far) {
             return;
         }
         let Some(from) = self.sync.next_with(next) else { return };
+        self.sync.is_moving = false;
         self.sync.asked = Some(from);
         if let Some(url) = self.parts.peers.url_of(&from) {
             self.sync.is_fetching = true;
@@ -106,8 +110,7 @@ impl Engine {
             }
         }
         if self.follower.height() > before {
-            // More may follow at once.
-            self.sync.asked = None;
+            self.sync.is_moving = true;
             tracing::info!(from = before, to = self.follower.height(), peer, "caught up");
         }
         Ok(())
