@@ -49,6 +49,20 @@ impl Sync {
         !set.is_quorum(there.fold(0, |shares, validator| shares.saturating_add(validator.shares)))
     }
 
+    /// Whom to ask now for what is above a head, if anybody.
+    fn ask(&mut self, head: Height) -> Option<PublicKey> {
+        let next = head.saturating_add(1);
+        let is_far = self.highest() > next && (self.asked.is_none() || self.is_moving);
+        let is_patient = self.since.elapsed() < Duration::from_millis(limits::PATIENCE_MS);
+        if self.highest() <= head || self.is_fetching || (is_patient && !is_far) {
+            return None;
+        }
+        let from = self.next_with(next)?;
+        self.is_moving = false;
+        self.asked = Some(from);
+        Some(from)
+    }
+
     /// The next in turn of those who claim to have a height.
     fn next_with(&self, height: Height) -> Option<PublicKey> {
         let having = || self.claimed.iter().filter(|(_, claimed)| **claimed >= height).map(|(from, _)| *from);
@@ -68,15 +82,9 @@ impl Engine {
 
     /// A block behind for a moment is normal; more, or for longer, and blocks are fetched.
     pub(super) fn fetch_if_behind(&mut self) {
-        let next = self.follower.height().saturating_add(1);
-        let is_far = self.sync.highest() > next && (self.sync.asked.is_none() || self.sync.is_moving);
-        let is_patient = self.sync.since.elapsed() < Duration::from_millis(limits::PATIENCE_MS);
-        if !self.is_behind() || self.sync.is_fetching || (is_patient && !is_far) {
-            return;
-        }
-        let Some(from) = self.sync.next_with(next) else { return };
-        self.sync.is_moving = false;
-        self.sync.asked = Some(from);
+        let head = self.follower.height();
+        let next = head.saturating_add(1);
+        let Some(from) = self.sync.ask(head) else { return };
         if let Some(url) = self.parts.peers.url_of(&from) {
             self.sync.is_fetching = true;
             sync::fetch(&self.client, url, next, &self.parts.events);
@@ -147,5 +155,25 @@ impl Engine {
         let (height, ours) = (ours.height, ours.hash().to_string());
         self.parts.store.commit(vec![onchain::evidence_write(&theirs)]).await?;
         Err(NodeError::Fork { height, ours, theirs: header.hash().to_string(), peer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_brought_something_is_not_asked_again_before_the_others() {
+        let [first, second] = [1, 2].map(|byte| PublicKey([byte; 32]));
+        let mut sync = Sync::new();
+        assert_eq!(sync.ask(0), None, "nobody is ahead");
+        sync.claims(first, 100);
+        sync.claims(second, 100);
+        for (head, from) in [(0, first), (1, second), (2, first)] {
+            assert_eq!(sync.ask(head), Some(from));
+            assert_eq!(sync.ask(head), None, "it has some time to answer");
+            sync.is_moving = true;
+        }
+        assert_eq!(sync.ask(100), None);
     }
 }
