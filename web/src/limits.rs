@@ -42,7 +42,7 @@ pub const MAX_INFLATED_BYTES: u64 = 128 << 20;
 /// Compressed bytes handed to the browser at a time: what they inflate to, at most about a thousand times as much,
 /// waits in memory.
 pub const INFLATE_BYTES: u32 = 8 << 10;
-/// Times that a download is begun or resumed in a row without a byte that is new.
+/// Times that a download is begun or resumed in a row with less than [`LEAST_PACE_BYTES`] that are new.
 pub const DOWNLOAD_TRIES: u32 = 5;
 /// A download that brings less than [`LEAST_PACE_BYTES`] within this time is left: another relay is asked, or blocks.
 pub const PACE_WINDOW_MS: f64 = 30_000.0;

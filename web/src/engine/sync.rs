@@ -173,8 +173,10 @@ impl Core {
             .map_err(|error| Error::new("relay.malformed", format!("{url} sent blocks that cannot be read: {error}.")))
     }
 
-    /// Verifies a range while the next one is being fetched.
+    /// Verifies a range while the next one is being fetched. Whoever does not lead to the end within some time has to
+    /// let others try: it may serve one block now and then.
     async fn verify_blocks(self: &Rc<Self>, chain: &Rc<Chain>, url: &str, first: Vec<CertifiedBlock>) -> bool {
+        let until = js_sys::Date::now() + limits::PACE_WINDOW_MS;
         let mut blocks = first;
         loop {
             let next = chain.height().saturating_add(blocks.len() as u64).saturating_add(1);
@@ -185,10 +187,14 @@ impl Core {
             }
             let (went_well, fetched) = join(verifying, self.fetch_blocks(url, next)).await;
             match fetched {
-                Ok(fetched) if went_well && !fetched.is_empty() => blocks = fetched,
-                _ => return true,
+                Ok(fetched) if went_well && !fetched.is_empty() && js_sys::Date::now() < until => blocks = fetched,
+                _ => break,
             }
         }
+        if let Some(relay) = self.sync.borrow_mut().relay(url) {
+            relay.turns = relay.turns.saturating_add(1);
+        }
+        true
     }
 
     /// `false`: nothing more can be fetched now.

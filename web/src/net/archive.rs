@@ -65,7 +65,10 @@ impl Archive {
                 Err(error) if !error.retryable => return Err(error),
                 _ if received == self.bytes => break,
                 Err(error) if error.code == "relay.too_slow" => return Err(error),
-                _ if received > before => (tries, wait_ms) = (1, limits::RECONNECT_MIN_MS),
+                // Who hangs up after each few bytes is left, too.
+                _ if received.saturating_sub(before) >= limits::LEAST_PACE_BYTES.into() => {
+                    (tries, wait_ms) = (1, limits::RECONNECT_MIN_MS);
+                }
                 Err(error) if tries == limits::DOWNLOAD_TRIES => return Err(error),
                 // Shorter than it should be: what is missing shows when it has been inflated.
                 Ok(()) if tries == limits::DOWNLOAD_TRIES => break,

@@ -35,6 +35,8 @@ pub(super) struct Relay {
     pub(super) error: Option<Error>,
     /// Since when it announces blocks and does not serve them.
     pub(super) withholding_since: Option<f64>,
+    /// How often it was asked and did not lead to the end in its time.
+    pub(super) turns: u32,
     /// Its snapshots were looked at in this connection.
     pub(super) snapshots_asked: bool,
     /// It offered a snapshot that does not verify, and is asked for none any more.
@@ -52,6 +54,7 @@ impl Relay {
             announced: None,
             error: None,
             withholding_since: None,
+            turns: 0,
             snapshots_asked: false,
             snapshot_refused: false,
             first: None,
@@ -88,7 +91,7 @@ impl Sync {
             relay.has_announced(target) && relay.first.is_none_or(|first| first <= height.saturating_add(1))
         };
         let relays = self.relays.iter().filter(goes_on);
-        let order = |relay: &&Relay| (relay.withholding_since.is_some(), relay.snapshot_refused);
+        let order = |relay: &&Relay| (relay.withholding_since.is_some(), relay.snapshot_refused, relay.turns);
         relays.min_by_key(order).map(|relay| relay.url.clone())
     }
 
