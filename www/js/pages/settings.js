@@ -1,7 +1,7 @@
 /** Settings: words, password, locking, looks, watchtowers, relays, storage, advanced, wipe. */
 
 import { h } from '../dom.js';
-import { button, errorNote, facts, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
+import { bones, button, errorNote, facts, field, form, heading, linkButton, note, tag, typing } from '../parts/basic.js';
 import { newPassword, passwordFields, passwordInput, passwordReady } from '../parts/password.js';
 import { LOCALES } from '../settings.js';
 import { amountLine, exactTime } from '../format.js';
@@ -107,12 +107,16 @@ function passwordCard(app, replaced, old, setOld) {
  * @param {(text: string | null) => void} changed
  */
 function relaysCard(app, typed, changed) {
-  const known = app.use('syncState').value?.relays.map(({ url }) => url).join('\n') ?? '';
+  const title = h('header', null, h('h2', null, 'Relays'));
+  const relays = app.use('syncState').value?.relays;
+  // What somebody types must not meet what comes later.
+  if (!relays) return h('section', { class: 'card', key: 'relays' }, title, bones());
+  const known = relays.map(({ url }) => url).join('\n');
   const problem = app.problem('relays');
   const text = typed ?? known;
   const urls = text.split(/\s+/).filter(Boolean);
   const bad = urls.find((url) => !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol));
-  return h('section', { class: 'card', key: 'relays' }, h('header', null, h('h2', null, 'Relays')), form(() => {
+  return h('section', { class: 'card', key: 'relays' }, title, form(() => {
     if (bad || urls.length === 0) return;
     app.act('relays', async () => {
       app.put('syncState', await app.client.setRelays({ urls }));
