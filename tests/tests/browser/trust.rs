@@ -211,7 +211,7 @@ async fn a_wallet_that_slept_too_long_goes_on_from_a_snapshot_below_the_checkpoi
     ensure!(!text.contains("does not verify") && !text.contains("dropped"), "somebody is accused:\n{text}");
 
     let take = format!(
-        "[...document.querySelectorAll('[role=alert] li')].find((row) => row.innerText.includes('{}')).querySelector('button').click()",
+        "[...document.querySelectorAll('.refusal li')].find((row) => row.innerText.includes('{}')).querySelector('button').click()",
         stingy.url
     );
     browser.run(&take).await?;

@@ -198,6 +198,12 @@ async fn forwarded(world: &mut World, payer: &mut Payer, payee: &Actor) -> Resul
     .await?;
     if !is_forwarded {
         signal(world, payee, Signal::CONT)?;
+        // With another block it may be otherwise; a wallet makes only so many invoices a minute.
+        let head = world.status(payee).await?["head"].as_u64();
+        wait::until("another block", PATIENCE, async || {
+            Ok((world.status(payee).await?["head"].as_u64() > head).then_some(()))
+        })
+        .await?;
         return Ok(None);
     }
     Ok(Some(Forwarded { id, hash, payment }))
