@@ -34,6 +34,8 @@ impl Made {
 
 impl Street {
     pub(super) async fn live_on(&mut self, point: u64) -> Result<Outcome> {
+        // The last life may have ended with a merchant that is still on its way to its bank.
+        self.rest().await?;
         let invoice = self.sell().await?;
         let id = invoice["id"].as_str().context("an id")?.to_owned();
         let before = self.rest().await?;
