@@ -97,27 +97,26 @@ impl Socket {
     }
 
     async fn send(&mut self, bytes: Vec<u8>) -> Result<(), Ended> {
-        let sent = match self {
-            Self::Incoming(socket) => {
-                timeout(SEND, socket.send(ws::Message::Binary(bytes.into()))).await.map(|sent| sent.is_ok())
-            }
-            Self::Outgoing(socket) => {
-                timeout(SEND, socket.send(tungstenite::Message::Binary(bytes.into()))).await.map(|sent| sent.is_ok())
-            }
-        };
-        match sent {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Ended::Closed),
-            Err(_) => Err(Ended::Slow),
+        match self {
+            Self::Incoming(socket) => sent(socket.send(ws::Message::Binary(bytes.into()))).await,
+            Self::Outgoing(socket) => sent(socket.send(tungstenite::Message::Binary(bytes.into()))).await,
         }
     }
 
     async fn ping(&mut self) -> Result<(), Ended> {
-        let sent = match self {
-            Self::Incoming(socket) => socket.send(ws::Message::Ping(Bytes::new())).await.is_ok(),
-            Self::Outgoing(socket) => socket.send(tungstenite::Message::Ping(Bytes::new())).await.is_ok(),
-        };
-        if sent { Ok(()) } else { Err(Ended::Closed) }
+        match self {
+            Self::Incoming(socket) => sent(socket.send(ws::Message::Ping(Bytes::new()))).await,
+            Self::Outgoing(socket) => sent(socket.send(tungstenite::Message::Ping(Bytes::new()))).await,
+        }
+    }
+}
+
+/// Waits for what is sent, but not for a peer that takes nothing.
+async fn sent<E>(sending: impl Future<Output = Result<(), E>>) -> Result<(), Ended> {
+    match timeout(SEND, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Ended::Closed),
+        Err(_) => Err(Ended::Slow),
     }
 }
 
