@@ -76,6 +76,8 @@ pub(crate) const SUBMIT_TIMEOUT_MS: u64 = 10_000;
 pub(crate) const LATE_BLOCK_MS: u64 = 5_000;
 /// Pause before the next source of blocks is asked.
 pub(crate) const FOLLOW_PAUSE_MS: u64 = 300;
+/// Shortest and longest wait, in seconds, that a source which is asked too often can ask for.
+pub(crate) const BUSY_PAUSE_S: (u64, u64) = (1, 30);
 /// Longest JSON request.
 pub(crate) const JSON_BYTES: usize = 16 << 10;
 /// The same where an operation comes with it: a proposal of a whole validator set.

@@ -62,7 +62,7 @@ pub struct Config {
 #[derive(Clone, Debug, Args)]
 pub struct Rates {
     /// Requests a minute from one address
-    #[arg(long, env = "RELAY_REQUESTS_PER_MINUTE", value_name = "N", default_value = "3000")]
+    #[arg(long, env = "RELAY_REQUESTS_PER_MINUTE", value_name = "N", default_value = "12000")]
     pub requests_per_minute: NonZeroU32,
     /// Batches a minute from one address
     #[arg(long, env = "RELAY_BATCHES_PER_MINUTE", value_name = "N", default_value = "120")]

@@ -17,12 +17,14 @@ use fair_core::codec;
 use fair_core::peers::Chain;
 use fair_core::types::Height;
 use futures_util::StreamExt as _;
+use reqwest::StatusCode;
+use reqwest::header::{self, HeaderMap};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// A head's bytes are no longer.
@@ -35,6 +37,8 @@ type Heads = WebSocketStream<MaybeTlsStream<TcpStream>>;
 enum Leave {
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
+    #[error("it answers no more of us for {0:?}")]
+    Busy(Duration),
     #[error("it sends what cannot be read: {0}")]
     Malformed(String),
     #[error("it serves a false block: {0}")]
@@ -47,22 +51,42 @@ enum Leave {
     Stopping(#[from] Stopping),
 }
 
+impl Leave {
+    /// For how long this source is not asked again.
+    const fn busy(&self) -> Duration {
+        if let Self::Busy(wait) = self { *wait } else { Duration::ZERO }
+    }
+}
+
 /// Follows until the host ends. `patience` is how late a block may be.
 pub(crate) async fn run<M: Machine>(host: Handle<M>, client: reqwest::Client, urls: Vec<String>, patience: Duration) {
+    let mut free = vec![Instant::now(); urls.len()];
     loop {
-        for url in &urls {
+        for (url, free) in urls.iter().zip(&mut free) {
+            if *free > Instant::now() {
+                continue;
+            }
             let reason = follow(&host, &client, url, patience).await;
             match reason {
                 Leave::Stopping(_) => return,
                 Leave::False(_) | Leave::Malformed(_) | Leave::Withholds { .. } => {
                     tracing::error!(source = url, %reason, "leaving a source of blocks");
                 }
-                Leave::Unreachable(_) | Leave::Silent => {
+                Leave::Unreachable(_) | Leave::Busy(_) | Leave::Silent => {
                     tracing::warn!(source = url, %reason, "leaving a source of blocks");
                 }
             }
+            *free = Instant::now() + reason.busy();
             sleep(Duration::from_millis(limits::FOLLOW_PAUSE_MS)).await;
         }
+        one_is(&free).await;
+    }
+}
+
+/// Waits until one of the sources may be asked.
+async fn one_is(free: &[Instant]) {
+    if let Some(first) = free.iter().min() {
+        sleep_until(*first).await;
     }
 }
 
@@ -125,7 +149,7 @@ async fn catch_up<M: Machine>(
 ) -> Result<(), Leave> {
     loop {
         let from = host.height().saturating_add(1);
-        let blocks = fetch(client, url, from).await?;
+        let blocks = fetch(client, url, from, deadline.at).await?;
         if blocks.is_empty() {
             return Ok(());
         }
@@ -150,17 +174,25 @@ pub(super) async fn to_now(
     urls: &[String],
 ) -> Result<(), NodeError> {
     follower.check_rules().map_err(NodeError::Rules)?;
+    let mut free = vec![Instant::now(); urls.len()];
     loop {
-        for url in urls {
+        for (url, free) in urls.iter().zip(&mut free) {
+            if *free > Instant::now() {
+                continue;
+            }
             let patience = follower.state().parameters().max_idle_ms.saturating_add(limits::LATE_BLOCK_MS);
             let until = Instant::now() + Duration::from_millis(patience);
             match take_all(follower, onchain, client, url, until).await? {
                 Ok(()) if !Chain::of(follower).is_stale(clock::now_ms()) => return Ok(()),
                 Ok(()) => tracing::info!(source = url, height = follower.height(), "waiting for a newer block"),
-                Err(reason) => tracing::warn!(source = url, %reason, "leaving a source of blocks"),
+                Err(reason) => {
+                    tracing::warn!(source = url, %reason, "leaving a source of blocks");
+                    *free = Instant::now() + reason.busy();
+                }
             }
             sleep(Duration::from_millis(limits::FOLLOW_PAUSE_MS)).await;
         }
+        one_is(&free).await;
     }
 }
 
@@ -174,7 +206,7 @@ async fn take_all(
 ) -> Result<Result<(), Leave>, NodeError> {
     loop {
         let from = follower.height().saturating_add(1);
-        let blocks = match fetch(client, url, from).await {
+        let blocks = match fetch(client, url, from, until).await {
             Ok(blocks) if blocks.is_empty() => return Ok(Ok(())),
             Ok(blocks) => blocks,
             Err(reason) => return Ok(Err(reason)),
@@ -196,11 +228,31 @@ async fn take_all(
     }
 }
 
-async fn fetch(client: &reqwest::Client, url: &str, from: Height) -> Result<Vec<CertifiedBlock>, Leave> {
+/// Blocks from a height on. Whoever is asked too often, by all who share an address with us, says when to ask again;
+/// to leave it and come back would be to ask even more often.
+async fn fetch(
+    client: &reqwest::Client,
+    url: &str,
+    from: Height,
+    until: Instant,
+) -> Result<Vec<CertifiedBlock>, Leave> {
+    loop {
+        match fetch_once(client, url, from).await {
+            Err(Leave::Busy(wait)) if Instant::now() + wait < until => sleep(wait).await,
+            result => return result,
+        }
+    }
+}
+
+async fn fetch_once(client: &reqwest::Client, url: &str, from: Height) -> Result<Vec<CertifiedBlock>, Leave> {
     let unreachable = |error: reqwest::Error| Leave::Unreachable(error.to_string());
     let url = format!("{url}/v1/blocks?from={from}&count={}", limits::BLOCKS_PER_ANSWER);
     let request = client.get(url).timeout(Duration::from_millis(limits::FETCH_TIMEOUT_MS));
-    let mut response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(unreachable)?;
+    let response = request.send().await.map_err(unreachable)?;
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Leave::Busy(retry_after(response.headers())));
+    }
+    let mut response = response.error_for_status().map_err(unreachable)?;
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         bytes.extend_from_slice(&chunk);
@@ -211,11 +263,21 @@ async fn fetch(client: &reqwest::Client, url: &str, from: Height) -> Result<Vec<
     codec::decode(&bytes, limits::FETCH_BYTES).map_err(|error| Leave::Malformed(error.to_string()))
 }
 
+/// What a busy source asks for, within bounds.
+fn retry_after(headers: &HeaderMap) -> Duration {
+    let (shortest, longest) = limits::BUSY_PAUSE_S;
+    let named = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Duration::from_secs(named.unwrap_or(shortest).clamp(shortest, longest))
+}
+
 async fn listen(url: &str) -> Result<Heads, Leave> {
     let config = WebSocketConfig::default().max_message_size(Some(MAX_HEAD_BYTES)).max_frame_size(Some(MAX_HEAD_BYTES));
     let connecting = connect_async_with_config(web_socket(url, "/v1/heads"), Some(config), true);
     match timeout(Duration::from_millis(limits::CONNECT_TIMEOUT_MS), connecting).await {
         Ok(Ok((heads, _))) => Ok(heads),
+        Ok(Err(tungstenite::Error::Http(answer))) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+            Err(Leave::Busy(retry_after(answer.headers())))
+        }
         Ok(Err(error)) => Err(Leave::Unreachable(error.to_string())),
         Err(_) => Err(Leave::Unreachable("no answer in time".to_owned())),
     }
