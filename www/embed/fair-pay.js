@@ -297,7 +297,7 @@ class FairPay extends HTMLElement {
           this.#tell('confirmed');
           return this.#end('confirmed');
         }
-        if (state === 'expired' || state === 'cancelled' || state === 'void') {
+        if (state === 'expired' || state === 'cancelled') {
           if (!this.#isOld || this.#state !== 'waiting') return this.#expire();
           // Pressed before this was known: the window gets the new invoice.
           this.#isOld = false;

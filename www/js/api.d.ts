@@ -51,15 +51,6 @@ export interface FairErrorShape {
   data: Record<string, unknown> | null;
 }
 
-/** Codes of client.js and worker.js themselves. The engine's own codes come on top. */
-export type TransportCode =
-  | 'engine.aborted'      // the caller's AbortSignal
-  | 'engine.interrupted'  // the worker or the leading tab ended during the call; its effect is unknown, ask
-  | 'engine.crashed'      // the engine panicked and is being restarted
-  | 'engine.load_failed'  // the wasm module could not be loaded
-  | 'engine.closed'       // close() was called
-  | 'browser.unsupported';// data.missing lists what this browser lacks
-
 // ----------------------------------------------------------------- general
 
 /** Somebody with a key. `id` is null before registration on-chain. */

@@ -59,7 +59,7 @@ const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('fair-
  * What this browser lacks to run the wallet; empty when nothing.
  * @returns {string[]}
  */
-export function missingFeatures() {
+function missingFeatures() {
   const needed = {
     'WebAssembly': typeof WebAssembly === 'object',
     'Web Workers': typeof Worker === 'function',

@@ -163,7 +163,7 @@ export function meaning(error) {
  * A code that is not listed still names its part: `chain.bad_some_field`.
  * @param {import('./api').FairErrorShape} error
  */
-export function refusedPart(error) {
+function refusedPart(error) {
   if (CHECKS[error.code]) return CHECKS[error.code];
   const field = /^chain\.(?:bad|wrong|invalid)_(\w+)$/.exec(error.code)?.[1];
   return field ? field.replaceAll('_', ' ') : null;

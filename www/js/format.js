@@ -146,11 +146,6 @@ export function shortHex(hex) {
   return hex.length <= 14 ? hex : `${hex.slice(0, 8)}…${hex.slice(-4)}`;
 }
 
-/** Text of an address or invoice, shortened in the middle. @param {string} text */
-export function shortText(text) {
-  return text.length <= 28 ? text : `${text.slice(0, 16)}…${text.slice(-8)}`;
-}
-
 /** What changes the order of characters, hides them, or is none: shown as a mark. */
 const UNSEEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 /** More marks on one letter than any script needs. */

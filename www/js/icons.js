@@ -25,7 +25,6 @@ const PATHS = {
   paste: 'M9 5H6v15h12V5h-3M9 3.5h6v3H9z',
   plus: 'M12 5v14M5 12h14',
   arrow: 'M5 12h14M13 6l6 6-6 6',
-  swap: 'M4 8h14M14 4l4 4-4 4M20 16H6M10 12l-4 4 4 4',
   save: 'M12 4v11M7 10.5l5 5 5-5M5 20h14',
   search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5',
   out: 'M13 5h6v6M19 5l-9 9M16 14v5H5V8h5',

@@ -25,9 +25,6 @@ const PLACES = [
   { place: 'settings', label: 'Settings', icon: 'settings', late: true },
 ];
 
-/** A page is considered out of date when its newest block was verified longer ago than this. */
-export const STALE_MS = 60_000;
-
 let moreOpen = false;
 
 /** @param {App} app */

@@ -77,7 +77,7 @@ async function lead(name, relays) {
     /** @type {any} */
     const module = await import(MODULE).catch(notLoaded);
     await module.default({ module_or_path: WASM }).catch(notLoaded);
-    engine = await module.Engine.open({ name, relays, onEvent: publish });
+    engine = await /** @type {import('./api').EngineClass} */ (module.Engine).open({ name, relays, onEvent: publish });
     verifyProof = module.verifyProof;
   } catch (thrown) {
     const error = isShape(thrown) ? thrown : crash(thrown);

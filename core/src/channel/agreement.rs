@@ -83,18 +83,6 @@ impl Agreement {
         Amount::try_from(available.max(0)).unwrap_or(Amount::MAX)
     }
 
-    /// How much of the credit that `giver` grants is in use.
-    pub fn credit_in_use(&self, asset: AssetId, giver: Side) -> Amount {
-        let partner = giver.other();
-        let used = self
-            .line(asset)
-            .balance(partner)
-            .saturating_neg()
-            .saturating_add_unsigned(self.reserved_by(asset, partner))
-            .saturating_add_unsigned(u128::from(self.held(asset, partner)));
-        Amount::try_from(used.max(0)).unwrap_or(Amount::MAX)
-    }
-
     /// How much a side may ask to withdraw.
     pub fn withdrawable(&self, asset: AssetId, side: Side) -> Amount {
         let own = i128::from(self.line(asset).insured(side))

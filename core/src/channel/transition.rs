@@ -534,8 +534,3 @@ fn remove_lock(agreement: &mut Agreement, id: &LockId) {
 fn partner_price(agreement: &Agreement, side: Side) -> Amount {
     agreement.shared.insurance_prices.get(side.other()).unwrap_or(0)
 }
-
-/// The digest of an onion as the shared part holds it.
-pub fn onion_digest(onion: &[u8]) -> Hash {
-    crypto::hash(tags::ONION, &[onion])
-}

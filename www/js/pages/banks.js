@@ -2,11 +2,11 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, answered, bones, button, empty, errorNote, facts, field, form, heading, keyPicture, linkButton, note, sums, tag, who } from '../parts/basic.js';
+import { ago, amount, answered, bones, button, empty, errorNote, facts, form, heading, keyPicture, linkButton, note, sums, tag } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { balanceBar, balanceLegend } from '../parts/balance-bar.js';
 import { numberLine } from '../parts/number-line.js';
-import { accountName, amountInput, countText, exactTime, plural, shortHex } from '../format.js';
+import { accountName, amountInput, countText, plural, shortHex } from '../format.js';
 import { connectionTag } from './home.js';
 import { courtCard, courtFirst, courtTag, inCourt } from './dispute.js';
 import { newWithdraw, withdrawView } from './withdraw.js';

@@ -66,7 +66,7 @@ function firstBlock(app) {
 }
 
 /** @param {import('../api').Signature[]} signatures */
-export function dots(signatures) {
+function dots(signatures) {
   const signed = signatures.filter((one) => one.signed).length;
   const label = `${signed} of ${signatures.length} validators signed`;
   return h('span', { class: 'dots', role: 'img', 'aria-label': label, title: label }, signatures.map((one) => h('span', { key: one.validator.key, class: `dot${one.signed ? '' : ' off'}` })));

@@ -91,7 +91,7 @@ export function copyable(app, text, label, { short = false } = {}) {
  * @param {string} text
  * @param {string} label
  */
-export function copyButton(app, text, label) {
+function copyButton(app, text, label) {
   return h('button', {
     type: 'button', class: 'icon-button', 'aria-label': `Copy ${label}`, title: `Copy ${label}`,
     onclick: () => copyText(app, text, label),

@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { namedAccount, plural } from '../format.js';
 import { channelLink, proposalLink } from '../sentences.js';
-import { accountOf, amount, beginning, tag, who } from './basic.js';
+import { accountOf, amount, beginning, tag } from './basic.js';
 import { stateTag } from './governance.js';
 import { numberLine } from './number-line.js';
 import { inWords, movedChips } from './operation.js';

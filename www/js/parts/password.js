@@ -14,7 +14,7 @@ export function newPassword() {
 }
 
 /** @param {NewPassword} typed */
-export function passwordProblem(typed) {
+function passwordProblem(typed) {
   if ([...typed.first].length < LEAST) return `Use at least ${LEAST} characters.`;
   return null;
 }
