@@ -1,23 +1,26 @@
 use super::*;
 use std::fs;
 
-fn plan(out: &Path) -> Plan {
-    Plan {
-        preset: Preset::Demo,
-        name: "local".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: out.to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: 7100,
+impl Plan {
+    /// A network of four validators and a bank, in a folder of the test.
+    pub(crate) fn of_four(out: &Path) -> Self {
+        Self {
+            preset: Preset::Demo,
+            name: "local".to_owned(),
+            block_time_ms: None,
+            changes: Vec::new(),
+            out: out.to_owned(),
+            members: Vec::new(),
+            validators: 4,
+            base_port: 7100,
+        }
     }
 }
 
 #[test]
 fn a_local_network_is_complete() {
     let folder = tempfile::tempdir().unwrap();
-    let made = genesis(&plan(folder.path())).unwrap();
+    let made = genesis(&Plan::of_four(folder.path())).unwrap();
     made.check().unwrap();
     let (bank, config) = Home::open(&folder.path().join("bank")).unwrap();
     assert_eq!(config.kind, Kind::Bank);
@@ -53,7 +56,7 @@ fn members_that_exist_make_the_same_kind_of_network() {
         path.join("member.json")
     });
     let out = folder.path().join("out");
-    let made = genesis(&Plan { members: members.collect(), ..plan(&out) }).unwrap();
+    let made = genesis(&Plan { members: members.collect(), ..Plan::of_four(&out) }).unwrap();
     assert_eq!(made.validators.validators.len(), 4);
     assert!(made.banks.is_empty());
     assert!(!out.join("v1").exists());
@@ -63,18 +66,18 @@ fn members_that_exist_make_the_same_kind_of_network() {
 fn nothing_is_made_for_what_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let refused = genesis(&Plan { block_time_ms: Some(0), changes: Vec::new(), ..plan(&out) }).unwrap_err();
+    let refused = genesis(&Plan { block_time_ms: Some(0), changes: Vec::new(), ..Plan::of_four(&out) }).unwrap_err();
     assert!(refused.to_string().contains("min_block_interval > 0"), "{refused}");
-    assert!(genesis(&Plan { base_port: 65_533, ..plan(&out) }).is_err());
-    assert!(genesis(&Plan { validators: 0, ..plan(&out) }).is_err());
+    assert!(genesis(&Plan { base_port: 65_533, ..Plan::of_four(&out) }).is_err());
+    assert!(genesis(&Plan { validators: 0, ..Plan::of_four(&out) }).is_err());
     assert!(!out.exists());
 }
 
 #[test]
 fn an_existing_network_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    genesis(&plan(folder.path())).unwrap();
+    genesis(&Plan::of_four(folder.path())).unwrap();
     let before = fs::read(folder.path().join("genesis.bin")).unwrap();
-    assert!(matches!(genesis(&plan(folder.path())), Err(NodeError::Exists { .. })));
+    assert!(matches!(genesis(&Plan::of_four(folder.path())), Err(NodeError::Exists { .. })));
     assert_eq!(fs::read(folder.path().join("genesis.bin")).unwrap(), before);
 }

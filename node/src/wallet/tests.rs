@@ -1,6 +1,5 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
-use crate::presets::Preset;
 use fair_core::chain::follow::Follower;
 use fair_core::chain::genesis::Bank;
 
@@ -8,17 +7,7 @@ use fair_core::chain::genesis::Bank;
 #[test]
 fn a_bank_that_was_struck_off_is_left_to_those_who_have_money_there() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan {
-        preset: Preset::Demo,
-        name: "banks".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: folder.path().to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: 7100,
-    };
-    let mut genesis = genesis(&plan).unwrap();
+    let mut genesis = genesis(&Plan::of_four(folder.path())).unwrap();
     let a = genesis.banks[0].clone();
     let b = Bank { key: genesis.accounts[1].key, handle: "other".to_owned(), ..a.clone() };
     let bank_of = |genesis: &Genesis, used: &[PublicKey]| usual_bank(Follower::new(genesis).state(), genesis, used);

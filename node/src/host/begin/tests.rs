@@ -1,6 +1,5 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
-use crate::presets::Preset;
 use fair_core::ledger::batch::{Batch, Entry};
 use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::message::Signed;
@@ -12,17 +11,7 @@ const NOTHING: Claims = Claims { never_signed: false, data_lost: false };
 #[test]
 fn what_the_chain_or_the_home_shows_is_no_beginning_and_the_operator_knows_better() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan {
-        preset: Preset::Demo,
-        name: "begin".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: folder.path().to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: 7100,
-    };
-    let genesis = genesis(&plan).unwrap();
+    let genesis = genesis(&Plan::of_four(folder.path())).unwrap();
     let key = Home::open(&folder.path().join("v2")).unwrap().0.account_key().unwrap();
     let (own, bank) = (key.public(), genesis.banks[0].key);
     let mut follower = Follower::new(&genesis);

@@ -1,7 +1,6 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
 use crate::host::Input;
-use crate::presets::Preset;
 use axum::Router;
 use axum::extract::ws::{Message as Sent, WebSocket, WebSocketUpgrade};
 use axum::response::IntoResponse as _;
@@ -38,17 +37,7 @@ impl Machine for Nobody {
 /// The first block of a network; what certifies it is no matter here.
 fn block() -> CertifiedBlock {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan {
-        preset: Preset::Demo,
-        name: "t".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: folder.path().to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: 7100,
-    };
-    let genesis = genesis(&plan).unwrap();
+    let genesis = genesis(&Plan::of_four(folder.path())).unwrap();
     let follower = fair_core::chain::follow::Follower::new(&genesis);
     let block = follower.build([], genesis.validators.validators[0].account, genesis.time_ms + 5_000).block;
     let certificate =

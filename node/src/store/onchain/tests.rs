@@ -1,22 +1,11 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
-use crate::presets::Preset;
 use fair_core::chain::certificate::Certificate;
 use fair_core::ledger::state::Key;
 use fair_core::types::PublicKey;
 
 fn make(folder: &Path) -> Genesis {
-    let plan = Plan {
-        preset: Preset::Demo,
-        name: "t".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: folder.to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: 7100,
-    };
-    genesis(&plan).unwrap()
+    genesis(&Plan::of_four(folder)).unwrap()
 }
 
 /// A block without signatures: what certifies it is checked before it is stored, not here.

@@ -1,6 +1,5 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
-use crate::presets::Preset;
 use fair_core::consensus::Signer;
 use fair_core::crypto::SecretKey;
 use std::path::Path;
@@ -10,16 +9,7 @@ const NOBODYS_PORT: u16 = 1;
 
 /// The loop of the first validator of a new network, where nobody else answers.
 async fn alone(folder: &Path) -> (mpsc::Sender<Event>, Genesis) {
-    let plan = Plan {
-        preset: Preset::Demo,
-        name: "t".to_owned(),
-        block_time_ms: None,
-        changes: Vec::new(),
-        out: folder.to_owned(),
-        members: Vec::new(),
-        validators: 4,
-        base_port: NOBODYS_PORT,
-    };
+    let plan = Plan { base_port: NOBODYS_PORT, ..Plan::of_four(folder) };
     let genesis = genesis(&plan).unwrap();
     let (store, found) = onchain::open(&folder.join("db.sqlite"), &genesis).await.unwrap();
     let own = genesis.validators.validators[0].account;

@@ -1,7 +1,6 @@
 use super::*;
 use crate::genesis::{Plan, genesis};
 use crate::home::Home;
-use crate::presets::Preset;
 use fair_core::account::SentState;
 use fair_core::chain::follow::Follower;
 use fair_core::channel::event::Debug;
@@ -29,17 +28,7 @@ fn request(number: u8) -> RequestId {
 impl World {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let plan = Plan {
-            preset: Preset::Demo,
-            name: "orders".to_owned(),
-            block_time_ms: None,
-            changes: Vec::new(),
-            out: folder.path().to_owned(),
-            members: Vec::new(),
-            validators: 4,
-            base_port: 7100,
-        };
-        let genesis = genesis(&plan).unwrap();
+        let genesis = genesis(&Plan::of_four(folder.path())).unwrap();
         let (home, _) = Home::open(&folder.path().join("v2")).unwrap();
         let config = wallet::Config { debug: Debug::Off };
         let entropy = Entropy::from_seed([1; 32]);
