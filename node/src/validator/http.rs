@@ -22,6 +22,7 @@ use super::mempool::{Accepted, Refused};
 use super::peers::{Members, Peers};
 use super::wire::{Challenge, Frame, MAX_FRAME_BYTES, ValidatorHello};
 use crate::limits;
+use crate::local::Refusal;
 use crate::store::StoreError;
 use crate::store::onchain::Blocks;
 use axum::Router;
@@ -88,37 +89,12 @@ pub(crate) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
     axum::serve(crate::local::at_once(listener), router).await
 }
 
-/// An error as clients see it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Refusal {
-    #[serde(skip)]
-    status: StatusCode,
-    code: String,
-    message: String,
-    retryable: bool,
-    data: serde_json::Value,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        let retryable = status == StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, code: code.to_owned(), message: message.into(), retryable, data: serde_json::Value::Null }
-    }
-
-    /// An error that names its own code under `"code"`.
-    fn coded(status: StatusCode, error: &impl Serialize, message: String) -> Self {
-        let retryable = status == StatusCode::SERVICE_UNAVAILABLE;
-        let mut data = serde_json::to_value(error).unwrap_or_default();
-        let code = data.as_object_mut().and_then(|fields| fields.remove("code"));
-        let code = code.and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_else(|| "refused".to_owned());
-        Self { status, code, message, retryable, data }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status, [FLEETING], Json(self)).into_response()
-    }
+/// An error that names its own code under `"code"`.
+fn coded(status: StatusCode, error: &impl Serialize, message: String) -> Refusal {
+    let mut data = serde_json::to_value(error).unwrap_or_default();
+    let code = data.as_object_mut().and_then(|fields| fields.remove("code"));
+    let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or("refused");
+    Refusal::new(status, code, message).with_data(data)
 }
 
 impl From<StoreError> for Refusal {
@@ -208,7 +184,7 @@ fn before_snapshot(blocks: &Blocks, from: Height) -> Option<Refusal> {
     let first = blocks.first();
     let message = format!("this validator has blocks from height {first} on; begin with a snapshot");
     let data = json!({ "first": first });
-    (from.max(1) < first).then(|| Refusal { data, ..Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message) })
+    (from.max(1) < first).then(|| Refusal::new(StatusCode::NOT_FOUND, "before_snapshot", message).with_data(data))
 }
 
 async fn snapshots(State(served): State<Served>) -> impl IntoResponse {
@@ -264,12 +240,11 @@ async fn batches(State(served): State<Served>, body: Bytes) -> Result<Response, 
 fn refusal(refused: &Refused) -> Refusal {
     let message = refused.to_string();
     match refused {
-        Refused::Inclusion(reason) => Refusal::coded(StatusCode::UNPROCESSABLE_ENTITY, reason, message),
-        Refused::NotYet(reason) => Refusal::coded(StatusCode::SERVICE_UNAVAILABLE, reason, message),
-        Refused::Replacement { least } => Refusal {
-            data: json!({ "least": least }),
-            ..Refusal::new(StatusCode::CONFLICT, "replacement_fee", message)
-        },
+        Refused::Inclusion(reason) => coded(StatusCode::UNPROCESSABLE_ENTITY, reason, message),
+        Refused::NotYet(reason) => coded(StatusCode::SERVICE_UNAVAILABLE, reason, message),
+        Refused::Replacement { least } => {
+            Refusal::new(StatusCode::CONFLICT, "replacement_fee", message).with_data(json!({ "least": least }))
+        }
         Refused::CourtNotRepeated => Refusal::new(StatusCode::CONFLICT, "court_not_repeated", message),
         Refused::BehindOrdinary { .. } => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "behind_ordinary", message),
         Refused::Full => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "mempool_full", message),
