@@ -6,6 +6,7 @@
 //! - [`governance`]: validators that propose and vote.
 //! - [`http`]: requests as servers that stand before others read them.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
+//! - [`points`]: a process that is ended at each of its points in turn.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.
 //! - [`receiver`]: a shop's receiver of webhooks.
 //! - [`story`]: the protocol's worked example, told by real processes.
@@ -21,6 +22,7 @@ pub mod disk;
 pub mod governance;
 pub mod http;
 pub mod network;
+pub mod points;
 pub mod ports;
 pub mod process;
 pub mod receiver;

@@ -7,6 +7,7 @@ mod person;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use fair_tests::network::{BANK, Network, Plan};
+use fair_tests::points::{self, Outcome};
 use fair_tests::wait;
 use person::{End, Person, Sight};
 use serde_json::Value;
@@ -18,8 +19,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// In cents.
 const AMOUNT: u64 = 25;
-/// Several things may share one durable write, so that not every payment has every point. One that none of
-/// this many payments came to was no point of a payment.
+/// One that none of this many payments came to was no point of a payment.
 const TRIES: u32 = 4;
 
 /// The bundled pages with the points before the worker's script, and the page's client within reach.
@@ -52,12 +52,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn replace(path: &PathBuf, change: impl FnOnce(&str) -> Option<String>) -> Result<()> {
     let changed = change(&std::fs::read_to_string(path)?).with_context(|| format!("{} is another", path.display()))?;
     Ok(std::fs::write(path, changed)?)
-}
-
-/// What became of a payment during which a worker was to be ended.
-struct Outcome {
-    was_killed: bool,
-    was_paid: bool,
 }
 
 /// Both people and the bank, seen one after another.
@@ -223,26 +217,8 @@ impl World {
     async fn kill_at_every_point(&mut self, role: Role) -> Result<()> {
         let counted = self.count(role).await?;
         ensure!(counted > 4, "{role:?}: a payment has more durable writes and sends than {counted}");
-        let (mut paid, mut failed) = (0, 0);
-        'points: for point in 1.. {
-            for _ in 0..TRIES {
-                let outcome = self.pay(Some((role, point))).await.with_context(|| format!("{role:?}, {point}"))?;
-                if outcome.was_killed {
-                    if outcome.was_paid {
-                        paid += 1
-                    } else {
-                        failed += 1
-                    }
-                    continue 'points;
-                }
-                ensure!(outcome.was_paid, "an undisturbed payment arrives");
-            }
-            let hit = point - 1;
-            println!("worker of the {role:?}: ended at each of {hit} points; {paid} payments arrived, {failed} failed");
-            ensure!(hit >= counted, "{role:?}: {hit} points were reached of {counted}");
-            return Ok(());
-        }
-        unreachable!("points do not end");
+        let who = format!("worker of the {role:?}");
+        points::end_at_each(who, counted, TRIES, async |point| self.pay(Some((role, point))).await).await
     }
 }
 

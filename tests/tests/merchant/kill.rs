@@ -7,7 +7,8 @@ mod after;
 
 use crate::shop::{Answer, PATIENCE, PAYER, World, fresh};
 use anyhow::{Context as _, Result, ensure};
-use fair_tests::network::MERCHANT;
+use fair_tests::network::{BANK, MERCHANT};
+use fair_tests::points::{self, Outcome};
 use fair_tests::receiver::Receiver;
 use fair_tests::wait;
 use reqwest::Method;
@@ -21,8 +22,7 @@ const AMOUNT: u64 = 25;
 const REFUND: u64 = 10;
 /// SIGKILL.
 const KILLED: i32 = 9;
-/// Several things may share one durable write, so that not every life has every point. One that none of this many
-/// came to was no point of a life.
+/// One that none of this many lives came to was no point of a life.
 const TRIES: u32 = 4;
 
 /// Whose life is disturbed.
@@ -38,14 +38,6 @@ struct Street {
     kills: u32,
 }
 
-/// What became of an invoice during which the merchant was to be killed.
-struct Outcome {
-    was_killed: bool,
-    was_paid: bool,
-    /// Points that it passed, when it was not killed.
-    passed: u64,
-}
-
 impl Street {
     /// `settings` is what the operator writes beside where webhooks may go.
     async fn start(settings: &str) -> Result<Self> {
@@ -53,7 +45,8 @@ impl Street {
         Ok(Self { world, receiver: Receiver::start().await?, kills: 0 })
     }
 
-    async fn live(&mut self, life: Life, point: u64) -> Result<Outcome> {
+    /// What becomes of a life, and the points that it passes when the merchant is not killed.
+    async fn live(&mut self, life: Life, point: u64) -> Result<(Outcome, u64)> {
         match life {
             Life::Invoice => self.live_an_invoice(point).await,
             Life::After => self.live_on(point).await,
@@ -131,7 +124,7 @@ impl Street {
     }
 
     /// One invoice from the shop's request to the last webhook, with the merchant to be killed on the way.
-    async fn live_an_invoice(&mut self, point: u64) -> Result<Outcome> {
+    async fn live_an_invoice(&mut self, point: u64) -> Result<(Outcome, u64)> {
         let before = self.rest().await?;
         let kills = self.kills;
         self.arm(point).await?;
@@ -175,7 +168,7 @@ impl Street {
     }
 
     /// What it was armed for may come later than all that was waited for.
-    async fn end(&mut self, kills: u32, was_paid: bool) -> Result<Outcome> {
+    async fn end(&mut self, kills: u32, was_paid: bool) -> Result<(Outcome, u64)> {
         let passed = match self.arm(0).await {
             Ok(passed) => passed,
             Err(_) => {
@@ -183,7 +176,7 @@ impl Street {
                 0
             }
         };
-        Ok(Outcome { was_killed: self.kills > kills, was_paid, passed })
+        Ok((Outcome { was_killed: self.kills > kills, was_paid }, passed))
     }
 
     /// Gives a part back, once. Returns the refund's id and what the shop is told at the end.
@@ -245,36 +238,14 @@ impl Street {
 async fn kill_everywhere(mut street: Street, life: Life) -> Result<()> {
     let mut counted = u64::MAX;
     for _ in 0..3 {
-        let outcome = street.live(life, 0).await?;
+        let (outcome, passed) = street.live(life, 0).await?;
         ensure!(outcome.was_paid && !outcome.was_killed, "an undisturbed payment arrives");
-        counted = counted.min(outcome.passed);
+        counted = counted.min(passed);
     }
     ensure!(counted > 8, "a life has more durable writes and sends than {counted}");
-    let (mut paid, mut failed) = (0, 0);
-    'points: for point in 1.. {
-        for _ in 0..TRIES {
-            let outcome = street.live(life, point).await.with_context(|| format!("point {point}"))?;
-            if outcome.was_killed {
-                if outcome.was_paid {
-                    paid += 1
-                } else {
-                    failed += 1
-                }
-                continue 'points;
-            }
-            ensure!(outcome.was_paid, "an undisturbed payment arrives");
-        }
-        let hit = point - 1;
-        println!("killed at each of {hit} points; all was paid in {paid} lives, something failed in {failed}");
-        // What is committed together is one point: a busy machine passes fewer of them.
-        ensure!(hit * 4 >= counted * 3, "{hit} points were reached of {counted}");
-        break;
-    }
-    for name in [MERCHANT, PAYER, fair_tests::network::BANK] {
-        let log = std::fs::read_to_string(street.world.network.folder().join("logs").join(format!("{name}.log")))?;
-        let bad = log.lines().find(|line| line.contains("broke the protocol") || line.contains("is suspended"));
-        ensure!(bad.is_none(), "{name}: {bad:?}");
-    }
+    let disturbed = async |point| Ok(street.live(life, point).await?.0);
+    points::end_at_each(MERCHANT, counted, TRIES, disturbed).await?;
+    points::check_logs(&street.world.network, &[MERCHANT, PAYER, BANK])?;
     street.world.network.shut_down().await
 }
 

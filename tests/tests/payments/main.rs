@@ -6,6 +6,7 @@ mod parties;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use fair_tests::network::{BANK, Network, NewWallet, Plan, RELAY};
+use fair_tests::points::{self, Outcome};
 use fair_tests::wait;
 use parties::{Begun, Ending, PAYEE, PAYER, Parties, Seen};
 use std::os::unix::process::ExitStatusExt as _;
@@ -17,15 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const AMOUNT: u64 = 25;
 /// SIGKILL.
 const KILLED: i32 = 9;
-/// Several things may share one durable write, so that not every payment has every point. One that none of
-/// this many payments came to was no point of a payment.
+/// One that none of this many payments came to was no point of a payment.
 const TRIES: u32 = 6;
-
-/// What became of a payment during which a process was to be killed.
-struct Outcome {
-    was_killed: bool,
-    was_paid: bool,
-}
 
 struct World {
     network: Network,
@@ -139,36 +133,7 @@ impl World {
     async fn kill_at_every_point(&mut self, process: &str) -> Result<()> {
         let counted = self.count(process).await?;
         ensure!(counted > 4, "{process}: a payment has more durable writes and sends than {counted}");
-        let (mut paid, mut failed) = (0, 0);
-        'points: for point in 1.. {
-            for _ in 0..TRIES {
-                let outcome = self.pay(Some((process, point))).await.with_context(|| format!("{process}, {point}"))?;
-                if outcome.was_killed {
-                    if outcome.was_paid {
-                        paid += 1
-                    } else {
-                        failed += 1
-                    }
-                    continue 'points;
-                }
-                ensure!(outcome.was_paid, "an undisturbed payment arrives");
-            }
-            let hit = point - 1;
-            println!("{process}: killed at each of {hit} points; {paid} payments arrived, {failed} failed");
-            ensure!(hit >= counted, "{process}: {hit} points were reached of {counted}");
-            return Ok(());
-        }
-        unreachable!("points do not end");
-    }
-
-    /// Nobody found fault with a partner, however often it was killed.
-    fn check_logs(&self) -> Result<()> {
-        for name in [PAYER, PAYEE, BANK] {
-            let log = std::fs::read_to_string(self.network.folder().join("logs").join(format!("{name}.log")))?;
-            let bad = log.lines().find(|line| line.contains("broke the protocol") || line.contains("is suspended"));
-            ensure!(bad.is_none(), "{name}: {bad:?}");
-        }
-        Ok(())
+        points::end_at_each(process, counted, TRIES, async |point| self.pay(Some((process, point))).await).await
     }
 }
 
@@ -178,6 +143,6 @@ async fn every_process_may_be_killed_at_any_point_of_a_payment() -> Result<()> {
     for process in [PAYER, BANK, PAYEE, RELAY] {
         world.kill_at_every_point(process).await?;
     }
-    world.check_logs()?;
+    points::check_logs(&world.network, &[PAYER, PAYEE, BANK])?;
     world.network.shut_down().await
 }

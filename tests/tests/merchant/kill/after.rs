@@ -1,9 +1,10 @@
 //! What may follow a payment: a webhook is added, a part goes back by a link that is opened and claimed, the webhook's
 //! secret is changed, another refund is taken back, money is paid out, old events are forgotten, the webhook is removed.
 
-use super::{Outcome, Street};
+use super::Street;
 use crate::shop::{Answer, PATIENCE, PAYER, World, fresh};
 use anyhow::{Context as _, Result, ensure};
+use fair_tests::points::Outcome;
 use fair_tests::receiver::Receiver;
 use fair_tests::wait;
 use reqwest::{Method, StatusCode};
@@ -33,7 +34,7 @@ impl Made {
 }
 
 impl Street {
-    pub(super) async fn live_on(&mut self, point: u64) -> Result<Outcome> {
+    pub(super) async fn live_on(&mut self, point: u64) -> Result<(Outcome, u64)> {
         // The last life may have ended with a merchant that is still on its way to its bank.
         self.rest().await?;
         let invoice = self.sell().await?;
