@@ -8,38 +8,37 @@
 
 mod build;
 mod key;
+mod lookup;
+mod past;
 mod proof;
 mod tree;
 mod value;
 
 pub use build::StateBuilder;
 pub use key::{Key, MAX_KEY_BYTES};
+pub use lookup::AccountView;
+pub use past::OutsideWindow;
 pub use proof::{BadProof, MAX_PROOF_BYTES, ProofEnd, StateProof};
 pub use value::{
     Account, Channel, ChannelAsset, Counters, CourtState, Debt, DebtQueue, Dispute, Hashlock, Proposal, ProposalState,
     Release, Value, VoteCast,
 };
 
-use super::operation::{GovernanceAction, ProposalId};
-use super::transition::{Transition, Undo};
+use super::transition::Transition;
 use super::view::{Changes, View};
 use crate::chain::certificate::ValidatorSet;
-use crate::chain::genesis::{Asset, Bank, Genesis};
+use crate::chain::genesis::Genesis;
 use crate::chain::params::Parameters;
 use crate::codec::{self, DecodeError};
 use crate::limits;
 use crate::ordered;
-use crate::types::{AccountId, Amount, AssetId, Hash, Height, Parties, PublicKey, UsableHeight};
-use serde::Serialize;
+use crate::types::{Amount, AssetId, Hash, Height, PublicKey, UsableHeight};
 use std::collections::{BTreeMap, BTreeSet};
 use tree::{Put, Tree, TreeUpdate};
 
 /// Longest encoded value: the proposal, with the longest text, of a validator set with the longest URLs.
 pub const MAX_VALUE_BYTES: usize =
     256 + limits::MAX_PROPOSAL_TEXT_BYTES + limits::MAX_VALIDATORS * (32 + 32 + 8 + 4 + limits::MAX_URL_BYTES);
-
-/// Longest encoded undo of a block: what a full block can touch, generously.
-const MAX_UNDO_BYTES: usize = 16 * limits::MAX_BLOCK_BYTES;
 
 /// The ledger after a block.
 pub struct State {
@@ -91,19 +90,6 @@ pub enum BadState {
         /// Root of the entries.
         got: Hash,
     },
-}
-
-/// An account as people see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AccountView {
-    /// Its number.
-    pub id: AccountId,
-    /// Its key.
-    pub key: PublicKey,
-    /// Nonce of its next batch.
-    pub nonce: u64,
-    /// On-chain balances, sorted by asset, none zero.
-    pub balances: Vec<(AssetId, Amount)>,
 }
 
 impl View for State {
@@ -195,262 +181,9 @@ impl State {
         self.entries.get(key)
     }
 
-    /// A value as it was after block `height`; `Err` outside the window of kept heights.
-    ///
-    /// # Errors
-    /// [`OutsideWindow`].
-    pub fn value_at(&self, height: Height, key: &Key) -> Result<Option<&Value>, OutsideWindow> {
-        let oldest = self.oldest_height();
-        if height < oldest || height > self.height {
-            return Err(OutsideWindow { oldest, newest: self.height, got: height });
-        }
-        let changed_later = self.past.range(height.saturating_add(1)..).find_map(|(_, before)| before.get(key));
-        Ok(match changed_later {
-            Some(before) => before.as_ref(),
-            None => self.entries.get(key),
-        })
-    }
-
-    /// Oldest height of which values and proofs are kept.
-    pub fn oldest_height(&self) -> Height {
-        self.tree.oldest()
-    }
-
-    /// A value as it was after block `height`, with its proof against that block's state root.
-    ///
-    /// # Errors
-    /// [`OutsideWindow`].
-    pub fn prove_at(&self, height: Height, key: &Key) -> Result<(Option<&Value>, StateProof), OutsideWindow> {
-        let value = self.value_at(height, key)?;
-        let outside = OutsideWindow { oldest: self.oldest_height(), newest: self.height, got: height };
-        let proof = self.tree.proof(&proof::place(key), height).ok_or(outside)?;
-        Ok((value, proof))
-    }
-
-    /// A registered account.
-    pub fn account(&self, key: &PublicKey) -> Option<AccountView> {
-        let account = View::account(self, key)?;
-        let balances = self
-            .entries
-            .range(Key::Balance(*key, AssetId(0))..=Key::Balance(*key, AssetId(u32::MAX)))
-            .filter_map(|(key, value)| match (key, value) {
-                (Key::Balance(_, asset), Value::Balance(amount)) => Some((*asset, *amount)),
-                _ => None,
-            })
-            .collect();
-        Some(AccountView { id: account.id, key: *key, nonce: account.nonce, balances })
-    }
-
-    /// Key of the account with a number.
-    pub fn account_key(&self, id: AccountId) -> Option<PublicKey> {
-        match self.entries.get(&Key::AccountKey(id)) {
-            Some(Value::AccountKey(key)) => Some(*key),
-            _ => None,
-        }
-    }
-
-    /// Number of a registered key.
-    pub fn account_id(&self, key: &PublicKey) -> Option<AccountId> {
-        View::account(self, key).map(|account| account.id)
-    }
-
-    /// Numbers and keys of the accounts after a number, in order.
-    pub fn accounts_after(&self, id: AccountId) -> impl Iterator<Item = (AccountId, PublicKey)> + '_ {
-        let first = Key::AccountKey(id.saturating_add(1));
-        self.entries.range(first..=Key::AccountKey(AccountId::MAX)).filter_map(move |(key, value)| match (key, value) {
-            (Key::AccountKey(number), Value::AccountKey(key)) if *number > id => Some((*number, *key)),
-            _ => None,
-        })
-    }
-
-    /// How many accounts are registered.
-    pub fn account_count(&self) -> AccountId {
-        self.counters().accounts
-    }
-
-    /// An on-chain balance; zero for whatever is unknown.
-    pub fn balance(&self, key: &PublicKey, asset: AssetId) -> Amount {
-        View::balance(self, key, asset)
-    }
-
-    /// A channel; zeros when nothing was ever deposited into it.
-    pub fn channel(&self, parties: &Parties) -> Channel {
-        View::channel(self, parties).cloned().unwrap_or_default()
-    }
-
-    /// A channel as it was after block `height`.
-    ///
-    /// # Errors
-    /// [`OutsideWindow`].
-    pub fn channel_at(&self, height: Height, parties: &Parties) -> Result<Channel, OutsideWindow> {
-        Ok(match self.value_at(height, &Key::Channel(*parties))? {
-            Some(Value::Channel(channel)) => channel.clone(),
-            _ => Channel::default(),
-        })
-    }
-
-    /// Everybody with whom a key has a channel on-chain, in order of keys.
-    pub fn partners(&self, key: &PublicKey) -> impl Iterator<Item = PublicKey> + '_ {
-        let ends = (*key, PublicKey([0; 32]))..=(*key, PublicKey([0xff; 32]));
-        self.partners.range(ends).map(|(_, partner)| *partner)
-    }
-
-    /// An asset.
-    pub fn asset(&self, id: AssetId) -> Option<&Asset> {
-        match self.entries.get(&Key::Asset(id)) {
-            Some(Value::Asset(asset)) => Some(asset),
-            _ => None,
-        }
-    }
-
-    /// All assets by number.
-    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
-        self.entries.range(Key::Asset(AssetId(0))..=Key::Asset(AssetId(u32::MAX))).filter_map(
-            |(_, value)| match value {
-                Value::Asset(asset) => Some(asset.as_ref()),
-                _ => None,
-            },
-        )
-    }
-
-    /// The bank with this key.
-    pub fn bank(&self, key: &PublicKey) -> Option<&Bank> {
-        match self.entries.get(&Key::Bank(*key)) {
-            Some(Value::Bank(bank)) => Some(bank),
-            _ => None,
-        }
-    }
-
-    /// All banks in order of keys.
-    pub fn banks(&self) -> impl Iterator<Item = &Bank> {
-        let (first, last) = (PublicKey([0; 32]), PublicKey([0xff; 32]));
-        self.entries.range(Key::Bank(first)..=Key::Bank(last)).filter_map(|(_, value)| match value {
-            Value::Bank(bank) => Some(bank.as_ref()),
-            _ => None,
-        })
-    }
-
-    /// A channel in court, `None` when it is not.
-    pub fn dispute(&self, parties: &Parties) -> Option<&Dispute> {
-        match self.entries.get(&Key::Dispute(*parties)) {
-            Some(Value::Dispute(dispute)) => Some(dispute.as_ref()),
-            _ => None,
-        }
-    }
-
-    /// Every channel in court, in order of parties.
-    pub fn disputes(&self) -> impl Iterator<Item = (Parties, &Dispute)> {
-        self.entries.range(Key::Dispute(Parties::FIRST)..=Key::Dispute(Parties::LAST)).filter_map(
-            |(key, value)| match (key, value) {
-                (Key::Dispute(parties), Value::Dispute(dispute)) => Some((*parties, dispute.as_ref())),
-                _ => None,
-            },
-        )
-    }
-
-    /// What the registry says about a hash.
-    pub fn hashlock(&self, hash: &Hash) -> Option<Hashlock> {
-        match self.entries.get(&Key::Hashlock(*hash)) {
-            Some(Value::Hashlock(entry)) => Some(*entry),
-            _ => None,
-        }
-    }
-
-    /// Open debts of an account in an asset, oldest first, with their numbers.
-    pub fn debts_of(&self, debtor: &PublicKey, asset: AssetId) -> impl Iterator<Item = (u64, Debt)> + '_ {
-        self.entries.range(Key::Debt(*debtor, asset, 0)..=Key::Debt(*debtor, asset, u64::MAX)).filter_map(
-            |(key, value)| match (key, value) {
-                (Key::Debt(_, _, number), Value::Debt(debt)) => Some((*number, *debt)),
-                _ => None,
-            },
-        )
-    }
-
-    /// Open debts of an account in every asset, by asset, oldest first.
-    pub fn all_debts_of(&self, debtor: &PublicKey) -> impl Iterator<Item = (AssetId, u64, Debt)> + '_ {
-        let ends = Key::Debt(*debtor, AssetId(0), 0)..=Key::Debt(*debtor, AssetId(u32::MAX), u64::MAX);
-        self.entries.range(ends).filter_map(|(key, value)| match (key, value) {
-            (Key::Debt(_, asset, number), Value::Debt(debt)) => Some((*asset, *number, *debt)),
-            _ => None,
-        })
-    }
-
-    /// All open debts: debtor, asset, number, debt.
-    pub fn debts(&self) -> impl Iterator<Item = (PublicKey, AssetId, u64, Debt)> + '_ {
-        let first = Key::Debt(PublicKey([0; 32]), AssetId(0), 0);
-        let last = Key::Debt(PublicKey([0xff; 32]), AssetId(u32::MAX), u64::MAX);
-        self.entries.range(first..=last).filter_map(|(key, value)| match (key, value) {
-            (Key::Debt(debtor, asset, number), Value::Debt(debt)) => Some((*debtor, *asset, *number, *debt)),
-            _ => None,
-        })
-    }
-
-    /// All proposals by number.
-    pub fn proposals(&self) -> impl DoubleEndedIterator<Item = (ProposalId, &Proposal)> {
-        self.entries.range(Key::Proposal(0)..=Key::Proposal(ProposalId::MAX)).filter_map(|(key, value)| {
-            match (key, value) {
-                (Key::Proposal(id), Value::Proposal(proposal)) => Some((*id, proposal.as_ref())),
-                _ => None,
-            }
-        })
-    }
-
-    /// Votes on a proposal as they stand, by account.
-    pub fn votes(&self, proposal: ProposalId) -> impl Iterator<Item = (PublicKey, &VoteCast)> {
-        let (first, last) = (PublicKey([0; 32]), PublicKey([0xff; 32]));
-        self.entries.range(Key::Vote(proposal, first)..=Key::Vote(proposal, last)).filter_map(|(key, value)| {
-            match (key, value) {
-                (Key::Vote(_, account), Value::Vote(vote)) => Some((*account, vote.as_ref())),
-                _ => None,
-            }
-        })
-    }
-
-    /// The set whose shares weigh the votes on a proposal: that in force at its tally, as far as it is decided by now.
-    /// `first`: that of the genesis. Where U stood still between a change and a tally, that it came first is assumed.
-    pub fn counted_by<'a>(&'a self, proposal: &Proposal, first: &'a ValidatorSet) -> &'a ValidatorSet {
-        let changes = self.proposals().filter_map(|(id, change)| match (change.state, &change.action) {
-            (
-                ProposalState::Executed { at } | ProposalState::Accepted { effective: at },
-                GovernanceAction::SetValidators { validators },
-            ) => Some(((at, id), validators.as_ref())),
-            _ => None,
-        });
-        // A set decided in one block is in force from the second one after it, and the tally comes after the last vote.
-        let before = changes.filter(|((at, _), _)| *at < proposal.votes_until);
-        before.max_by_key(|(place, _)| *place).map_or(first, |(_, set)| set)
-    }
-
-    /// Announced versions of the rules, in order.
-    pub fn releases(&self) -> impl Iterator<Item = (u16, Release)> + '_ {
-        self.entries.range(Key::Release(0)..=Key::Release(u16::MAX)).filter_map(|(key, value)| match (key, value) {
-            (Key::Release(version), Value::Release(release)) => Some((*version, *release)),
-            _ => None,
-        })
-    }
-
     /// Every key and value in their canonical bytes, to be stored.
     pub fn encoded(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
         self.entries.iter().map(|(key, value)| (codec::encode(key), codec::encode(value)))
-    }
-
-    /// The same as it was after block `height`.
-    ///
-    /// # Errors
-    /// [`OutsideWindow`].
-    pub fn encoded_at(&self, height: Height) -> Result<impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_, OutsideWindow> {
-        let oldest = self.oldest_height();
-        if height < oldest || height > self.height {
-            return Err(OutsideWindow { oldest, newest: self.height, got: height });
-        }
-        let mut entries: BTreeMap<&Key, &Value> = self.entries.iter().collect();
-        for (key, before) in self.past.range(height.saturating_add(1)..).rev().flat_map(|(_, changes)| changes) {
-            match before {
-                Some(before) => entries.insert(key, before),
-                None => entries.remove(key),
-            };
-        }
-        Ok(entries.into_iter().map(|(key, value)| (codec::encode(key), codec::encode(value))))
     }
 
     /// Computes the tree with changes, without changing anything.
@@ -477,42 +210,6 @@ impl State {
         self.height = height;
         let oldest = self.oldest_height();
         self.past.retain(|height, _| *height > oldest);
-    }
-
-    /// Takes back the recent heights of a restored state: `undos` lead from the newest block backwards, and
-    /// `roots` are the state roots after each of the same blocks and the one before them.
-    ///
-    /// # Errors
-    /// [`BadState`] when an undo does not lead to the root before it; then nothing changed.
-    pub(crate) fn recall(&mut self, undos: &[&[u8]], roots: &[Hash]) -> Result<(), BadState> {
-        let mut entries = self.entries.clone();
-        let mut redos = Vec::with_capacity(undos.len());
-        let mut past = BTreeMap::new();
-        let mut height = self.height;
-        for (index, bytes) in undos.iter().enumerate() {
-            let undo: Undo = codec::decode(bytes, MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
-            // Each key once, whatever the bytes say.
-            let undo = ordered::map(undo);
-            let mut redo: Vec<Put> = Vec::with_capacity(undo.len());
-            for (key, before) in &undo {
-                let now = match before {
-                    Some(before) if before.fits(key) => entries.insert(*key, before.clone()),
-                    Some(_) => return Err(BadState::OutOfPlace { index }),
-                    None => entries.remove(key),
-                };
-                redo.push(put(key, now.as_ref()));
-            }
-            past.insert(height, undo);
-            redos.push(redo);
-            height = height.saturating_sub(1);
-        }
-        let tree = build_tree(height, &entries);
-        let tree = replay(tree, redos, roots, u64::from(self.facts.parameters.proof_window_heights))?;
-        assert_eq!(tree.root(), self.root(), "the same values have the same root");
-        (self.tree, self.past) = (tree, past);
-        let oldest = self.oldest_height();
-        self.past.retain(|height, _| *height > oldest);
-        Ok(())
     }
 
     /// Sum of all balances and insurance of every asset.
@@ -542,18 +239,6 @@ impl TreeUpdateHandle {
     pub(super) const fn root(&self) -> Hash {
         self.0.root()
     }
-}
-
-/// A height whose state is not, or no longer, known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
-#[error("the state of height {got} is not known; heights {oldest} to {newest} are")]
-pub struct OutsideWindow {
-    /// Oldest height kept.
-    pub oldest: Height,
-    /// Newest height.
-    pub newest: Height,
-    /// What was asked for.
-    pub got: Height,
 }
 
 impl Facts {
@@ -599,23 +284,6 @@ fn put(key: &Key, value: Option<&Value>) -> Put {
 
 fn build_tree(height: Height, entries: &BTreeMap<Key, Value>) -> Tree {
     Tree::new(height, entries.iter().map(|(key, value)| put(key, Some(value))))
-}
-
-/// Goes forward again over blocks whose new values were collected backwards, holding each root against the
-/// header's. `roots` are newest first, one more than there are blocks.
-fn replay(mut tree: Tree, redos: Vec<Vec<Put>>, roots: &[Hash], window: u64) -> Result<Tree, BadState> {
-    let mut roots = roots.iter().rev();
-    let mut hold = |got: Hash| match roots.next() {
-        Some(expected) if *expected == got => Ok(()),
-        expected => Err(BadState::WrongRoot { expected: expected.copied().unwrap_or(Hash::ZERO), got }),
-    };
-    hold(tree.root())?;
-    for redo in redos.into_iter().rev() {
-        let update = tree.next(redo.into_iter());
-        hold(update.root())?;
-        tree.commit(update, window);
-    }
-    Ok(tree)
 }
 
 fn index_channel(partners: &mut BTreeSet<(PublicKey, PublicKey)>, key: &Key) {
