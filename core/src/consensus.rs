@@ -33,11 +33,13 @@ mod certificates;
 mod context;
 mod desk;
 mod early;
+mod event;
 mod machine;
 mod message;
 mod timeouts;
 
-pub use machine::{Consensus, Effect, Fault, Input, Restored, Signer};
+pub use event::{Effect, Fault, Input, Restored, Signer};
+pub use machine::Consensus;
 pub use message::{
     Ballot, ExecutedBlock, LogEntry, Message, PolkaCertificate, Proposal, ProposalBody, RoundCertificate,
     RoundCertificateKind, RoundVote, Slot, Step, Timer, TimerKind, Verdict, Vote, VoteKind,

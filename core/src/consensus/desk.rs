@@ -2,7 +2,7 @@
 
 use super::certificates;
 use super::context::{self, Context};
-use super::machine::{Effect, Fault, Signer};
+use super::event::{Effect, Fault, Signer};
 use super::message::{ExecutedBlock, LogEntry, Message, Slot, Step, Timer, TimerKind, VoteKind};
 use super::timeouts::Timeouts;
 use crate::chain::certificate::ValidatorSet;
