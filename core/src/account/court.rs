@@ -4,7 +4,8 @@
 //! The higher one has the same nonce, operations and last height: of all its signings one can be included, and none
 //! later than the first.
 
-use super::{CannotSend, OnChain, RequestId, SentBatch, SentState, alive};
+use super::draft::alive;
+use super::{CannotSend, OnChain, RequestId, SentBatch, SentState};
 use crate::chain::params::Parameters;
 use crate::codec;
 use crate::crypto::SecretKey;

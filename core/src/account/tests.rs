@@ -5,7 +5,7 @@ use crate::chain::follow::Follower;
 use crate::chain::genesis::{Asset, Genesis, GenesisAccount, Purpose};
 use crate::chain::params::Parameters;
 use crate::crypto::Secret;
-use crate::ledger::operation::{Deposit, Reveal};
+use crate::ledger::operation::{Deposit, Operation, Reveal};
 
 fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
