@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use fair_core::ledger::batch::{self, Batch};
 use fair_core::message::Signed;
 use fair_core::{codec, limits};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::{last_of_its_connection, read_head};
+use crate::http::{pass_on, read_head};
 use crate::network::free_port;
 
 /// Which batches are dropped.
@@ -108,11 +108,7 @@ impl Censors {
                 return Ok(stream.shutdown().await?);
             }
         }
-        let mut upstream = TcpStream::connect(behind).await?;
-        upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
-        upstream.write_all(&body).await?;
-        copy_bidirectional(&mut stream, &mut upstream).await?;
-        Ok(())
+        pass_on(stream, behind, &head, &body).await
     }
 
     fn drops(&self, name: &str, batch: &Batch) -> bool {

@@ -4,7 +4,7 @@
 //! - [`chain`]: blocks followed and batches written by a test.
 //! - [`disk`]: what stands on the disk of a bank.
 //! - [`governance`]: validators that propose and vote.
-//! - [`http`]: requests as servers that stand before others read them.
+//! - [`http`]: small servers, and requests as those read them that stand before others.
 //! - [`network`]: a whole local network as real processes, the way an operator runs it.
 //! - [`points`]: a process that is ended at each of its points in turn.
 //! - [`process`]: one supervised process: ready, killed, stopped, restarted, its log.

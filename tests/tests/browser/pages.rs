@@ -5,8 +5,8 @@ mod server;
 
 use anyhow::{Context as _, Result};
 use fair_tests::browser::{Browser, Kind, Windows};
+use fair_tests::http::Server;
 use serde_json::Value;
-use server::Server;
 
 in_both!(
     one_tab_leads_others_follow_and_one_takes_over,
@@ -41,7 +41,7 @@ pub(crate) async fn eval(browser: &Browser, body: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn amounts_keys_and_times_are_written_and_read_exactly() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     let failures = eval(&browser, "return (await import('/test/formatting.js')).failures;").await?;
     assert_eq!(failures, serde_json::json!([]), "{failures:#}");
@@ -50,7 +50,7 @@ async fn amounts_keys_and_times_are_written_and_read_exactly() -> Result<()> {
 
 #[tokio::test]
 async fn text_never_becomes_markup() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     let shown = eval(
         &browser,
@@ -66,7 +66,7 @@ async fn text_never_becomes_markup() -> Result<()> {
 
 #[tokio::test]
 async fn a_release_above_this_version_is_announced_with_its_time() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     let shown = eval(
         &browser,
@@ -94,7 +94,7 @@ async fn a_release_above_this_version_is_announced_with_its_time() -> Result<()>
 
 #[tokio::test]
 async fn a_view_keeps_the_elements_that_it_names_again() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     let kept = eval(
         &browser,
@@ -114,7 +114,7 @@ async fn a_view_keeps_the_elements_that_it_names_again() -> Result<()> {
 
 #[tokio::test]
 async fn calls_run_one_after_another_and_errors_keep_their_code() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     open_client(&browser, &server).await?;
     let answers = eval(
         &browser,
@@ -141,7 +141,7 @@ async fn calls_run_one_after_another_and_errors_keep_their_code() -> Result<()> 
 }
 
 async fn one_tab_leads_others_follow_and_one_takes_over(kind: Kind) -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
+    let (server, browser) = (server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     open_client(&browser, &server).await?;
     let first = eval(&browser, "return (await client.status()).born;").await?;
     let leader = browser.driver().window().await?;
@@ -172,7 +172,7 @@ async fn one_tab_leads_others_follow_and_one_takes_over(kind: Kind) -> Result<()
 }
 
 async fn a_crashed_engine_is_replaced_and_what_may_be_repeated_is(kind: Kind) -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
+    let (server, browser) = (server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     open_client(&browser, &server).await?;
     let before = eval(&browser, "return (await client.status()).born;").await?;
     let paid = eval(&browser, "return client.pay({ key: 'p1' });").await?;
@@ -187,7 +187,7 @@ async fn a_crashed_engine_is_replaced_and_what_may_be_repeated_is(kind: Kind) ->
 
 #[tokio::test]
 async fn an_engine_that_always_crashes_is_given_up() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     open_client(&browser, &server).await?;
     let last = eval(
         &browser,
@@ -203,7 +203,7 @@ async fn an_engine_that_always_crashes_is_given_up() -> Result<()> {
 }
 
 async fn a_checkout_in_a_frame_does_nothing_but_say_so(kind: Kind) -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
+    let (server, browser) = (server::start().await?, Browser::open_as(kind, Windows::Opened).await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     // This server sends no headers that refuse frames.
     eval(

@@ -7,10 +7,9 @@ use anyhow::{Context as _, Result};
 use fair_core::chain::block::CertifiedBlock;
 use fair_core::types::Height;
 use fair_core::{codec, limits};
-use fair_tests::http::{last_of_its_connection, read_head};
-use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use fair_tests::http::{Server, pass_on, read_head};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 /// Longest answer with blocks.
 const MAX_BLOCKS_BYTES: usize = 32 << 20;
@@ -30,27 +29,17 @@ pub(super) struct LyingRelay {
     /// `http://127.0.0.1:PORT`
     pub(super) url: String,
     script: Arc<Script>,
-    task: JoinHandle<()>,
+    _server: Server,
 }
 
 impl LyingRelay {
     /// Stands before an honest relay and will lie about the block at `height`.
     pub(super) async fn start(upstream: &str, height: Height) -> Result<Self> {
         let upstream = upstream.strip_prefix("http://").context("an http address")?.to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
         let script = Arc::new(Script { upstream, height, lie: Mutex::new(None) });
         let shared = script.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let script = shared.clone();
-                tokio::spawn(async move {
-                    // A browser gives up connections whenever it likes.
-                    let _ = answer(stream, &script).await;
-                });
-            }
-        });
-        Ok(Self { url, script, task })
+        let server = Server::start(move |stream| answer(stream, shared.clone())).await?;
+        Ok(Self { url: server.url.clone(), script, _server: server })
     }
 
     /// Tells this lie from now on, or the truth.
@@ -59,24 +48,14 @@ impl LyingRelay {
     }
 }
 
-impl Drop for LyingRelay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 /// One request per connection; a WebSocket lasts as long as its connection.
-async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
+async fn answer(mut stream: TcpStream, script: Arc<Script>) -> Result<()> {
     let (head, rest) = read_head(&mut stream).await?;
     let path = head.split(' ').nth(1).context("a path")?.to_owned();
     if path.starts_with("/v1/blocks") {
-        return answer_with_blocks(stream, script, &path).await;
+        return answer_with_blocks(stream, &script, &path).await;
     }
-    let mut upstream = TcpStream::connect(&script.upstream).await?;
-    upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
-    upstream.write_all(&rest).await?;
-    copy_bidirectional(&mut stream, &mut upstream).await?;
-    Ok(())
+    pass_on(stream, &script.upstream, &head, &rest).await
 }
 
 async fn answer_with_blocks(mut stream: TcpStream, script: &Script, path: &str) -> Result<()> {

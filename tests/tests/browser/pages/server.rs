@@ -3,34 +3,13 @@
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
+use fair_tests::http::Server;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 
 /// A web server on a free port, until it is dropped.
-pub(super) struct Server {
-    /// `http://127.0.0.1:PORT`
-    pub(super) url: String,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    pub(super) async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream));
-            }
-        });
-        Ok(Self { url, task })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+pub(super) async fn start() -> Result<Server> {
+    Server::start(answer).await
 }
 
 /// One request per connection.

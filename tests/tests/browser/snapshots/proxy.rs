@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result};
-use fair_tests::http::{last_of_its_connection, read_head};
+use fair_tests::http::{Server, pass_on, read_head};
 use serde_json::{Value, json};
-use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::{Duration, interval};
 
 /// Between two bytes of an answer that trickles: less than any client takes for silence.
@@ -47,27 +46,17 @@ pub(crate) struct OfferingRelay {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     script: Arc<Script>,
-    task: JoinHandle<()>,
+    _server: Server,
 }
 
 impl OfferingRelay {
     /// Stands before an honest relay.
     pub(crate) async fn start(upstream: &str) -> Result<Self> {
         let upstream = upstream.strip_prefix("http://").context("an http address")?.to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
         let script = Arc::new(Script { upstream, ..Script::default() });
         let shared = script.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let script = shared.clone();
-                tokio::spawn(async move {
-                    // A browser gives up connections whenever it likes.
-                    let _ = answer(stream, &script).await;
-                });
-            }
-        });
-        Ok(Self { url, script, task })
+        let server = Server::start(move |stream| answer(stream, shared.clone())).await?;
+        Ok(Self { url: server.url.clone(), script, _server: server })
     }
 
     /// Offers this from now on, and nothing else.
@@ -87,18 +76,12 @@ impl OfferingRelay {
     }
 }
 
-impl Drop for OfferingRelay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics with it")
 }
 
 /// One request per connection; a WebSocket lasts as long as its connection.
-async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
+async fn answer(mut stream: TcpStream, script: Arc<Script>) -> Result<()> {
     let (head, rest) = read_head(&mut stream).await?;
     let path = head.split(' ').nth(1).context("a path")?;
     if path == "/v1/snapshots" {
@@ -141,11 +124,7 @@ async fn answer(mut stream: TcpStream, script: &Script) -> Result<()> {
     }
     let is_stingy = path.starts_with("/v1/headers?") && lock(&script.offer).is_stingy;
     let head = if is_stingy { head.replacen("&count=", "&count=1&and=", 1) } else { head };
-    let mut upstream = TcpStream::connect(&script.upstream).await?;
-    upstream.write_all(last_of_its_connection(&head).as_bytes()).await?;
-    upstream.write_all(&rest).await?;
-    copy_bidirectional(&mut stream, &mut upstream).await?;
-    Ok(())
+    pass_on(stream, &script.upstream, &head, &rest).await
 }
 
 async fn send(mut stream: TcpStream, status: &str, length: usize, body: &[u8]) -> Result<()> {
