@@ -24,6 +24,7 @@ use fair_core::chain::genesis::Genesis;
 use fair_core::chain::trust::Confirmed;
 use fair_core::crypto::SecretKey;
 use fair_core::types::PublicKey;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -173,6 +174,16 @@ impl Home {
         let config =
             toml::from_str(&text).map_err(|error| NodeError::Content { path: file, reason: error.to_string() })?;
         Ok((home, config))
+    }
+
+    /// Reads one of the files that may be missing.
+    pub(crate) fn settings<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, NodeError> {
+        let path = self.file(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| NodeError::Content { path, reason: error.to_string() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+            Err(error) => Err(NodeError::File { path, error }),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -82,14 +82,7 @@ pub(crate) struct FaucetPolicy {
 impl Settings {
     /// Reads the file, if there is one.
     pub(crate) fn read(home: &Home, genesis: &Genesis) -> Result<Self, NodeError> {
-        let path = home.path().join(FILE);
-        let file = match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| NodeError::Content { path: path.clone(), reason: error.to_string() })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
-            Err(error) => return Err(NodeError::File { path, error }),
-        };
-        Ok(Self::of(file, genesis))
+        Ok(Self::of(home.settings(FILE)?, genesis))
     }
 
     fn of(file: File, genesis: &Genesis) -> Self {

@@ -53,15 +53,8 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads the file, if there is one.
     pub(super) fn read(home: &Home, genesis: &Genesis) -> Result<Self, NodeError> {
-        let path = home.path().join(FILE);
-        let file = match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| NodeError::Content { path: path.clone(), reason: error.to_string() })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
-            Err(error) => return Err(NodeError::File { path, error }),
-        };
         let validators = genesis.validators.validators.iter().map(|validator| validator.url.clone());
-        Ok(Self::of(file, validators))
+        Ok(Self::of(home.settings(FILE)?, validators))
     }
 
     fn of(file: File, validators: impl Iterator<Item = String>) -> Self {

@@ -31,12 +31,7 @@ impl Default for Settings {
 impl Settings {
     /// Reads the file, if there is one.
     pub(super) fn read(home: &Home) -> Result<Self, NodeError> {
-        let path = home.path().join(FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| NodeError::Content { path, reason: error.to_string() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(NodeError::File { path, error }),
-        }
+        home.settings(FILE)
     }
 }
 
