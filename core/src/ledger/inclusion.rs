@@ -108,23 +108,12 @@ pub(super) struct Admitted {
 }
 
 /// Whether a batch could be the next block's, `next_height` being that block's height: what a mempool asks.
-///
-/// # Errors
-/// [`InclusionError`] says why not.
-pub fn check_inclusion(
-    state: &State,
-    batch: &Signed<Batch>,
-    next_height: Height,
-) -> Result<Verified<Batch>, InclusionError> {
-    admit(state, &state.chain_id(), state.parameters(), batch, next_height).map(|admitted| admitted.batch)
-}
-
-/// The same behind others of its account that wait, in order of their nonces: as if each had been included
+/// It comes behind `earlier` ones of its account that wait, in order of their nonces, as if each had been included
 /// and done nothing but pay its fee.
 ///
 /// # Errors
 /// [`InclusionError`] says why not.
-pub fn check_inclusion_behind<'a>(
+pub fn check_inclusion<'a>(
     state: &State,
     earlier: impl IntoIterator<Item = &'a Signed<Batch>>,
     batch: &Signed<Batch>,

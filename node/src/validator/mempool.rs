@@ -11,7 +11,7 @@ mod room;
 
 use crate::limits;
 use fair_core::ledger::batch::{self, Batch};
-use fair_core::ledger::inclusion::{InclusionError, check_inclusion_behind, may_offer};
+use fair_core::ledger::inclusion::{InclusionError, check_inclusion, may_offer};
 use fair_core::ledger::state::State;
 use fair_core::message::Signed;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey};
@@ -160,7 +160,7 @@ impl Mempool {
         }
         check_behind_ordinary(queue, &new)?;
         let earlier = queue.range(..nonce).map(|(_, waiting)| &waiting.batch);
-        check_inclusion_behind(state, earlier, &new.batch, state.height().saturating_add(1))?;
+        check_inclusion(state, earlier, &new.batch, state.height().saturating_add(1))?;
         let is_next = queue.range(..nonce).next().is_none();
         let mut taken = self.taken;
         if let Some(waiting) = replaced {

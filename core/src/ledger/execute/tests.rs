@@ -115,7 +115,7 @@ fn each_rule_of_inclusion_refuses_by_its_name() {
     ];
     let chain_id = world.state().chain_id();
     let check = |batch: Signed<Batch>, expected: InclusionError| {
-        assert_eq!(check_inclusion(world.state(), &batch, 1), Err(expected.clone()));
+        assert_eq!(check_inclusion(world.state(), [], &batch, 1), Err(expected.clone()));
         let mut execution = Execution::new(world.state(), key(1).public());
         assert_eq!(execution.include(&batch), Err(expected.into()));
         // No trace: the block is the same as one in which it never was.
@@ -136,9 +136,9 @@ fn each_rule_of_inclusion_refuses_by_its_name() {
     let forged = Signed::new(good.clone(), &chain_id, &key(6));
     check(forged, InclusionError::BatchSignature { signer: signer.public() });
     let edge = Signed::new(Batch { valid_until: 121, ..good.clone() }, &chain_id, &signer);
-    assert!(check_inclusion(world.state(), &edge, 1).is_ok());
+    assert!(check_inclusion(world.state(), [], &edge, 1).is_ok());
     let edge = Signed::new(Batch { valid_until: 1, ..good }, &chain_id, &signer);
-    assert!(check_inclusion(world.state(), &edge, 1).is_ok());
+    assert!(check_inclusion(world.state(), [], &edge, 1).is_ok());
 }
 
 #[test]
