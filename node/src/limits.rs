@@ -143,6 +143,9 @@ pub(crate) const MERCHANT_REFERENCE_CHARS: usize = 128;
 pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// Most lines of a list.
 pub(crate) const MERCHANT_LIST: usize = 100;
+/// Most invoices, refunds or payouts that are looked at for one part of a list; then it ends, with what was found.
+pub(crate) const MERCHANT_LOOKED_AT: usize = 1_000;
+const _: () = assert!(MERCHANT_LOOKED_AT >= MERCHANT_LIST);
 /// Most refunds of one invoice.
 pub(crate) const MERCHANT_REFUNDS: usize = 64;
 /// Most webhooks of a merchant.

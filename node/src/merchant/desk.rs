@@ -2,12 +2,12 @@
 //!
 //! **Invariant**: whatever an input came to, its records and events are part of the same write
 //! ([`Desk::complete`]); nothing here is changed in another way. How much is kept, and for how long, is in
-//! [`keeping`].
+//! [`keeping`]; what is listed, in [`lists`].
 
 use super::MERCHANT;
 use super::entry::{ENTRY, Entry, Place, State};
 use super::event::Recorder;
-use super::outgoing::{OUTGOING, Outgoing, Sweep};
+use super::outgoing::{OUTGOING, Outgoing, Stage, Sweep};
 use super::view;
 use super::webhooks::{ENDPOINT, Endpoint, EndpointId};
 use crate::limits;
@@ -22,9 +22,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
 mod keeping;
+mod lists;
 
 pub(super) use keeping::Keeping;
 use keeping::Shelf;
+use lists::Numbered;
+pub(super) use lists::{Part, Wanted};
 
 /// Blocks between two requests for insurance of one channel.
 const INSURANCE_PAUSE_HEIGHTS: Height = 20;
@@ -180,7 +183,9 @@ struct Exposed {
 pub(crate) struct Desk {
     pub(super) rules: Rules,
     pub(super) entries: BTreeMap<InvoiceId, Entry>,
-    by_number: BTreeMap<u64, InvoiceId>,
+    numbered: Numbered<State, InvoiceId>,
+    /// Names that the shop gave, with the numbers of their invoices.
+    references: BTreeSet<(String, u64)>,
     /// Open ones, by the end of their time.
     ends: BTreeSet<(TimeMs, InvoiceId)>,
     exposed: BTreeMap<(PublicKey, AssetId), Exposed>,
@@ -188,6 +193,8 @@ pub(crate) struct Desk {
     /// The block after which it was looked what is insured.
     assessed_at: Height,
     pub(super) outgoing: BTreeMap<[u8; 16], Outgoing>,
+    refunds: Numbered<Stage, [u8; 16]>,
+    payouts: Numbered<Stage, [u8; 16]>,
     pub(super) sweeping: Option<[u8; 16]>,
     pub(super) sweep_from: Height,
     pub(super) endpoints: BTreeMap<EndpointId, Endpoint>,
@@ -208,12 +215,15 @@ impl Desk {
             told: watch::channel(last_event).0,
             rules,
             entries: BTreeMap::new(),
-            by_number: BTreeMap::new(),
+            numbered: Numbered::default(),
+            references: BTreeSet::new(),
             ends: BTreeSet::new(),
             exposed: BTreeMap::new(),
             insurance_asked: BTreeMap::new(),
             assessed_at: 0,
             outgoing: BTreeMap::new(),
+            refunds: Numbered::default(),
+            payouts: Numbered::default(),
             sweeping: None,
             sweep_from: 0,
             endpoints: BTreeMap::new(),
@@ -235,12 +245,10 @@ impl Desk {
             }
             [MERCHANT, OUTGOING, ..] => {
                 let outgoing: Outgoing = codec::decode(value, limit)?;
-                if outgoing.purpose == super::outgoing::Purpose::Sweep
-                    && outgoing.stage == super::outgoing::Stage::Pending
-                {
+                if outgoing.purpose == super::outgoing::Purpose::Sweep && outgoing.stage == Stage::Pending {
                     self.sweeping = Some(outgoing.id);
                 }
-                self.outgoing.insert(outgoing.id, outgoing);
+                self.put_outgoing(outgoing);
             }
             [MERCHANT, ENDPOINT, ..] => {
                 let endpoint: Endpoint = codec::decode(value, limit)?;
@@ -272,12 +280,6 @@ impl Desk {
         self.entries.get(id)
     }
 
-    /// Entries with numbers above one, oldest first.
-    pub(super) fn entries_after(&self, number: u64) -> impl Iterator<Item = &Entry> {
-        let after = self.by_number.range(number.saturating_add(1)..);
-        after.filter_map(|(_, id)| self.entries.get(id))
-    }
-
     /// Makes an invoice, once under its id.
     pub(super) fn create(
         &mut self,
@@ -301,7 +303,7 @@ impl Desk {
         }
         match wallet.handle(Input::CreateInvoice(Box::new(new)), chain, now_ms) {
             Ok(effects) => {
-                let number = self.by_number.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
+                let number = self.numbered.last().map_or(1, |(last, _)| last.saturating_add(1));
                 let entry = Entry { number, since_ms: now_ms, receivable, ..entry };
                 if accepts_late {
                     self.note_late(&entry, wallet);
@@ -421,15 +423,6 @@ impl Desk {
     fn keep_entry(&mut self, entry: Entry, changes: &mut Changes) {
         entry.write(&mut changes.write);
         self.put(entry);
-    }
-
-    fn put(&mut self, entry: Entry) {
-        if let Some(before) = self.entries.get(&entry.id) {
-            self.shelf.take(before);
-        }
-        self.shelf.put(&entry);
-        self.by_number.insert(entry.number, entry.id);
-        self.entries.insert(entry.id, entry);
     }
 
     fn tell_invoice(&mut self, id: &InvoiceId, what: &str, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {

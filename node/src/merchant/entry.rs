@@ -12,7 +12,7 @@ use fair_core::wallet::{InvoiceState, OwnInvoice};
 pub(super) const ENTRY: u8 = b'e';
 
 /// How an invoice stands, as the shop was told last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub(super) enum State {
     Open,
     Pending,
@@ -43,6 +43,11 @@ impl State {
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    pub(super) fn read(name: &str) -> Option<Self> {
+        let all = [Self::Open, Self::Pending, Self::Paid, Self::Expired, Self::Cancelled];
+        all.into_iter().find(|state| state.name() == name)
     }
 
     /// Whether there is no more to wait for.

@@ -4,13 +4,15 @@
 //!
 //! ```text
 //! POST /v1/invoices                     invoices:write   Idempotency-Key
-//! GET  /v1/invoices?after&limit         invoices:read
+//! GET  /v1/invoices?after&limit&state&reference   invoices:read
 //! GET  /v1/invoices/{id}?wait           invoices:read    waits until it stands otherwise, or finally
 //! POST /v1/invoices/{id}/cancel         invoices:write
 //! POST /v1/invoices/{id}/refunds        refunds          Idempotency-Key
-//! GET  /v1/refunds/{id}                 invoices:read    the link only with refunds
+//! GET  /v1/refunds?after&limit&state&invoice      invoices:read    their links only with refunds
+//! GET  /v1/refunds/{id}                 invoices:read    likewise
 //! POST /v1/refunds/{id}/cancel          refunds          takes a link back that nobody has used
 //! POST /v1/payouts                      payouts          Idempotency-Key
+//! GET  /v1/payouts?after&limit&state    payouts
 //! GET  /v1/payouts/{id}                 payouts
 //! GET  /v1/balance                      balance:read
 //! GET  /v1/events?after&limit&wait      events:read
@@ -114,9 +116,10 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
         .route("/v1/invoices/{id}/receipt", get(invoices::receipt))
         .route("/v1/invoices/{id}/refunds", post(money::refund))
+        .route("/v1/refunds", get(money::list_refunds))
         .route("/v1/refunds/{id}", get(money::look_at_refund))
         .route("/v1/refunds/{id}/cancel", post(money::take_back))
-        .route("/v1/payouts", post(money::payout))
+        .route("/v1/payouts", get(money::list_payouts).post(money::payout))
         .route("/v1/payouts/{id}", get(money::look_at_payout))
         .route("/v1/balance", get(money::balance))
         .route("/v1/events", get(events::list))
@@ -154,23 +157,47 @@ fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
         .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "input.json", error.to_string()))
 }
 
-/// The numbers that parameters of these names have.
-fn query<const N: usize>(asked: Asked, names: [&str; N]) -> Result<[Option<u64>; N], Refusal> {
+/// What parameters of these names say.
+fn texts<const N: usize>(asked: Asked, names: [&str; N]) -> Result<[Option<String>; N], Refusal> {
     let Query(asked) = asked.map_err(|error| bad("input.query", error.body_text()))?;
-    let mut numbers = [None; N];
+    let mut texts = [const { None }; N];
     for (name, value) in asked {
-        let place = names.iter().zip(&mut numbers).find(|(known, _)| **known == name);
-        let Some((name, number)) = place else {
+        let place = names.iter().zip(&mut texts).find(|(known, _)| **known == name);
+        let Some((name, text)) = place else {
             let known = names.join(", ");
             return Err(bad("input.query", format!("There is no parameter {name:?} here; there are: {known}.")));
         };
-        let code = format!("input.{name}");
-        let read = value.parse().map_err(|_| bad(&code, format!("{name} is a whole number, not {value:?}.")))?;
-        if number.replace(read).is_some() {
-            return Err(bad(&code, format!("{name} is there twice.")));
+        if text.replace(value).is_some() {
+            return Err(bad(&format!("input.{name}"), format!("{name} is there twice.")));
         }
     }
+    Ok(texts)
+}
+
+fn number(name: &str, text: Option<String>) -> Result<Option<u64>, Refusal> {
+    let wrong = |text: &str| bad(&format!("input.{name}"), format!("{name} is a whole number, not {text:?}."));
+    text.map(|text| text.parse().map_err(|_| wrong(&text))).transpose()
+}
+
+/// The numbers that parameters of these names have.
+fn query<const N: usize>(asked: Asked, names: [&str; N]) -> Result<[Option<u64>; N], Refusal> {
+    let mut numbers = [None; N];
+    for ((to, name), text) in numbers.iter_mut().zip(names).zip(texts(asked, names)?) {
+        *to = number(name, text)?;
+    }
     Ok(numbers)
+}
+
+/// Which part of a list: after which number, and how many lines.
+fn part(after: Option<String>, limit: Option<String>) -> Result<(u64, usize), Refusal> {
+    Ok((number("after", after)?.unwrap_or(0), invoices::lines(number("limit", limit)?)?))
+}
+
+/// The state that a parameter names.
+fn state<S>(name: Option<String>, read: fn(&str) -> Option<S>) -> Result<Option<S>, Refusal> {
+    let known =
+        |name: String| read(&name).ok_or_else(|| bad("input.state", format!("There is no state {name:?} here.")));
+    name.map(known).transpose()
 }
 
 /// The shop's own name for what it asks for.

@@ -30,7 +30,7 @@ pub(super) enum Purpose {
 }
 
 /// How it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub(super) enum Stage {
     /// Whoever has the link says where it goes.
     Claimable,
@@ -51,6 +51,11 @@ impl Stage {
             Self::Cancelled => "cancelled",
         }
     }
+
+    pub(super) fn read(name: &str) -> Option<Self> {
+        let all = [Self::Claimable, Self::Pending, Self::Paid, Self::Failed, Self::Cancelled];
+        all.into_iter().find(|stage| stage.name() == name)
+    }
 }
 
 /// Money on its way out.
@@ -66,6 +71,8 @@ pub(super) struct Outgoing {
     /// How it stood when it was made.
     pub(super) made_as: Stage,
     pub(super) created_ms: TimeMs,
+    /// In the order in which refunds and payouts were made; 0 before it is.
+    pub(super) number: u64,
 }
 
 impl Purpose {
@@ -89,7 +96,7 @@ impl Outgoing {
         stage: Stage,
         created_ms: TimeMs,
     ) -> Self {
-        Self { id, digest, purpose, asset, amount, stage, made_as: stage, created_ms }
+        Self { id, digest, purpose, asset, amount, stage, made_as: stage, created_ms, number: 0 }
     }
 
     pub(super) fn write(&self, write: &mut Write) {
@@ -250,7 +257,7 @@ impl Desk {
                 let cancelled = Outgoing { stage: Stage::Cancelled, ..waiting };
                 let mut changes = Changes::default();
                 cancelled.write(&mut changes.write);
-                self.outgoing.insert(*id, cancelled.clone());
+                self.put_outgoing(cancelled.clone());
                 let data = view::outgoing(&cancelled, None, None);
                 self.recorder.record("refund.cancelled", &data, now_ms, &mut changes.write);
                 if let Purpose::Refund { invoice } = cancelled.purpose {
@@ -282,7 +289,10 @@ impl Desk {
         }
     }
 
-    fn enter(&mut self, made: Outgoing, effects: Vec<Effect<Event>>) -> Made<Outgoing> {
+    fn enter(&mut self, mut made: Outgoing, effects: Vec<Effect<Event>>) -> Made<Outgoing> {
+        if made.number == 0 {
+            made.number = self.next_outgoing();
+        }
         let mut changes = Changes::default();
         made.write(&mut changes.write);
         if let Purpose::Refund { invoice } = made.purpose
@@ -293,13 +303,13 @@ impl Desk {
             entry.write(&mut changes.write);
             changes.notify.push(Event::Invoice(invoice));
         }
-        self.outgoing.insert(made.id, made.clone());
+        self.put_outgoing(made.clone());
         (changes.added_to(effects), Ok(made))
     }
 
     /// Tells how a payment of ours ended.
     pub(super) fn follow_payment(&mut self, id: &[u8; 16], wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
-        let (Some(outgoing), Some(payment)) = (self.outgoing.get_mut(id), wallet.payment(id)) else { return };
+        let (Some(outgoing), Some(payment)) = (self.outgoing.get(id), wallet.payment(id)) else { return };
         let stage = match payment.state {
             PaymentState::Locking | PaymentState::Settling => Stage::Pending,
             PaymentState::Paid => Stage::Paid,
@@ -308,13 +318,14 @@ impl Desk {
         if outgoing.stage == stage {
             return;
         }
-        outgoing.stage = stage;
+        let outgoing = Outgoing { stage, ..outgoing.clone() };
         outgoing.write(&mut changes.write);
         if matches!(stage, Stage::Paid | Stage::Failed) {
             let kind = format!("{}.{}", outgoing.kind(), stage.name());
-            let data = view::outgoing(outgoing, wallet.payment(id), None);
+            let data = view::outgoing(&outgoing, wallet.payment(id), None);
             self.recorder.record(&kind, &data, now_ms, &mut changes.write);
         }
+        self.put_outgoing(outgoing);
     }
 
     /// Sends away what is more than the operator wants to keep, one payment at a time.

@@ -7,6 +7,7 @@ mod days;
 mod demo;
 mod kill;
 mod life;
+mod lists;
 mod refunds;
 mod shop;
 mod strangers;

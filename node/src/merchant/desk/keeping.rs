@@ -88,6 +88,12 @@ impl Shelf {
         }
     }
 
+    /// It is there no more.
+    pub(super) fn forget(&mut self, entry: &Entry) {
+        self.take(entry);
+        self.forget_late(entry);
+    }
+
     fn forget_late(&mut self, entry: &Entry) {
         if let Some(of_keys) = &mut self.late_of
             && let Some(of_key) = of_keys.get_mut(&entry.key)
@@ -188,7 +194,7 @@ impl Desk {
     /// Invoices that ended unpaid long ago, and where there are too many the oldest that nobody can pay any more. The
     /// newest one stays: the next is counted from it.
     fn due_unpaid(&self, wallet: &Wallet, now_ms: TimeMs) -> Vec<InvoiceId> {
-        let newest = self.by_number.last_key_value().map(|(_, id)| *id);
+        let newest = self.numbered.last().map(|(_, id)| id);
         let Keeping { unpaid, unpaid_per_key, unpaid_ms, .. } = self.rules.keeping;
         let mut over = self.shelf.unpaid.len().saturating_sub(unpaid);
         let of_keys = self.shelf.unpaid_of.iter();
@@ -221,11 +227,7 @@ impl Desk {
                 continue;
             }
             Entry::forget(&id, &mut changes.write);
-            if let Some(entry) = self.entries.remove(&id) {
-                self.by_number.remove(&entry.number);
-                self.shelf.take(&entry);
-                self.shelf.forget_late(&entry);
-            }
+            self.remove(&id);
         }
         changes
     }

@@ -1,10 +1,10 @@
 //! Invoices: made, looked at, listed, cancelled.
 
 use super::polls::Poll;
-use super::{Answer, Asked, Body, Caller, Shop, name_of, query, read};
+use super::{Answer, Asked, Body, Caller, Shop, name_of, part, query, read, texts as said};
 use crate::limits;
 use crate::local::Refusal;
-use crate::merchant::desk::{Desk, Refused};
+use crate::merchant::desk::{Desk, Part, Refused, Wanted as Which};
 use crate::merchant::entry::{Entry, State as Stands};
 use crate::merchant::keys::Scope;
 use crate::merchant::{numbers, texts, view};
@@ -62,12 +62,8 @@ impl Wanted {
         if self.min_insured.is_some_and(|part| part > 100) {
             return Err(bad("input.min_insured", "This is a part in a hundred: 0 to 100."));
         }
-        let text = |field: &str, text, most| {
-            texts::check(text, most)
-                .map_err(|why| bad(&format!("input.{field}"), format!("The {field} is refused: {why}.")))
-        };
-        text("description", &self.description, limits::MERCHANT_DESCRIPTION_CHARS)?;
-        text("reference", &self.reference, limits::MERCHANT_REFERENCE_CHARS)
+        check_text("description", &self.description, limits::MERCHANT_DESCRIPTION_CHARS)?;
+        check_reference(&self.reference)
     }
 
     fn into_new(self, request: [u8; 16], origin: Option<String>) -> NewInvoice {
@@ -82,6 +78,14 @@ impl Wanted {
             late: if self.accepts_late { LatePolicy::Accept } else { LatePolicy::Fail },
         }
     }
+}
+
+fn check_text(field: &str, text: &str, most: usize) -> Result<(), Refusal> {
+    texts::check(text, most).map_err(|why| bad(&format!("input.{field}"), format!("The {field} is refused: {why}.")))
+}
+
+fn check_reference(text: &str) -> Result<(), Refusal> {
+    check_text("reference", text, limits::MERCHANT_REFERENCE_CHARS)
 }
 
 pub(super) async fn create(
@@ -167,17 +171,22 @@ pub(super) fn lines(limit: Option<u64>) -> Result<usize, Refusal> {
 
 pub(super) async fn list(caller: Caller, State(shop): State<Shop>, asked: Asked) -> Answer {
     caller.may(Scope::InvoicesRead)?;
-    let [after, limit] = query(asked, ["after", "limit"])?;
-    let (after, limit) = (after.unwrap_or(0), lines(limit)?);
-    let listed = shop.at_desk(move |desk, wallet, _, _| {
-        let mut cursor = after;
-        let mut invoices = Vec::new();
-        for entry in desk.entries_after(after).take(limit) {
-            cursor = entry.number;
-            let Some(own) = wallet.invoice(&entry.id) else { continue };
-            invoices.push(json!(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)));
+    let [after, limit, state, reference] = said(asked, ["after", "limit", "state", "reference"])?;
+    let part = part(after, limit)?;
+    let state = super::state(state, Stands::read)?;
+    if let Some(reference) = &reference {
+        check_reference(reference)?;
+        if reference.is_empty() {
+            return Err(bad("input.reference", "Give a reference, or leave it out."));
         }
-        let more = desk.entries_after(cursor).next().is_some();
+    }
+    let listed = shop.at_desk(move |desk, wallet, _, _| {
+        let Part { lines, cursor, more } = desk.invoices(&Which { state, reference }, part);
+        let shown = lines.into_iter().filter_map(|entry| {
+            let own = wallet.invoice(&entry.id)?;
+            Some(json!(view::invoice(entry, own, desk.refunded(&entry.refunds).0, wallet)))
+        });
+        let invoices: Vec<Value> = shown.collect();
         (Vec::new(), Ok(json!({ "invoices": invoices, "cursor": cursor, "more": more })))
     });
     Ok(Json(listed.await?))

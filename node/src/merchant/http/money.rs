@@ -1,8 +1,8 @@
 //! Refunds, payouts, balances.
 
-use super::{Answer, Body, Caller, Made, Shop, name_of, read};
+use super::{Answer, Asked, Body, Caller, Made, Shop, name_of, part, read, state, texts as said};
 use crate::local::Refusal;
-use crate::merchant::desk::Refused;
+use crate::merchant::desk::{Part, Refused};
 use crate::merchant::keys::Scope;
 use crate::merchant::outgoing::{NewPayout, NewRefund, Outgoing, Purpose, Stage};
 use crate::merchant::{numbers, texts, view};
@@ -14,7 +14,7 @@ use axum::response::Json;
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::InvoiceId;
 use fair_core::types::{Amount, AssetId};
-use fair_core::wallet::Payment;
+use fair_core::wallet::{Payment, Wallet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -76,6 +76,48 @@ pub(super) async fn look_at_refund(caller: Caller, State(shop): State<Shop>, Pat
     // Whoever has the link has the money.
     let link = caller.may(Scope::Refunds).ok().and_then(|()| super::claim::link(&shop, &refund));
     Ok(Json(view::outgoing(&refund, payment.as_ref(), link)))
+}
+
+pub(super) async fn list_refunds(caller: Caller, State(shop): State<Shop>, asked: Asked) -> Answer {
+    caller.may(Scope::InvoicesRead)?;
+    let [after, limit, stage, invoice] = said(asked, ["after", "limit", "state", "invoice"])?;
+    let (part, stage) = (part(after, limit)?, state(stage, Stage::read)?);
+    let invoice = invoice.map(|id| read_id(&id)).transpose()?.map(InvoiceId);
+    let listed = shop.at_desk(move |desk, wallet, _, _| {
+        let entry = invoice.map(|id| desk.entry(&id).ok_or(Refused::UnknownInvoice)).transpose();
+        (Vec::new(), entry.map(|entry| Listed::of(&desk.refunds(entry, stage, part), wallet)))
+    });
+    let listed = listed.await?;
+    let shows_links = caller.may(Scope::Refunds).is_ok();
+    Ok(Json(listed.shown("refunds", |refund| shows_links.then(|| super::claim::link(&shop, refund)).flatten())))
+}
+
+pub(super) async fn list_payouts(caller: Caller, State(shop): State<Shop>, asked: Asked) -> Answer {
+    caller.may(Scope::Payouts)?;
+    let [after, limit, stage] = said(asked, ["after", "limit", "state"])?;
+    let (part, stage) = (part(after, limit)?, state(stage, Stage::read)?);
+    let listed =
+        shop.at_desk(move |desk, wallet, _, _| (Vec::new(), Ok(Listed::of(&desk.payouts(stage, part), wallet))));
+    Ok(Json(listed.await?.shown("payouts", |_| None)))
+}
+
+/// A part of a list, with the payments that came of it.
+struct Listed {
+    lines: Vec<(Outgoing, Option<Payment>)>,
+    cursor: u64,
+    more: bool,
+}
+
+impl Listed {
+    fn of(part: &Part<'_, Outgoing>, wallet: &Wallet) -> Self {
+        let lines = part.lines.iter().map(|one| ((*one).clone(), wallet.payment(&one.id).cloned()));
+        Self { lines: lines.collect(), cursor: part.cursor, more: part.more }
+    }
+
+    fn shown(&self, name: &str, link: impl Fn(&Outgoing) -> Option<String>) -> Value {
+        let lines = self.lines.iter().map(|(one, payment)| view::outgoing(one, payment.as_ref(), link(one)));
+        json!({ name: lines.collect::<Vec<_>>(), "cursor": self.cursor, "more": self.more })
+    }
 }
 
 pub(super) async fn take_back(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
@@ -163,8 +205,8 @@ pub(super) async fn balance(caller: Caller, State(shop): State<Shop>) -> Answer 
                 })
             })
             .collect();
-        let claimable = desk.outgoing.values().filter(|outgoing| outgoing.stage == Stage::Claimable);
-        let promised: Amount = claimable.fold(0, |sum: Amount, outgoing| sum.saturating_add(outgoing.amount));
+        let promised: Amount =
+            desk.claimable_refunds().fold(0, |sum: Amount, outgoing| sum.saturating_add(outgoing.amount));
         let banks: Vec<Value> =
             banks.iter().map(|(bank, connected)| json!({ "bank": bank, "connected": connected })).collect();
         let balance = json!({

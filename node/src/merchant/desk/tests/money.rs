@@ -19,7 +19,7 @@ fn refund(amount: Option<Amount>) -> NewRefund {
 /// Money that is on its way out for some purpose.
 fn sent(stage: Stage, made_as: Stage, purpose: Purpose) -> Outgoing {
     let (digest, asset, amount, created_ms) = (Hash::ZERO, AssetId::FRD, 100, NOW_MS);
-    Outgoing { id: REFUND, digest, purpose, asset, amount, stage, made_as, created_ms }
+    Outgoing { id: REFUND, digest, purpose, asset, amount, stage, made_as, created_ms, number: 1 }
 }
 
 #[test]
