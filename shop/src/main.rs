@@ -27,24 +27,18 @@ mod order;
 mod pages;
 mod problem;
 mod refund;
+mod serve;
 mod store;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
-
-/// How long connections may take to end.
-const STOP: Duration = Duration::from_secs(5);
 
 /// A small shop that is paid through a merchant.
 #[derive(Parser)]
@@ -119,23 +113,9 @@ async fn run(arguments: Arguments) -> Result<()> {
         // Whoever waits for an order is answered.
         stop.close();
     };
-    let router = http::router(site).into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = Arc::new(Notify::new());
-    let stopping = {
-        let stopped = stopped.clone();
-        async move {
-            stopping.await;
-            stopped.notify_one();
-        }
-    };
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopping).into_future();
-    let served = tokio::select! {
-        served = served => served,
-        // Whoever has not sent a whole request by then does not keep it.
-        () = async { stopped.notified().await; sleep(STOP).await } => Ok(()),
-    };
+    serve::serve(listener, http::router(site), stopping).await;
     [introduced, giving, cancelling].iter().for_each(JoinHandle::abort);
-    Ok(served?)
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<String> {

@@ -156,7 +156,7 @@ async fn one_key_does_not_hold_all_long_polls_and_a_revoked_one_holds_none() -> 
 }
 
 /// Sends some bytes and nothing more, and says what came until the other side hung up, and when the first of it.
-async fn half(address: &str, sent: String) -> Result<(String, Option<Duration>)> {
+pub(super) async fn half(address: &str, sent: String) -> Result<(String, Option<Duration>)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(sent.as_bytes()).await?;
     let (began, mut first, mut got) = (Instant::now(), None, Vec::new());

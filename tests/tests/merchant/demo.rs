@@ -245,6 +245,12 @@ async fn what_was_paid_twice_goes_back_once_although_the_shop_is_killed() -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_take_neither_all_places_to_wait_nor_all_orders() -> Result<()> {
     let town = Town::start().await?;
+    let address = town.network.url_of(SHOP)?.strip_prefix("http://").context("a plain URL")?.to_owned();
+    let halves = ["GET / HTTP/1.1\r\nHost: x\r\n", ""];
+    let halves = halves.map(|half| {
+        let address = address.clone();
+        tokio::spawn(async move { crate::bounds::half(&address, half.to_owned()).await })
+    });
     let order = town.order().await?;
     let mut waiting = JoinSet::new();
     for _ in 0..=WAITERS_OF_ORDER {
@@ -274,5 +280,9 @@ async fn strangers_take_neither_all_places_to_wait_nor_all_orders() -> Result<()
     assert_eq!(elsewhere.execute(wish).await?.status(), StatusCode::SEE_OTHER, "there is room for others");
     let behind_a_proxy = town.wish()?.header("x-forwarded-for", "192.0.2.1");
     assert_eq!(behind_a_proxy.send().await?.status(), StatusCode::SEE_OTHER);
+    for half in halves {
+        let (got, _) = half.await??;
+        ensure!(got.is_empty() || got.starts_with("HTTP/1.1 408"), "{got}");
+    }
     town.network.shut_down().await
 }
