@@ -164,7 +164,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
         }
         let (mut taken, mut refused) = way.bring_all(&due.endpoint, lines, &wakes).await;
         // Each note is a commit: those that happen meanwhile share it.
-        while let (Some((last, Brought::Taken)), None, false) = (taken, &refused, due.is_again()) {
+        while let (Some((last, Brought::Taken)), None, false) = (taken, &refused, due.is_again) {
             let more = courier.more(&due, last, &wakes).await;
             if more.is_empty() {
                 break;

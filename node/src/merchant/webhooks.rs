@@ -148,13 +148,8 @@ pub(super) struct Due {
     pub(super) sequence: u64,
     /// How many go in a row from it on, itself included; 0: it has not happened yet.
     pub(super) most: usize,
-}
-
-impl Due {
-    /// Whether it was brought before.
-    pub(super) const fn is_again(&self) -> bool {
-        self.sequence < self.endpoint.next
-    }
+    /// It was asked for, and is brought alone.
+    pub(super) is_again: bool,
 }
 
 /// What became of bringing an event.
@@ -281,11 +276,11 @@ impl Desk {
     pub(super) fn to_bring(&self, id: &EndpointId) -> Option<Due> {
         let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.off.is_none())?.clone();
         Some(match endpoint.again.first() {
-            Some(&sequence) => Due { endpoint, sequence, most: 1 },
+            Some(&sequence) => Due { endpoint, sequence, most: 1, is_again: true },
             None => {
                 let waiting = self.recorder.last().saturating_add(1).saturating_sub(endpoint.next);
                 let most = usize::try_from(waiting).map_or(limits::WEBHOOK_EVENTS, |n| n.min(limits::WEBHOOK_EVENTS));
-                Due { sequence: endpoint.next, endpoint, most }
+                Due { sequence: endpoint.next, endpoint, most, is_again: false }
             }
         })
     }

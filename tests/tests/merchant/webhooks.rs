@@ -84,6 +84,20 @@ async fn every_event_arrives_signed_and_in_order_whatever_the_receiver_does() ->
     let all = shop.events().await?;
     assert_eq!(events.get(8..), all.get(all.len() - 3..), "from where it stopped");
 
+    // What is asked for while the events before it wait comes alone, then they in their order, itself included.
+    receiver.answer([How::Status(410)]);
+    make_events(&world, 4).await?;
+    wait::until("the end of the webhook", PATIENCE, async || {
+        Ok((shop.get(&path).await?.expect(200)["state"] == "gone").then_some(()))
+    })
+    .await?;
+    let all = shop.events().await?;
+    let waiting = all.get(all.len() - 4..).context("four events")?;
+    shop.post(&format!("{path}/redeliver"), &json!({ "sequence": waiting[2]["sequence"] })).await?.expect(200);
+    shop.post(&format!("{path}/enable"), &json!({})).await?.expect(200);
+    let events = taken(&receiver, 16).await?;
+    assert_eq!((&events[11], events.get(12..)), (&waiting[2], Some(waiting)));
+
     // Down, with a merchant that restarts meanwhile, and up again at the same place.
     let port = receiver.port;
     drop(receiver);
