@@ -73,6 +73,7 @@ impl Troubles {
 struct Line {
     id: String,
     sequence: u64,
+    kind: String,
     created_ms: TimeMs,
     body: Vec<u8>,
 }
@@ -84,10 +85,13 @@ impl Line {
         struct Head {
             id: String,
             sequence: u64,
+            #[serde(rename = "type")]
+            kind: String,
             created_ms: TimeMs,
         }
-        let Head { id, sequence, created_ms } = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        Ok(Self { id, sequence, created_ms, body })
+        let Head { id, sequence, kind, created_ms } =
+            serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        Ok(Self { id, sequence, kind, created_ms, body })
     }
 
     /// Longer than this nobody tries.
@@ -162,7 +166,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             }
             continue;
         }
-        let (mut taken, mut refused) = way.bring_all(&due.endpoint, lines, &wakes).await;
+        let (mut taken, mut refused) = way.bring_all(&due, lines, &wakes).await;
         // Each note is a commit: those that happen meanwhile share it.
         while let (Some((last, Brought::Taken)), None, false) = (taken, &refused, due.is_again) {
             let more = courier.more(&due, last, &wakes).await;
@@ -170,7 +174,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
                 break;
             }
             let then;
-            (then, refused) = way.bring_all(&due.endpoint, more, &wakes).await;
+            (then, refused) = way.bring_all(&due, more, &wakes).await;
             taken = then.or(taken);
         }
         if let Some((last, brought)) = taken {
@@ -293,18 +297,24 @@ struct Way {
 
 impl Way {
     /// Brings events one after another, until one is not taken or somebody changes an endpoint. Returns the number of
-    /// the last one that need not be tried again, with what became of it, and the one that was refused.
+    /// the last one that need not be tried again, with what became of it, and the one that was refused. What is asked for
+    /// again is brought whether it is wanted or not.
     async fn bring_all(
         &mut self,
-        endpoint: &Endpoint,
+        due: &Due,
         lines: Vec<Line>,
         wakes: &watch::Receiver<()>,
     ) -> (Option<(u64, Brought)>, Option<Refused>) {
         let mut last = None;
         for line in lines {
             let sequence = line.sequence;
-            let tried = timeout(TIMEOUT, self.bring(endpoint, &line)).await;
-            match tried.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            let tried = if due.is_again || due.endpoint.wants(&line.kind) {
+                let tried = timeout(TIMEOUT, self.bring(&due.endpoint, &line)).await;
+                tried.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+            } else {
+                Ok(Brought::Taken)
+            };
+            match tried {
                 Ok(brought) => last = Some((sequence, brought)),
                 Err(reason) => {
                     return (last, Some(Refused { sequence, reason, is_too_old: line.is_too_old() }));
@@ -411,8 +421,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
         let mut way = Way { reach: Reach::Anywhere, authorities: Arc::default(), url: None, client: None };
-        let line = Line::new(br#"{"id":"evt_1","sequence":1,"created_ms":0}"#.to_vec()).unwrap();
-        let endpoint = |path| Endpoint::new([1; 16], Hash::ZERO, format!("http://{address}{path}"), 1, 0).unwrap();
+        let line = Line::new(br#"{"id":"evt_1","sequence":1,"type":"invoice.paid","created_ms":0}"#.to_vec()).unwrap();
+        let endpoint = |path| Endpoint::new([1; 16], Hash::ZERO, format!("http://{address}{path}"), None, 0).unwrap();
         let moved = way.bring(&endpoint("/moved"), &line).await;
         assert!(moved.as_ref().is_err_and(|reason| reason.contains("307")), "{moved:?}");
         assert!(came.try_recv().is_err());
@@ -443,7 +453,8 @@ mod tests {
     #[test]
     fn an_event_is_tried_for_three_days() {
         let of = |age_ms: u64| {
-            let body = format!("{{\"id\":\"\",\"sequence\":1,\"created_ms\":{}}}", clock::now_ms() - age_ms);
+            let body =
+                format!("{{\"id\":\"\",\"sequence\":1,\"type\":\"\",\"created_ms\":{}}}", clock::now_ms() - age_ms);
             Line::new(body.into_bytes()).unwrap()
         };
         assert!(!of(limits::WEBHOOK_LIFE_MS - 60_000).is_too_old());

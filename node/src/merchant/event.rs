@@ -18,6 +18,21 @@ use serde::Serialize;
 
 const EVENT: Tag = Tag(b"fair/shop-event1");
 
+/// What there is to tell.
+pub(super) const KINDS: [&str; 11] = [
+    "invoice.pending",
+    "invoice.paid",
+    "invoice.expired",
+    "invoice.cancelled",
+    "invoice.assured",
+    "invoice.paid_again",
+    "refund.paid",
+    "refund.failed",
+    "refund.cancelled",
+    "payout.paid",
+    "payout.failed",
+];
+
 /// Writes events with growing numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
@@ -51,6 +66,7 @@ impl Recorder {
 
     /// Adds an event.
     pub(super) fn record(&mut self, kind: &str, data: &impl Serialize, now_ms: TimeMs, write: &mut Write) {
+        debug_assert!(KINDS.contains(&kind), "nobody can subscribe to {kind}");
         let sequence = self.last.saturating_add(1);
         let id = id_of(&self.own, sequence, now_ms, kind);
         let line = Line { id, sequence, kind, created_ms: now_ms, data };

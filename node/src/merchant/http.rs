@@ -243,6 +243,13 @@ impl Shop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merchant::event::KINDS;
+
+    #[test]
+    fn the_document_names_all_types_of_events() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["components"]["schemas"]["EventType"]["enum"], serde_json::json!(KINDS));
+    }
 
     #[test]
     fn what_is_wrong_with_a_parameter_is_named() {

@@ -3,7 +3,8 @@
 //!
 //! An endpoint gets the events of the journal one after another: `next` is the first that it has not taken. So
 //! nothing has to be written per event, none is left out, and after a crash the newest
-//! ([`limits::WEBHOOK_EVENTS`]) may come twice, under the same `webhook-id`.
+//! ([`limits::WEBHOOK_EVENTS`]) may come twice, under the same `webhook-id`. Events of types that it does not want count
+//! as taken.
 
 use super::MERCHANT;
 use super::desk::{Changes, Desk, Refused};
@@ -17,6 +18,7 @@ use fair_core::types::{Hash, TimeMs};
 use fair_core::wallet::Event;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 pub(super) const ENDPOINT: u8 = b'w';
@@ -62,6 +64,8 @@ pub(super) struct Endpoint {
     /// Of what was asked for.
     pub(super) digest: Hash,
     pub(super) url: String,
+    /// What it wants to hear of; everything when it is not given.
+    pub(super) types: Option<BTreeSet<String>>,
     /// The newest first: each signs.
     secrets: Vec<Secret>,
     pub(super) off: Option<Off>,
@@ -85,11 +89,16 @@ impl Endpoint {
         id: EndpointId,
         digest: Hash,
         url: String,
-        next: u64,
+        types: Option<BTreeSet<String>>,
         created_ms: TimeMs,
     ) -> Result<Self, getrandom::Error> {
         let secrets = vec![Secret::fresh(id, created_ms)?];
-        Ok(Self { id, digest, url, secrets, off: None, next, again: Vec::new(), given_up: 0, created_ms })
+        Ok(Self { id, digest, url, types, secrets, off: None, next: 0, again: Vec::new(), given_up: 0, created_ms })
+    }
+
+    /// Whether it is told of events of a type.
+    pub(super) fn wants(&self, kind: &str) -> bool {
+        self.types.as_ref().is_none_or(|types| types.contains(kind))
     }
 
     /// The newest secret as its owner writes it down, for a while after it was made.
@@ -258,9 +267,10 @@ impl Desk {
             if sequence < first {
                 return Err(Refused::ForgottenEvent { first });
             }
-            // Some may have been taken and not be noted yet. One that was never brought comes by itself.
+            // Some may have been taken and not be noted yet. One that was never brought comes by itself, if it is wanted.
             let may_be_taken = endpoint.next.saturating_add(limits::WEBHOOK_EVENTS as u64);
-            if sequence < may_be_taken && !endpoint.again.contains(&sequence) {
+            let comes = sequence >= may_be_taken && endpoint.types.is_none();
+            if !comes && !endpoint.again.contains(&sequence) {
                 if endpoint.again.len() >= limits::MERCHANT_REDELIVERIES {
                     let most = limits::MERCHANT_REDELIVERIES;
                     return Err(Refused::TooMany { what: "redeliveries that wait", most });
@@ -332,7 +342,7 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint::new([3; 16], Hash([4; 32]), "http://shop.example/".to_owned(), 0, 0).unwrap()
+        Endpoint::new([3; 16], Hash([4; 32]), "http://shop.example/".to_owned(), None, 0).unwrap()
     }
 
     #[test]

@@ -173,6 +173,60 @@ async fn a_secret_is_changed_without_a_gap_and_one_webhook_leaves_the_others_alo
     world.network.shut_down().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_hears_of_what_it_wants_and_of_the_rest_only_on_request() -> Result<()> {
+    let mut world = World::start("private_webhooks = true\n").await?;
+    let shop = world.shop.clone();
+    let receiver = Receiver::start().await?;
+    let wanted = json!({ "url": receiver.url(), "types": ["invoice.paid", "invoice.pending", "invoice.paid"] });
+    let name = fresh();
+    let endpoint = shop.named("/v1/webhooks", &name, &wanted).await?.expect(201);
+    assert_eq!(endpoint["types"], json!(["invoice.paid", "invoice.pending"]));
+    let same = json!({ "url": receiver.url(), "types": ["invoice.pending", "invoice.paid"] });
+    assert_eq!(shop.named("/v1/webhooks", &name, &same).await?.expect(201), endpoint, "whatever their order");
+    let all = json!({ "url": receiver.url() });
+    assert_eq!(shop.named("/v1/webhooks", &name, &all).await?.code(409), "idempotency.used");
+    let path = format!("/v1/webhooks/{}", endpoint["id"].as_str().context("an id")?);
+
+    let pay = async |world: &World| {
+        let paid = shop.invoice(&json!({ "amount": 100 })).await?;
+        assert_eq!(world.pay(&paid).await?, "paid");
+        shop.event("invoice.paid", &paid["id"]).await
+    };
+    // More than are brought in a row.
+    make_events(&world, 20).await?;
+    pay(&world).await?;
+    taken(&receiver, 2).await?;
+    world.network.restart(fair_tests::network::MERCHANT).await?;
+    make_events(&world, 2).await?;
+    wait::until("a way to the merchant", PATIENCE, async || {
+        let status = world.status(fair_tests::network::MERCHANT).await?;
+        Ok((status["connected"] == true).then_some(()))
+    })
+    .await?;
+    let last = pay(&world).await?;
+    let told = taken(&receiver, 4).await?;
+    let kinds: Vec<_> = told.iter().map(|event| &event["type"]).collect();
+    assert_eq!(kinds, ["invoice.pending", "invoice.paid", "invoice.pending", "invoice.paid"]);
+    assert_eq!(told[3], last);
+    let next = last["sequence"].as_u64().context("a number")? + 1;
+    wait::until("the end of what is to be brought", PATIENCE, async || {
+        Ok((shop.get(&path).await?.expect(200)["next_sequence"] == next).then_some(()))
+    })
+    .await?;
+    shop.post(&format!("{path}/redeliver"), &json!({ "sequence": 1 })).await?.expect(200);
+    assert_eq!(taken(&receiver, 5).await?[4]["type"], "invoice.cancelled");
+
+    for types in [json!([]), json!(["invoice"]), json!(["invoice.paid", "webhook.test"]), json!([""])] {
+        let refused = shop.post("/v1/webhooks", &json!({ "url": receiver.url(), "types": types })).await?;
+        ensure!(refused.body["message"].as_str().is_some_and(|says| says.contains("type")), "{refused:?}");
+        assert_eq!(refused.code(400), "input.types", "{types}");
+    }
+    let refused = shop.post("/v1/webhooks", &json!({ "url": receiver.url(), "types": [1] })).await?;
+    assert_eq!(refused.code(422), "input.json");
+    world.network.shut_down().await
+}
+
 /// Certificates that an authority of the operator's own signed, and one that nobody did.
 #[tokio::test(flavor = "multi_thread")]
 async fn https_goes_to_whom_the_certificate_names_and_to_nobody_else() -> Result<()> {

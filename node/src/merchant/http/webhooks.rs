@@ -7,6 +7,7 @@ use crate::local::Refusal;
 use crate::merchant::address;
 use crate::merchant::courier::{Trouble, Troubles};
 use crate::merchant::desk::{Desk, Refused};
+use crate::merchant::event::KINDS;
 use crate::merchant::keys::Scope;
 use crate::merchant::webhooks::{Endpoint, EndpointId, FreshSecret, Off};
 use crate::merchant::{numbers, texts};
@@ -19,11 +20,30 @@ use fair_core::limits::MAX_URL_BYTES;
 use fair_core::wallet::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     url: String,
+    /// All when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    types: Option<BTreeSet<String>>,
+}
+
+impl Wanted {
+    fn check(&self) -> Result<(), Refusal> {
+        if self.url.len() > MAX_URL_BYTES {
+            return Err(bad("input.url", format!("A URL has at most {MAX_URL_BYTES} bytes.")));
+        }
+        let Some(types) = &self.types else { return Ok(()) };
+        if types.is_empty() {
+            return Err(bad("input.types", "Name a type of events, or leave `types` out for all."));
+        }
+        let unknown = types.iter().find(|kind| !KINDS.contains(&kind.as_str()));
+        let says = |kind| format!("There are no events of the type {kind:?}; there are: {}.", KINDS.join(", "));
+        unknown.map_or(Ok(()), |kind| Err(bad("input.types", says(kind))))
+    }
 }
 
 /// Without the secret, which is told for a while after it was made, to whoever asks for it under the same name.
@@ -38,6 +58,7 @@ fn shown(endpoint: &Endpoint, troubles: &Troubles) -> Value {
     json!({
         "id": hex::encode(endpoint.id),
         "url": endpoint.url,
+        "types": endpoint.types,
         "state": state,
         "next_sequence": endpoint.next,
         "redeliveries": endpoint.again,
@@ -51,14 +72,12 @@ pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: He
     caller.may(Scope::Webhooks)?;
     let name = name_of(&headers)?;
     let wanted: Wanted = read(body)?;
-    if wanted.url.len() > MAX_URL_BYTES {
-        return Err(bad("input.url", format!("A URL has at most {MAX_URL_BYTES} bytes.")));
-    }
+    wanted.check()?;
     let refused = |why: address::BadTarget| bad("webhook.url", format!("Nothing is brought there: {why}."));
     address::read(&wanted.url, shop.reach).map_err(refused)?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "webhook", &name);
-    let new = Endpoint::new(id, digest, wanted.url, 0, clock::now_ms()).map_err(no_randomness)?;
+    let new = Endpoint::new(id, digest, wanted.url, wanted.types, clock::now_ms()).map_err(no_randomness)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| desk.add_endpoint(new)).await?;
     poke(&shop, id).await?;
     Ok((StatusCode::CREATED, Json(with_secret(&endpoint))))
@@ -68,6 +87,7 @@ fn with_secret(endpoint: &Endpoint) -> Value {
     json!({
         "id": hex::encode(endpoint.id),
         "url": endpoint.url,
+        "types": endpoint.types,
         "secret": endpoint.secret_text(clock::now_ms()),
         "created_ms": endpoint.created_ms,
     })
