@@ -43,8 +43,8 @@ fn a_list_is_whole_and_in_order_whatever_is_wanted_and_follows_what_changes() {
     assert_eq!(of(&desk, Some(State::Paid), None), every(|number| matches!(number % 4, 0 | 3)));
     assert_eq!(of(&desk, None, Some("a")), every(|number| number % 2 == 0));
     assert_eq!(of(&desk, Some(State::Expired), Some("a")), every(|number| number % 4 == 2));
-    assert_eq!(of(&desk, Some(State::Pending), None), []);
-    assert_eq!(of(&desk, None, Some("c")), []);
+    assert!(of(&desk, Some(State::Pending), None).is_empty());
+    assert!(of(&desk, None, Some("c")).is_empty());
 
     let paid = desk.entries.values().find(|entry| entry.number == 6).unwrap().clone();
     let id = paid.id;
