@@ -117,11 +117,14 @@ mod tests {
 
     /// A connection, and what tells it to stop.
     fn open(times: Times) -> (DuplexStream, JoinHandle<()>, watch::Sender<bool>) {
+        open_to(Router::new(), times)
+    }
+
+    fn open_to(more: Router, times: Times) -> (DuplexStream, JoinHandle<()>, watch::Sender<bool>) {
         let (client, server) = duplex(64);
         let (stop, stopped) = watch::channel(false);
-        let router = Router::new()
-            .route("/", post(async |body: Bytes| body))
-            .route("/large", post(|| async { vec![7; 1 << 20] }));
+        let router =
+            more.route("/", post(async |body: Bytes| body)).route("/large", post(|| async { vec![7; 1 << 20] }));
         let served = tokio::spawn(connection(server, ([127, 0, 0, 1], 1).into(), router, times, stopped));
         (client, served, stop)
     }
@@ -184,8 +187,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_is_under_way_is_answered_when_the_shop_closes() {
-        let (mut client, served, stop) = open(FOREVER);
-        client.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nha").await.unwrap();
+        let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let slow = Router::new().route(
+            "/slow",
+            post(async move |request: Request| {
+                let _ = begin.send(());
+                axum::body::to_bytes(request.into_body(), 9).await.unwrap()
+            }),
+        );
+        let (mut client, served, stop) = open_to(slow, FOREVER);
+        client.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nha").await.unwrap();
+        begun.recv().await.unwrap();
         stop.send_replace(true);
         let got = answer(client, "lf!").await;
         assert!(got.starts_with("HTTP/1.1 200") && got.contains("connection: close"), "{got}");
