@@ -157,6 +157,8 @@ pub(crate) const MERCHANT_REDELIVERIES: usize = 128;
 pub(crate) const WEBHOOK_EVENTS: usize = 16;
 /// How long the next of them is waited for before it is noted which were taken.
 pub(crate) const WEBHOOK_NOTE_MS: u64 = 20;
+/// Attempts to bring events to one webhook that its owner is shown, the newest.
+pub(crate) const WEBHOOK_ATTEMPTS: usize = 50;
 /// How long a webhook may take to answer, its address and its connection included.
 pub(crate) const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
 /// How long after a secret of a webhook was made the same request gets it again.

@@ -10,6 +10,7 @@
 //! sequence.
 
 mod address;
+mod attempts;
 mod broom;
 mod config;
 mod courier;
@@ -31,8 +32,9 @@ use crate::error::NodeError;
 use crate::home::{Config, Home};
 use crate::limits;
 use crate::wallet::{self, Stored, Wants};
+use attempts::Attempts;
 use config::Settings;
-use courier::{Courier, Troubles};
+use courier::Courier;
 use desk::Rules;
 use keys::Keyring;
 use std::sync::Arc;
@@ -70,7 +72,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let wants = Wants { settings: settings.wallet(), banks: settings.banks.clone(), desk: Some(desk) };
     let mut running = wallet::start(home, config, stored, wants).await?;
     let (changes, changed) = mpsc::channel(limits::MERCHANT_ENDPOINTS);
-    let troubles = Troubles::default();
+    let attempts = Attempts::default();
     let shop = http::Parts {
         wallet: running.served.clone(),
         keys: Keyring::new(keys),
@@ -79,13 +81,14 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         secret,
         reach: settings.reach(),
         endpoints: changes,
-        troubles: troubles.clone(),
+        authorities: authorities.clone(),
+        attempts: attempts.clone(),
         told: told.clone(),
         waiting: http::Places::default(),
     };
     let (host, journal) = (shop.wallet.host.clone(), shop.journal.clone());
     let reach = settings.reach();
-    let courier = Courier { host: host.clone(), journal: journal.clone(), told, reach, authorities, troubles };
+    let courier = Courier { host: host.clone(), journal: journal.clone(), told, reach, authorities, attempts };
     running.tasks.push(tokio::spawn(courier::deliver_all(courier, changed)));
     running.tasks.push(tokio::spawn(broom::forget_events(host, journal, settings.keeping.events_ms)));
     let router = http::router(shop);

@@ -2,8 +2,9 @@
 //! when this one was taken or is given up. A redirect is no answer, a body is not read, and time and size are bounded.
 
 use super::address::{self, Reach};
+use super::attempts::{Attempt, Attempts, Trouble};
 use super::webhooks::{Brought, Due, Endpoint, EndpointId};
-use super::{desk::Desk, view};
+use super::{desk::Desk, event, view};
 use crate::clock;
 use crate::crash;
 use crate::host::{Handle, Journal, Stopping};
@@ -15,8 +16,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -37,36 +38,7 @@ pub(super) struct Courier {
     pub(super) reach: Reach,
     /// Beside those that the system trusts.
     pub(super) authorities: Arc<Vec<Certificate>>,
-    pub(super) troubles: Troubles,
-}
-
-/// Why endpoints do not take what they are brought, for their owner to see.
-#[derive(Clone, Default)]
-pub(super) struct Troubles(Arc<Mutex<BTreeMap<EndpointId, Trouble>>>);
-
-/// What went wrong last.
-#[derive(Clone, Debug)]
-pub(super) struct Trouble {
-    pub(super) reason: String,
-    pub(super) at_ms: TimeMs,
-    /// How often in a row.
-    pub(super) failures: u32,
-    /// When it is tried again.
-    pub(super) again_ms: TimeMs,
-}
-
-impl Troubles {
-    pub(super) fn of(&self, id: &EndpointId) -> Option<Trouble> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    fn note(&self, id: EndpointId, trouble: Trouble) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, trouble);
-    }
-
-    fn clear(&self, id: &EndpointId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
+    pub(super) attempts: Attempts,
 }
 
 /// An event as it stands in the journal.
@@ -126,7 +98,7 @@ pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<En
         let Ok(listed) = listed.await else { return };
         routes.retain(|id, _| listed.contains(id));
         if let Some(id) = poked.filter(|id| !listed.contains(id)) {
-            courier.troubles.clear(&id);
+            courier.attempts.forget(&id);
         }
         if let Some(route) = poked.and_then(|id| routes.get(&id)) {
             route.poke.send_replace(());
@@ -147,7 +119,7 @@ pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<En
 /// Brings one endpoint its events until the process ends.
 async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receiver<()>) {
     let mut failures: u32 = 0;
-    let mut way = Way { reach: courier.reach, authorities: courier.authorities.clone(), url: None, client: None };
+    let mut way = Way::new(courier.reach, courier.authorities.clone(), courier.attempts.clone());
     loop {
         courier.told.mark_unchanged();
         wakes.mark_unchanged();
@@ -180,7 +152,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
         if let Some((last, brought)) = taken {
             failures = 0;
             if brought == Brought::Taken {
-                courier.troubles.clear(&id);
+                courier.attempts.set_trouble(id, None);
             }
             if courier.note(id, due.sequence..=last, brought).await.is_err() {
                 return;
@@ -191,7 +163,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
         tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
         let (at_ms, pause) = (clock::now_ms(), if is_too_old { Duration::ZERO } else { pause(failures) });
         let again_ms = at_ms.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        courier.troubles.note(id, Trouble { reason, at_ms, failures, again_ms });
+        courier.attempts.set_trouble(id, Some(Trouble { reason, at_ms, failures, again_ms }));
         if is_too_old {
             tracing::error!(endpoint = %hex::encode(id), sequence, "a webhook is given up: nobody took it in time");
             failures = 0;
@@ -266,6 +238,19 @@ impl Courier {
     }
 }
 
+/// Brings an event that tells of nothing, whatever else is under way, and says what became of it.
+pub(super) async fn try_out(
+    endpoint: &Endpoint,
+    reach: Reach,
+    authorities: Arc<Vec<Certificate>>,
+    attempts: &Attempts,
+) -> Result<Attempt, String> {
+    let line = Line::new(event::test_line(&endpoint.id, clock::now_ms()).map_err(|error| error.to_string())?)?;
+    let (attempt, _) = Way::new(reach, authorities, attempts.clone()).attempt(endpoint, &line).await;
+    attempts.note(endpoint.id, attempt.clone());
+    Ok(attempt)
+}
+
 /// Twice as long after each failure, and never all at the same time.
 fn pause(failures: u32) -> Duration {
     let (shortest, longest) = limits::WEBHOOK_PAUSE_MS;
@@ -290,12 +275,17 @@ struct Refused {
 struct Way {
     reach: Reach,
     authorities: Arc<Vec<Certificate>>,
+    attempts: Attempts,
     /// The endpoint's as it is written, and as it is read.
     url: Option<(String, reqwest::Url)>,
     client: Option<(String, Vec<SocketAddr>, reqwest::Client)>,
 }
 
 impl Way {
+    const fn new(reach: Reach, authorities: Arc<Vec<Certificate>>, attempts: Attempts) -> Self {
+        Self { reach, authorities, attempts, url: None, client: None }
+    }
+
     /// Brings events one after another, until one is not taken or somebody changes an endpoint. Returns the number of
     /// the last one that need not be tried again, with what became of it, and the one that was refused. What is asked for
     /// again is brought whether it is wanted or not.
@@ -309,8 +299,7 @@ impl Way {
         for line in lines {
             let sequence = line.sequence;
             let tried = if due.is_again || due.endpoint.wants(&line.kind) {
-                let tried = timeout(TIMEOUT, self.bring(&due.endpoint, &line)).await;
-                tried.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+                self.bring(&due.endpoint, &line).await
             } else {
                 Ok(Brought::Taken)
             };
@@ -330,6 +319,30 @@ impl Way {
 
     /// Brings one event. `Err`: it is to be tried again.
     async fn bring(&mut self, endpoint: &Endpoint, line: &Line) -> Result<Brought, String> {
+        let (attempt, brought) = self.attempt(endpoint, line).await;
+        self.attempts.note(endpoint.id, attempt);
+        brought
+    }
+
+    async fn attempt(&mut self, endpoint: &Endpoint, line: &Line) -> (Attempt, Result<Brought, String>) {
+        let (at_ms, began) = (clock::now_ms(), Instant::now());
+        let answer = timeout(TIMEOUT, self.send(endpoint, line)).await;
+        let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = answer.as_ref().ok().map(StatusCode::as_u16);
+        let brought = answer.and_then(judged);
+        let reason = match &brought {
+            Ok(Brought::Taken) => None,
+            Ok(Brought::Gone | Brought::GivenUp) => Some("it is gone".to_owned()),
+            Err(reason) => Some(reason.clone()),
+        };
+        let Line { id, sequence, kind, .. } = line;
+        let (id, sequence, kind) = (id.clone(), *sequence, kind.clone());
+        (Attempt { id, sequence, kind, at_ms, took_ms, status, reason }, brought)
+    }
+
+    /// The status of the answer, or why there is none.
+    async fn send(&mut self, endpoint: &Endpoint, line: &Line) -> Result<StatusCode, String> {
         let url = self.url(&endpoint.url)?;
         let client = self.client(&url).await?;
         post(&client, url, endpoint, line).await
@@ -370,7 +383,7 @@ async fn post(
     url: reqwest::Url,
     endpoint: &Endpoint,
     line: &Line,
-) -> Result<Brought, String> {
+) -> Result<StatusCode, String> {
     let Line { id, body, .. } = line;
     let timestamp_s = view::now_s();
     let signature = endpoint.sign(id, timestamp_s, body);
@@ -385,7 +398,11 @@ async fn post(
     // A URL may hold a secret, and what went wrong is logged.
     let response = request.send().await.map_err(|error| with_cause(&error.without_url()))?;
     crash::pass();
-    match response.status() {
+    Ok(response.status())
+}
+
+fn judged(status: StatusCode) -> Result<Brought, String> {
+    match status {
         status if status.is_success() => Ok(Brought::Taken),
         StatusCode::GONE => Ok(Brought::Gone),
         status => Err(format!("it answers {status}")),
@@ -420,7 +437,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        let mut way = Way { reach: Reach::Anywhere, authorities: Arc::default(), url: None, client: None };
+        let mut way = Way::new(Reach::Anywhere, Arc::default(), Attempts::default());
         let line = Line::new(br#"{"id":"evt_1","sequence":1,"type":"invoice.paid","created_ms":0}"#.to_vec()).unwrap();
         let endpoint = |path| Endpoint::new([1; 16], Hash::ZERO, format!("http://{address}{path}"), None, 0).unwrap();
         let moved = way.bring(&endpoint("/moved"), &line).await;

@@ -7,9 +7,11 @@
 //! invoice.assured     enough of a paid invoice's money is insured now
 //! invoice.paid_again  somebody paid it once more; the money went back
 //! refund.paid, .failed, .cancelled; payout.paid, .failed     data is the refund or payout
+//! webhook.test        sequence is 0: a webhook tells of nothing, on request, and it is in no journal
 //! ```
 
 use super::view;
+use super::webhooks::EndpointId;
 use crate::host::Journal;
 use fair_core::crypto::{self, Tag};
 use fair_core::effect::Write;
@@ -73,6 +75,15 @@ impl Recorder {
         write.put(Journal::key(sequence), view::written(&line));
         self.last = sequence;
     }
+}
+
+/// The body of a webhook that tells of nothing: its type is that of no event, and its number none's.
+pub(super) fn test_line(endpoint: &EndpointId, now_ms: TimeMs) -> Result<Vec<u8>, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let id = format!("test_{}", hex::encode(random));
+    let data = serde_json::json!({ "webhook": hex::encode(endpoint) });
+    Ok(view::written(&Line { id, sequence: 0, kind: "webhook.test", created_ms: now_ms, data: &data }))
 }
 
 /// A line of the journal.

@@ -21,6 +21,8 @@
 //! POST /v1/webhooks/{id}/enable         webhooks
 //! POST /v1/webhooks/{id}/redeliver      webhooks
 //! POST /v1/webhooks/{id}/rotate         webhooks         Idempotency-Key; another secret
+//! POST /v1/webhooks/{id}/test           webhooks         brings what tells of nothing, and says what came of it
+//! GET  /v1/webhooks/{id}/deliveries     webhooks         the newest attempts
 //! GET  /v1/openapi.json                 everybody
 //! GET, POST /claim/{id}/{token}         whoever has the link: a page that says where a refund goes
 //! POST /v1/keys/create, list, revoke    the operator ([`crate::local`])
@@ -38,7 +40,7 @@ mod polls;
 mod webhooks;
 
 use super::address::Reach;
-use super::courier::Troubles;
+use super::attempts::Attempts;
 use super::desk::{Desk, Refused};
 use super::keys::Keyring;
 use super::webhooks::EndpointId;
@@ -61,6 +63,7 @@ use fair_core::effect::Effect;
 use fair_core::peers::Chain;
 use fair_core::types::TimeMs;
 use fair_core::wallet::{Event, Wallet};
+use reqwest::Certificate;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -95,7 +98,9 @@ pub(super) struct Parts {
     pub(super) reach: Reach,
     /// Tells which endpoint was changed, once that is durable.
     pub(super) endpoints: mpsc::Sender<EndpointId>,
-    pub(super) troubles: Troubles,
+    /// Authorities of their certificates, beside those that the system trusts.
+    pub(super) authorities: Arc<Vec<Certificate>>,
+    pub(super) attempts: Attempts,
     /// The newest event that is durable.
     pub(super) told: watch::Receiver<u64>,
     pub(super) waiting: Places,
@@ -128,6 +133,8 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/v1/webhooks/{id}/enable", post(webhooks::enable))
         .route("/v1/webhooks/{id}/redeliver", post(webhooks::redeliver))
         .route("/v1/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/v1/webhooks/{id}/test", post(webhooks::try_out))
+        .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries))
         .route("/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/claim/{id}/{token}", get(claim::page).post(claim::claim))
         .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))

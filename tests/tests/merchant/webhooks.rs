@@ -1,6 +1,6 @@
 //! Webhooks as a receiver gets them: signed, in order, again and again until they are taken.
 
-use crate::shop::{PATIENCE, World, fresh};
+use crate::shop::{PATIENCE, World, fresh, make_key};
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::receiver::{How, Receiver};
 use fair_tests::wait;
@@ -193,10 +193,19 @@ async fn a_webhook_hears_of_what_it_wants_and_of_the_rest_only_on_request() -> R
         assert_eq!(world.pay(&paid).await?, "paid");
         shop.event("invoice.paid", &paid["id"]).await
     };
+    let noted = async |last: &Value| {
+        let next = last["sequence"].as_u64().context("a number")? + 1;
+        wait::until("what was brought to be noted", PATIENCE, async || {
+            Ok((shop.get(&path).await?.expect(200)["next_sequence"] == next).then_some(()))
+        })
+        .await
+    };
     // More than are brought in a row.
     make_events(&world, 20).await?;
-    pay(&world).await?;
+    let last = pay(&world).await?;
     taken(&receiver, 2).await?;
+    // Else they may come twice.
+    noted(&last).await?;
     world.network.restart(fair_tests::network::MERCHANT).await?;
     make_events(&world, 2).await?;
     wait::until("a way to the merchant", PATIENCE, async || {
@@ -209,11 +218,7 @@ async fn a_webhook_hears_of_what_it_wants_and_of_the_rest_only_on_request() -> R
     let kinds: Vec<_> = told.iter().map(|event| &event["type"]).collect();
     assert_eq!(kinds, ["invoice.pending", "invoice.paid", "invoice.pending", "invoice.paid"]);
     assert_eq!(told[3], last);
-    let next = last["sequence"].as_u64().context("a number")? + 1;
-    wait::until("the end of what is to be brought", PATIENCE, async || {
-        Ok((shop.get(&path).await?.expect(200)["next_sequence"] == next).then_some(()))
-    })
-    .await?;
+    noted(&last).await?;
     shop.post(&format!("{path}/redeliver"), &json!({ "sequence": 1 })).await?.expect(200);
     assert_eq!(taken(&receiver, 5).await?[4]["type"], "invoice.cancelled");
 
@@ -224,6 +229,90 @@ async fn a_webhook_hears_of_what_it_wants_and_of_the_rest_only_on_request() -> R
     }
     let refused = shop.post("/v1/webhooks", &json!({ "url": receiver.url(), "types": [1] })).await?;
     assert_eq!(refused.code(422), "input.json");
+    world.network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_is_signed_and_no_event_and_what_came_of_each_attempt_is_told() -> Result<()> {
+    let world = World::start("private_webhooks = true\n").await?;
+    let shop = &world.shop;
+    let receiver = Receiver::start().await?;
+    let wanted = json!({ "url": receiver.url(), "types": ["payout.paid", "invoice.cancelled"] });
+    let endpoint = shop.post("/v1/webhooks", &wanted).await?.expect(201);
+    receiver.trust(endpoint["secret"].as_str().context("a secret")?);
+    let path = format!("/v1/webhooks/{}", endpoint["id"].as_str().context("an id")?);
+    let test = async || Ok::<_, anyhow::Error>(shop.post(&format!("{path}/test"), &json!({})).await?.expect(200));
+
+    let told = test().await?;
+    let came = receiver.came();
+    let [one] = came.as_slice() else { anyhow::bail!("{came:?}") };
+    ensure!(one.is_genuine && one.id.starts_with("test_") && one.event["id"] == one.id.as_str(), "{one:?}");
+    assert_eq!((&one.event["type"], &one.event["sequence"]), (&json!("webhook.test"), &json!(0)));
+    assert_eq!(one.event["data"], json!({ "webhook": endpoint["id"] }));
+    assert_eq!((&told["id"], &told["status"], &told["taken"]), (&json!(one.id), &json!(204), &json!(true)));
+    // It is no event: the next one has the first number.
+    assert_eq!(shop.events().await?, [] as [Value; 0]);
+    make_events(&world, 1).await?;
+    assert_eq!(taken(&receiver, 2).await?[1]["sequence"], 1);
+
+    // What is refused says so at once, stops nothing, and a 410 to it ends nothing.
+    let elsewhere = Receiver::start().await?;
+    receiver.answer([How::Status(500), How::Redirect(elsewhere.url()), How::Status(410)]);
+    for (status, says) in [(500, "500"), (307, "307"), (410, "gone")] {
+        let told = test().await?;
+        assert_eq!((&told["status"], &told["taken"]), (&json!(status), &json!(false)));
+        ensure!(told["reason"].as_str().is_some_and(|reason| reason.contains(says)), "{told}");
+    }
+    let seen = shop.get(&path).await?.expect(200);
+    assert_eq!(
+        (&seen["state"], &seen["last_error"], &seen["next_sequence"]),
+        (&json!("enabled"), &Value::Null, &json!(2))
+    );
+    assert_eq!(elsewhere.came().len(), 0);
+    receiver.answer([How::Status(503)]);
+    make_events(&world, 1).await?;
+    taken(&receiver, 3).await?;
+    let port = receiver.port;
+    drop(receiver);
+    let told = test().await?;
+    assert_eq!((&told["status"], &told["taken"]), (&Value::Null, &json!(false)));
+    ensure!(told["reason"].is_string(), "{told}");
+
+    let list = format!("{path}/deliveries");
+    let listed = shop.get(&list).await?.expect(200);
+    let listed = listed["deliveries"].as_array().context("deliveries")?;
+    let lines: Vec<Value> = listed.iter().map(|line| json!([line["type"], line["sequence"], line["status"]])).collect();
+    let expected = json!([
+        ["webhook.test", 0, null],
+        ["invoice.cancelled", 2, 204],
+        ["invoice.cancelled", 2, 503],
+        ["webhook.test", 0, 410],
+        ["webhook.test", 0, 307],
+        ["webhook.test", 0, 500],
+        ["invoice.cancelled", 1, 204],
+        ["webhook.test", 0, 204],
+    ]);
+    assert_eq!(json!(lines), expected, "{listed:?}");
+    ensure!(listed.iter().all(|line| line["at_ms"].is_u64() && line["took_ms"].is_u64()), "{listed:?}");
+    ensure!(listed.iter().all(|line| (line["taken"] == true) == (line["status"] == 204)), "{listed:?}");
+    assert_eq!(listed[1]["id"], listed[2]["id"]);
+
+    let thief = shop.with_key(&make_key(&world.network, &["events:read", "invoices:read"]).await?);
+    assert_eq!(thief.get(&list).await?.code(403), "forbidden");
+    assert_eq!(thief.post(&format!("{path}/test"), &json!({})).await?.code(403), "forbidden");
+    let nobodys = format!("/v1/webhooks/{}", "0".repeat(32));
+    assert_eq!(shop.get(&format!("{nobodys}/deliveries")).await?.code(404), "webhook.unknown");
+    assert_eq!(shop.post(&format!("{nobodys}/test"), &json!({})).await?.code(404), "webhook.unknown");
+    // One that was gone is tried before it is enabled.
+    let receiver = wait::until("the port", PATIENCE, async || Ok(Receiver::start_at(port).await.ok())).await?;
+    receiver.answer([How::Status(410)]);
+    make_events(&world, 1).await?;
+    wait::until("the end of the webhook", PATIENCE, async || {
+        Ok((shop.get(&path).await?.expect(200)["state"] == "gone").then_some(()))
+    })
+    .await?;
+    assert_eq!(test().await?["taken"], true);
+    assert_eq!(shop.get(&path).await?.expect(200)["state"], "gone");
     world.network.shut_down().await
 }
 

@@ -31,14 +31,14 @@ impl Default for Places {
 }
 
 /// Is free again when it is dropped.
-struct Place {
+pub(super) struct Place {
     key: KeyId,
     of_keys: Arc<Mutex<BTreeMap<KeyId, usize>>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Places {
-    fn take(&self, key: KeyId) -> Result<Place, Refusal> {
+    pub(super) fn take(&self, key: KeyId) -> Result<Place, Refusal> {
         let full = |says: &str| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limited", says).after(NO_PLACE_WAIT_S);
         let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let count = of_keys.get(&key).copied().unwrap_or(0);

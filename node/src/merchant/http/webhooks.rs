@@ -5,7 +5,8 @@ use crate::clock;
 use crate::host::Stopping;
 use crate::local::Refusal;
 use crate::merchant::address;
-use crate::merchant::courier::{Trouble, Troubles};
+use crate::merchant::attempts::{Attempt, Attempts, Trouble};
+use crate::merchant::courier;
 use crate::merchant::desk::{Desk, Refused};
 use crate::merchant::event::KINDS;
 use crate::merchant::keys::Scope;
@@ -47,8 +48,8 @@ impl Wanted {
 }
 
 /// Without the secret, which is told for a while after it was made, to whoever asks for it under the same name.
-fn shown(endpoint: &Endpoint, troubles: &Troubles) -> Value {
-    let trouble = troubles.of(&endpoint.id).map(|Trouble { reason, at_ms, failures, again_ms }| {
+fn shown(endpoint: &Endpoint, attempts: &Attempts) -> Value {
+    let trouble = attempts.trouble(&endpoint.id).map(|Trouble { reason, at_ms, failures, again_ms }| {
         json!({ "reason": reason, "at_ms": at_ms, "failures": failures, "again_ms": again_ms })
     });
     let state = match endpoint.off {
@@ -123,16 +124,49 @@ pub(super) async fn list(caller: Caller, State(shop): State<Shop>) -> Answer {
     caller.may(Scope::Webhooks)?;
     let listed = shop.at_desk(|desk, _, _, _| (Vec::new(), Ok(desk.endpoints.values().cloned().collect::<Vec<_>>())));
     let listed = listed.await?;
-    let endpoints: Vec<Value> = listed.iter().map(|endpoint| shown(endpoint, &shop.troubles)).collect();
+    let endpoints: Vec<Value> = listed.iter().map(|endpoint| shown(endpoint, &shop.attempts)).collect();
     Ok(Json(json!({ "webhooks": endpoints })))
+}
+
+/// The endpoint that a path names.
+async fn find(shop: &Shop, id: &str) -> Result<Endpoint, Refusal> {
+    let id = read_id(id)?;
+    let found = shop
+        .at_desk(move |desk, _, _, _| (Vec::new(), desk.endpoints.get(&id).cloned().ok_or(Refused::UnknownEndpoint)));
+    found.await
 }
 
 pub(super) async fn look(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
     caller.may(Scope::Webhooks)?;
-    let id = read_id(&id)?;
-    let found = shop
-        .at_desk(move |desk, _, _, _| (Vec::new(), desk.endpoints.get(&id).cloned().ok_or(Refused::UnknownEndpoint)));
-    Ok(Json(shown(&found.await?, &shop.troubles)))
+    Ok(Json(shown(&find(&shop, &id).await?, &shop.attempts)))
+}
+
+/// Brings what tells of nothing, also to an endpoint that is gone, and waits for what comes of it.
+pub(super) async fn try_out(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let endpoint = find(&shop, &id).await?;
+    let _place = shop.waiting.take(caller.id)?;
+    let tried = courier::try_out(&endpoint, shop.reach, shop.authorities.clone(), &shop.attempts).await;
+    Ok(Json(delivery(&tried.map_err(no_randomness)?)))
+}
+
+pub(super) async fn deliveries(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>) -> Answer {
+    caller.may(Scope::Webhooks)?;
+    let attempts = shop.attempts.of(&find(&shop, &id).await?.id);
+    Ok(Json(json!({ "deliveries": attempts.iter().map(delivery).collect::<Vec<_>>() })))
+}
+
+fn delivery(attempt: &Attempt) -> Value {
+    json!({
+        "id": attempt.id,
+        "sequence": attempt.sequence,
+        "type": attempt.kind,
+        "at_ms": attempt.at_ms,
+        "took_ms": attempt.took_ms,
+        "status": attempt.status,
+        "taken": attempt.reason.is_none(),
+        "reason": attempt.reason,
+    })
 }
 
 pub(super) async fn remove(
@@ -173,5 +207,5 @@ async fn change(
     caller.may(Scope::Webhooks)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| change(desk)).await?;
     poke(shop, endpoint.id).await?;
-    Ok(Json(shown(&endpoint, &shop.troubles)))
+    Ok(Json(shown(&endpoint, &shop.attempts)))
 }
