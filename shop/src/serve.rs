@@ -92,10 +92,12 @@ where
     });
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
+        // Whatever came in the same moment is the last that is answered.
+        biased;
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+        () = sleep(times.connection) => {}
         // What a client does wrong is its own affair.
         _ = &mut serving => return,
-        () = sleep(times.connection) => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
     serving.as_mut().graceful_shutdown();
     let _ = timeout(times.end, serving).await;
