@@ -101,6 +101,8 @@ pub(crate) const MERCHANT_PER_MINUTE: u32 = 1_200;
 pub(crate) const MERCHANT_BURST: u32 = 200;
 /// Requests without a key in a minute, from one address.
 pub(crate) const STRANGERS_PER_MINUTE: u32 = 60;
+/// Questions whether a merchant is ready in a minute, from one address.
+pub(crate) const MONITOR_PER_MINUTE: u32 = 120;
 /// Addresses of strangers that are remembered before those that were quiet are forgotten.
 pub(crate) const STRANGERS: usize = 10_000;
 /// Claims by one link in a minute.

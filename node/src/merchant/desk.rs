@@ -506,20 +506,26 @@ fn end_of(wallet: &Wallet, id: &InvoiceId) -> Option<TimeMs> {
     wallet.invoice(id).map(|own| own.invoice.body.expires_ms.saturating_add(1))
 }
 
+/// The highest limit of credit that a bank gives.
+fn limit_of(wallet: &Wallet, asset: AssetId) -> Option<Amount> {
+    let channels = wallet.banks().filter_map(|(bank, _)| wallet.channel(&bank));
+    let terms = channels.filter_map(|channel| channel.agreement().shared.terms(asset, channel.side()));
+    terms.map(|terms| terms.credit_limit).max()
+}
+
+/// Whether there is a channel through which somebody could pay. Every bank is asked for credit in FRD.
+pub(super) fn can_be_paid(wallet: &Wallet) -> bool {
+    limit_of(wallet, AssetId::FRD).is_some()
+}
+
 /// Whether somebody could pay. Says how much can come in now when that is less than what is asked for: insurance
 /// may raise it before the payer comes.
 fn check_reach(new: &NewInvoice, wallet: &Wallet) -> Result<Option<Amount>, Refused> {
-    let limit_of = |asset| {
-        let channels = wallet.banks().filter_map(|(bank, _)| wallet.channel(&bank));
-        let terms = channels.filter_map(|channel| channel.agreement().shared.terms(asset, channel.side()));
-        terms.map(|terms| terms.credit_limit).max()
-    };
-    // Every bank is asked for credit in this one.
-    if limit_of(AssetId::FRD).is_none() {
+    if !can_be_paid(wallet) {
         return Err(Refused::NotReady);
     }
     let now = wallet.banks().map(|(bank, _)| wallet.parts(&bank, new.asset).can_receive).max().unwrap_or(0);
-    let largest = limit_of(new.asset).unwrap_or(0).max(now);
+    let largest = limit_of(wallet, new.asset).unwrap_or(0).max(now);
     match new.amount {
         Some(amount) if amount > largest => Err(Refused::AboveLimit { largest }),
         Some(amount) if amount > now => Ok(Some(now)),

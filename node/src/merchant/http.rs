@@ -24,6 +24,7 @@
 //! POST /v1/webhooks/{id}/test           webhooks         brings what tells of nothing, and says what came of it
 //! GET  /v1/webhooks/{id}/deliveries     webhooks         the newest attempts
 //! GET  /v1/openapi.json                 everybody
+//! GET  /healthz, /readyz                everybody, so often: it answers; an invoice can be paid
 //! GET, POST /claim/{id}/{token}         whoever has the link: a page that says where a refund goes
 //! POST /v1/keys/create, list, revoke    the operator ([`crate::local`])
 //! ```
@@ -33,6 +34,7 @@
 mod caller;
 mod claim;
 mod events;
+mod health;
 mod invoices;
 mod keys;
 mod money;
@@ -135,6 +137,8 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/v1/webhooks/{id}/rotate", post(webhooks::rotate))
         .route("/v1/webhooks/{id}/test", post(webhooks::try_out))
         .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/healthz", get(health::healthy))
+        .route("/readyz", get(health::ready))
         .route("/v1/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/claim/{id}/{token}", get(claim::page).post(claim::claim))
         .route("/page.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))

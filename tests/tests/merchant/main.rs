@@ -5,6 +5,7 @@ mod banks;
 mod bounds;
 mod days;
 mod demo;
+mod health;
 mod kill;
 mod life;
 mod lists;

@@ -22,6 +22,7 @@ pub(in crate::merchant) struct Rates {
     keys: Keyed<KeyId>,
     strangers: Keyed<IpAddr>,
     links: Keyed<[u8; 16]>,
+    monitors: Keyed<IpAddr>,
     clock: DefaultClock,
 }
 
@@ -34,6 +35,7 @@ impl Default for Rates {
         Self {
             keys: RateLimiter::hashmap(quota(limits::MERCHANT_PER_MINUTE, limits::MERCHANT_BURST)),
             strangers: RateLimiter::hashmap(quota(limits::STRANGERS_PER_MINUTE, limits::STRANGERS_PER_MINUTE)),
+            monitors: RateLimiter::hashmap(quota(limits::MONITOR_PER_MINUTE, limits::MONITOR_PER_MINUTE)),
             links: RateLimiter::hashmap(quota(limits::LINK_PER_MINUTE, limits::LINK_PER_MINUTE)),
             clock: DefaultClock::default(),
         }
@@ -58,6 +60,15 @@ impl Rates {
             self.links.retain_recent();
         }
         self.count(&self.links, refund)
+    }
+
+    /// Counts somebody who asks whether the merchant can sell: apart from those with bad keys, who could keep an operator
+    /// from knowing.
+    pub(super) fn monitor(&self, address: IpAddr) -> Result<(), Refusal> {
+        if self.monitors.len() > limits::STRANGERS {
+            self.monitors.retain_recent();
+        }
+        self.count(&self.monitors, &address.to_canonical())
     }
 
     /// Counts somebody whose key or link is none. Behind a proxy all have one address: who has a good one is not
@@ -154,5 +165,8 @@ mod tests {
             assert!(rates.stranger(mapped).is_ok());
         }
         assert!(rates.stranger(plain).is_err(), "the same address in another form");
+        // Who shows bad keys keeps nobody from watching.
+        assert!((0..limits::MONITOR_PER_MINUTE).all(|_| rates.monitor(plain).is_ok()));
+        assert!(rates.monitor(mapped).is_err());
     }
 }
