@@ -102,3 +102,27 @@ fn id_of(own: &PublicKey, sequence: u64, now_ms: TimeMs, kind: &str) -> String {
     let digest = crypto::hash(EVENT, &[&own.0, &sequence.to_le_bytes(), &now_ms.to_le_bytes(), kind.as_bytes()]).0;
     format!("evt_{}", hex::encode(digest.get(..16).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fair_core::crypto::SecretKey;
+    use serde_json::{Value, json};
+
+    /// A shop takes each event once, by its id: one after the merchant lost its records must be new to it, though it has
+    /// the number of an earlier one.
+    #[test]
+    fn an_event_has_an_id_of_its_own_also_after_records_were_lost() {
+        let own = SecretKey::from_seed(&[1; 32]).public();
+        let first_of = |now_ms| {
+            let mut write = Write::default();
+            Recorder::new(own, 1, 0).record("invoice.paid", &json!({}), now_ms, &mut write);
+            let [(_, line)] = &write.puts[..] else { panic!("one event") };
+            serde_json::from_slice::<Value>(line).unwrap()
+        };
+        let [before, after] = [1_000, 2_000].map(first_of);
+        assert_eq!(before["sequence"], after["sequence"]);
+        assert_ne!(before["id"], after["id"]);
+        assert_eq!(before["id"], first_of(1_000)["id"]);
+    }
+}
