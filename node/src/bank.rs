@@ -24,7 +24,6 @@ use fair_core::effect::Effect;
 use fair_core::peers::Chain;
 use fair_core::types::{PublicKey, TimeMs};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -117,7 +116,6 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
-    let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
     let own = key.public();
     let registered = found.follower.state().bank(&own).is_some();
@@ -125,7 +123,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     machine.tell_register();
     let parts = Parts { machine, follower: found.follower, onchain, offchain, submitter };
     let (host, handle) = Host::new(parts);
-    let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow.clone(), patience));
+    let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow.clone()));
     let served = http::Served {
         host: handle,
         identity: line::Identity { chain_id, key },

@@ -115,10 +115,27 @@ pub(crate) enum Told<M: Machine> {
     Job(Job<M>),
 }
 
+/// What is told of the newest verified block.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    height: Height,
+    /// Its time; that of genesis before the first.
+    time_ms: TimeMs,
+    /// How late the next one may be, by the parameters in force.
+    patience: Duration,
+}
+
+impl Head {
+    fn of(follower: &Follower) -> Self {
+        let (height, time_ms) = (follower.height(), follower.head_time_ms());
+        Self { height, time_ms, patience: follow::patience(follower) }
+    }
+}
+
 /// The way to a host. Clones lead to the same one.
 pub(crate) struct Handle<M: Machine> {
     told: mpsc::Sender<Told<M>>,
-    heads: watch::Receiver<(Height, TimeMs)>,
+    heads: watch::Receiver<Head>,
 }
 
 impl<M: Machine> Clone for Handle<M> {
@@ -155,12 +172,11 @@ impl<M: Machine> Handle<M> {
 
     /// Height of the newest verified block.
     pub(crate) fn height(&self) -> Height {
-        self.heads.borrow().0
+        self.head().height
     }
 
-    /// Its time; that of genesis before the first.
-    fn head_time_ms(&self) -> TimeMs {
-        self.heads.borrow().1
+    fn head(&self) -> Head {
+        *self.heads.borrow()
     }
 }
 
@@ -213,7 +229,7 @@ pub(crate) struct Parts<M> {
 pub(crate) struct Host<M: Machine> {
     parts: Parts<M>,
     told: mpsc::Receiver<Told<M>>,
-    heads: watch::Sender<(Height, TimeMs)>,
+    heads: watch::Sender<Head>,
     lines: BTreeMap<PublicKey, Line>,
     timers: BTreeSet<TimeMs>,
     writes: Vec<Write>,
@@ -225,7 +241,7 @@ pub(crate) struct Host<M: Machine> {
 impl<M: Machine> Host<M> {
     pub(crate) fn new(parts: Parts<M>) -> (Self, Handle<M>) {
         let (send, told) = mpsc::channel(limits::HOST_QUEUE);
-        let (heads, seen) = watch::channel((parts.follower.height(), parts.follower.head_time_ms()));
+        let (heads, seen) = watch::channel(Head::of(&parts.follower));
         let host = Self {
             parts,
             told,
@@ -347,8 +363,7 @@ impl<M: Machine> Host<M> {
             self.crash_point().await;
             let (outcomes, openings) = (step.outcomes().to_vec(), step.openings().to_vec());
             self.parts.follower.commit(step);
-            let follower = &self.parts.follower;
-            self.heads.send_replace((follower.height(), follower.head_time_ms()));
+            self.heads.send_replace(Head::of(&self.parts.follower));
             self.tell_block(&outcomes, &openings);
         }
         Ok(Ok(()))

@@ -18,7 +18,6 @@ use fair_core::peers::Chain;
 use fair_core::tower::{Event, Money, Refusal, Tower};
 use fair_core::types::TimeMs;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The tower as its host sees it.
@@ -87,10 +86,9 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let client = http_client()?;
     checkpoint::go_on(&mut found.follower, config.checkpoint, &client, &settings.follow).await?;
     let submitter = Submitter::new(client.clone(), Through::Validators, settings.follow.clone());
-    let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let parts = Parts { machine: Hosted { tower }, follower: found.follower, onchain, offchain, submitter };
     let (host, handle) = Host::new(parts);
-    let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow, patience));
+    let following = tokio::spawn(follow::run(handle.clone(), client, settings.follow));
     let served = http::Served {
         host: handle,
         identity: line::Identity { chain_id, key },

@@ -36,7 +36,6 @@ use house::House;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -223,7 +222,6 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
         .await
         .map_err(|error| NodeError::Listen { address: config.listen.to_string(), error })?;
     let submitter = Submitter::new(client.clone(), Through::Configured, vec![relay.clone()]);
-    let patience = Duration::from_millis(genesis.parameters.max_idle_ms.saturating_add(crate::limits::LATE_BLOCK_MS));
     let (changes, changed) = watch::channel(0);
     let (house, needs_money) = House::new(banks.clone(), genesis.purpose, wants.settings);
     let (lines, listed) = watch::channel(0);
@@ -232,7 +230,7 @@ pub(crate) async fn start(home: &Home, config: &Config, stored: Stored, wants: W
     let (host, handle) = Host::new(Parts { machine, follower: found.follower, onchain, offchain, submitter });
     let identity = line::Identity { chain_id, key };
     let mut tasks = vec![
-        tokio::spawn(follow::run(handle.clone(), client.clone(), vec![relay.clone()], patience)),
+        tokio::spawn(follow::run(handle.clone(), client.clone(), vec![relay.clone()])),
         tokio::spawn(towers::keep_sessions(handle.clone(), identity.clone(), relay.clone(), banks.clone(), listed)),
         tokio::spawn(house::ask_for_money(client, relay.clone(), identity.key.public(), needs_money)),
     ];

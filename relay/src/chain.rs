@@ -21,6 +21,7 @@ use fair_core::ledger::state::{Key, OutsideWindow};
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
 use fair_snapshots::Folder;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// Verified blocks: in the store, and the state after the newest in memory.
@@ -151,6 +152,11 @@ impl Chain {
             hash: follower.head().map_or(Hash::ZERO, Header::hash),
             time_ms: follower.head_time_ms(),
         }
+    }
+
+    /// How far apart blocks are at most, by the parameters in force.
+    pub fn max_idle(&self) -> Duration {
+        Duration::from_millis(self.follower().state().parameters().max_idle_ms)
     }
 
     /// Whether the head is young enough to be led on by those who certified it.

@@ -107,31 +107,33 @@ async fn follow_all(chain: &Arc<Chain>, mut sources: Vec<Source>, metrics: &Metr
     }
 }
 
-/// Until when a validator has to bring a block that is of now.
-struct Deadline {
-    at: Instant,
-    patience: Duration,
+/// How late a block may be, by the parameters in force: votes change them.
+fn patience(chain: &Chain) -> Duration {
+    chain.max_idle() + limits::LATE_TIME
 }
 
+/// Since when a validator brings no block that is of now.
+struct Deadline(Instant);
+
 impl Deadline {
-    fn new(chain: &Chain) -> Self {
-        let patience = Duration::from_millis(chain.genesis().parameters.max_idle_ms) + limits::LATE_TIME;
-        Self { at: Instant::now() + patience, patience }
+    /// Until when it has to.
+    fn at(&self, chain: &Chain) -> Instant {
+        self.0 + patience(chain)
     }
 
     /// Blocks came. Only a young head gives more time.
     fn moved(&mut self, chain: &Chain) -> Result<(), Leave> {
         let age = Duration::from_millis(now_ms().saturating_sub(chain.head().time_ms));
-        if age <= self.patience {
-            self.at = Instant::now() + self.patience;
+        if age <= patience(chain) {
+            self.0 = Instant::now();
         }
-        if self.at <= Instant::now() { Err(Leave::Silent(self.patience)) } else { Ok(()) }
+        if self.at(chain) <= Instant::now() { Err(Leave::Silent(patience(chain))) } else { Ok(()) }
     }
 }
 
 /// Follows one validator until there is a reason to leave it.
 async fn follow(chain: &Arc<Chain>, source: &Source, metrics: &Metrics) -> Leave {
-    let mut deadline = Deadline::new(chain);
+    let mut deadline = Deadline(Instant::now());
     let mut announcements = match source.announcements().await {
         Ok(announcements) => announcements,
         Err(error) => return error.into(),
@@ -155,8 +157,8 @@ async fn step(
     metrics: &Metrics,
     deadline: &mut Deadline,
 ) -> Result<(), Leave> {
-    let announced = timeout_at(deadline.at, announcements.next()).await;
-    let announced = announced.map_err(|_| Leave::Silent(deadline.patience))??;
+    let announced = timeout_at(deadline.at(chain), announcements.next()).await;
+    let announced = announced.map_err(|_| Leave::Silent(patience(chain)))??;
     if announced > chain.head().height {
         catch_up(chain, source, metrics, deadline).await?;
         let served = chain.head().height;

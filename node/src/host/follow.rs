@@ -58,15 +58,20 @@ impl Leave {
     }
 }
 
-/// Follows until the host ends. `patience` is how late a block may be.
-pub(crate) async fn run<M: Machine>(host: Handle<M>, client: reqwest::Client, urls: Vec<String>, patience: Duration) {
+/// How late a block may be, by the parameters in force: votes change them.
+pub(super) fn patience(follower: &Follower) -> Duration {
+    Duration::from_millis(follower.state().parameters().max_idle_ms.saturating_add(limits::LATE_BLOCK_MS))
+}
+
+/// Follows until the host ends.
+pub(crate) async fn run<M: Machine>(host: Handle<M>, client: reqwest::Client, urls: Vec<String>) {
     let mut free = vec![Instant::now(); urls.len()];
     loop {
         for (url, free) in urls.iter().zip(&mut free) {
             if *free > Instant::now() {
                 continue;
             }
-            let reason = follow(&host, &client, url, patience).await;
+            let reason = follow(&host, &client, url).await;
             match reason {
                 Leave::Stopping(_) => return,
                 Leave::False(_) | Leave::Malformed(_) | Leave::Withholds { .. } => {
@@ -90,29 +95,28 @@ async fn one_is(free: &[Instant]) {
     }
 }
 
-/// Until when a source has to bring a block that is of now.
-struct Deadline {
-    at: Instant,
-    patience: Duration,
-}
+/// Since when a source brings no block that is of now.
+struct Deadline(Instant);
 
 impl Deadline {
-    fn new(patience: Duration) -> Self {
-        Self { at: Instant::now() + patience, patience }
+    /// Until when it has to.
+    fn at<M: Machine>(&self, host: &Handle<M>) -> Instant {
+        self.0 + host.head().patience
     }
 
     /// Blocks came. Only a young head gives more time.
     fn moved<M: Machine>(&mut self, host: &Handle<M>) {
-        let age = Duration::from_millis(clock::now_ms().saturating_sub(host.head_time_ms()));
-        if age <= self.patience {
-            self.at = Instant::now() + self.patience;
+        let head = host.head();
+        let age = Duration::from_millis(clock::now_ms().saturating_sub(head.time_ms));
+        if age <= head.patience {
+            self.0 = Instant::now();
         }
     }
 }
 
 /// Follows one source until there is a reason to leave it.
-async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str, patience: Duration) -> Leave {
-    let mut deadline = Deadline::new(patience);
+async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &str) -> Leave {
+    let mut deadline = Deadline(Instant::now());
     let mut heads = match listen(url).await {
         Ok(heads) => heads,
         Err(reason) => return reason,
@@ -122,7 +126,7 @@ async fn follow<M: Machine>(host: &Handle<M>, client: &reqwest::Client, url: &st
     }
     tracing::info!(source = url, height = host.height(), "following the chain");
     loop {
-        let announced = match timeout_at(deadline.at, next_head(&mut heads)).await {
+        let announced = match timeout_at(deadline.at(host), next_head(&mut heads)).await {
             Ok(Ok(height)) => height,
             Ok(Err(reason)) => return reason,
             Err(_) => return Leave::Silent,
@@ -149,7 +153,7 @@ async fn catch_up<M: Machine>(
 ) -> Result<(), Leave> {
     loop {
         let from = host.height().saturating_add(1);
-        let blocks = fetch(client, url, from, deadline.at).await?;
+        let blocks = fetch(client, url, from, deadline.at(host)).await?;
         if blocks.is_empty() {
             return Ok(());
         }
@@ -160,7 +164,7 @@ async fn catch_up<M: Machine>(
             return Err(Leave::Malformed("blocks that were not asked for".to_owned()));
         }
         deadline.moved(host);
-        if deadline.at <= Instant::now() {
+        if deadline.at(host) <= Instant::now() {
             return Err(Leave::Silent);
         }
     }
@@ -180,9 +184,7 @@ pub(super) async fn to_now(
             if *free > Instant::now() {
                 continue;
             }
-            let patience = follower.state().parameters().max_idle_ms.saturating_add(limits::LATE_BLOCK_MS);
-            let until = Instant::now() + Duration::from_millis(patience);
-            match take_all(follower, onchain, client, url, until).await? {
+            match take_all(follower, onchain, client, url, Instant::now()).await? {
                 Ok(()) if !Chain::of(follower).is_stale(clock::now_ms()) => return Ok(()),
                 Ok(()) => tracing::info!(source = url, height = follower.height(), "waiting for a newer block"),
                 Err(reason) => {
@@ -196,17 +198,17 @@ pub(super) async fn to_now(
     }
 }
 
-/// Stores what a source has above the head. Another one is asked where it brings no block that is of now until then.
+/// Stores what a source has above the head. Another one is asked where it brings no block that is of now in its time.
 async fn take_all(
     follower: &mut Follower,
     onchain: &Store,
     client: &reqwest::Client,
     url: &str,
-    until: Instant,
+    since: Instant,
 ) -> Result<Result<(), Leave>, NodeError> {
     loop {
         let from = follower.height().saturating_add(1);
-        let blocks = match fetch(client, url, from, until).await {
+        let blocks = match fetch(client, url, from, since + patience(follower)).await {
             Ok(blocks) if blocks.is_empty() => return Ok(Ok(())),
             Ok(blocks) => blocks,
             Err(reason) => return Ok(Err(reason)),
@@ -222,7 +224,7 @@ async fn take_all(
                 Err(bad) => return Ok(Err(bad.into())),
             }
         }
-        if until <= Instant::now() && Chain::of(follower).is_stale(clock::now_ms()) {
+        if since + patience(follower) <= Instant::now() && Chain::of(follower).is_stale(clock::now_ms()) {
             return Ok(Err(Leave::Silent));
         }
     }
