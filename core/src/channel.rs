@@ -200,7 +200,8 @@ impl Channel {
             }
             Input::Disconnected => self.session = None,
             Input::Message(bytes) => self.message(bytes, ctx, &mut step),
-            Input::Command(command) => self.command(command, ctx, &mut step)?,
+            Input::Command(command) => self.command(command, None, ctx, &mut step)?,
+            Input::Priced { command, most_price } => self.command(command, Some(most_price), ctx, &mut step)?,
             Input::Head => self.new_head(ctx, &mut step),
             Input::Timer => self.retry_waiting(ctx, &mut step),
             Input::Freeze => self.set_frozen(true, ctx, &mut step),

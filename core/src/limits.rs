@@ -152,6 +152,8 @@ pub const TOWER_PATIENCE_HEIGHTS: u64 = 2;
 pub const TOWER_MOST_FEE_RATES: u64 = 100;
 /// Bytes of a batch with one answer beside the channel state.
 pub const TOWER_ANSWER_BYTES: usize = 512;
+/// What an insurance may cost, in parts per million of what it insures, where no person says more.
+pub const USUAL_PRICE_PPM: u64 = 10_000;
 /// Towers of one wallet.
 pub const MAX_TOWERS: usize = 8;
 /// Misbehaviours of a tower that a wallet keeps.

@@ -18,7 +18,7 @@ use crate::channel::{self, Channel};
 use crate::codec::DecodeError;
 use crate::crypto::SecretKey;
 use crate::effect::{Effect, Write};
-use crate::types::{Hash, Parties, PublicKey, Side, TimeMs};
+use crate::types::{Amount, Hash, Parties, PublicKey, Side, TimeMs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First byte of a channel's key.
@@ -223,6 +223,18 @@ impl Peers {
         outbox: &mut Outbox<E>,
     ) -> Result<(), Refusal> {
         self.drive(partner, Input::Command(command), chain, now_ms, outbox)
+    }
+
+    /// Gives one channel a wish of which insurances may come, at this price at most.
+    pub(crate) fn command_priced<E>(
+        &mut self,
+        partner: &PublicKey,
+        (command, most_price): (Command, Amount),
+        chain: &Chain<'_>,
+        now_ms: TimeMs,
+        outbox: &mut Outbox<E>,
+    ) -> Result<(), Refusal> {
+        self.drive(partner, Input::Priced { command, most_price }, chain, now_ms, outbox)
     }
 
     /// Gives one channel an input that no channel refuses.

@@ -25,7 +25,7 @@ pub use pay::{CannotPay, Payable, Quote};
 pub use payment::{Attempt, AttemptState, Direction, Failure, Kind, Payment, PaymentState};
 pub use receive::{CannotCancel, InvoiceState, NewInvoice, OwnInvoice};
 pub use restored::{Restoration, RestoreStage};
-pub use terms::{Credit, Parts, Target};
+pub use terms::{Credit, Parts, Target, usual_price};
 pub use towers::{HandedOver, Tower, TowerChannel, TowerFault, TowerView};
 
 use crate::account::{BadRecord, CannotSend, OnChain, RequestId};
@@ -180,11 +180,12 @@ impl Wallet {
             Input::AddBank { bank, credit } => self.add_bank(bank, &credit, chain, now_ms, out),
             Input::SetCredit { bank, credit } => {
                 self.bank(&bank)?;
-                Ok(self.peers.command(&bank, credit.command(), chain, now_ms, out)?)
+                Ok(self.peers.command_priced(&bank, credit.command(), chain, now_ms, out)?)
             }
-            Input::RequestInsurance { bank, asset } => {
+            Input::RequestInsurance { bank, asset, most_price } => {
                 self.bank(&bank)?;
-                Ok(self.peers.command(&bank, Command::RequestInsurance { asset }, chain, now_ms, out)?)
+                let priced = (Command::RequestInsurance { asset }, most_price);
+                Ok(self.peers.command_priced(&bank, priced, chain, now_ms, out)?)
             }
             Input::RequestWithdrawal { bank, asset, amount, target } => {
                 self.request_withdrawal(bank, asset, amount, target, chain, now_ms, out)

@@ -725,13 +725,14 @@ export interface Fair {
   // channels and payments
   balances(p?: null, o?: CallOptions): Promise<Balance[]>;
   channels(p?: null, o?: CallOptions): Promise<Channel[]>;
-  addBank(p: { bank: string; credit: { asset: AssetId; limit: Amount; insureAbove: Amount | null }[] }, o?: CallOptions): Promise<Channel>;
-  setCredit(p: { bank: string; asset: AssetId; limit: Amount; insureAbove: Amount | null }, o?: CallOptions): Promise<Channel>;
+  addBank(p: { bank: string; credit: { asset: AssetId; limit: Amount; insureAbove: Amount | null; mostPrice?: Amount }[] }, o?: CallOptions): Promise<Channel>;
+  setCredit(p: { bank: string; asset: AssetId; limit: Amount; insureAbove: Amount | null; mostPrice?: Amount }, o?: CallOptions): Promise<Channel>;
   /** Takes the channel to court with the newest state that the bank signed. Does nothing while that is under way. */
   dispute(p: { bank: string }, o?: CallOptions): Promise<Channel>;
   /** Proposes again on a suspended channel. */
   resume(p: { bank: string }, o?: CallOptions): Promise<Channel>;
-  requestInsurance(p: { bank: string; asset: AssetId }, o?: CallOptions): Promise<Channel>;
+  /** `mostPrice`, here and beside `insureAbove`: what an insurance may cost; 0 when left out. A bank that wants more gets no signature: `channel.insurance_price`. */
+  requestInsurance(p: { bank: string; asset: AssetId; mostPrice: Amount }, o?: CallOptions): Promise<Channel>;
   /** The consent arrives as an action in the draft. */
   requestWithdrawal(p: { bank: string; asset: AssetId; amount: Amount }, o?: CallOptions): Promise<Channel>;
   /**

@@ -2,16 +2,23 @@
 
 use super::Channel;
 use super::Step;
+use super::agreement::Agreement;
 use super::event::{Command, Context, Refusal};
 use super::record::Wish;
 use super::state::{Lock, LockId};
 use super::transition::Invalid;
 use crate::crypto;
 use crate::limits;
-use crate::types::{Amount, AssetId, UsableHeight};
+use crate::types::{Amount, AssetId, Side, UsableHeight};
 
 impl Channel {
-    pub(super) fn command(&mut self, command: Command, ctx: &Context<'_>, step: &mut Step) -> Result<(), Refusal> {
+    pub(super) fn command(
+        &mut self,
+        command: Command,
+        most_price: Option<Amount>,
+        ctx: &Context<'_>,
+        step: &mut Step,
+    ) -> Result<(), Refusal> {
         if command == Command::Resume {
             self.record.suspended = None;
             self.record.refusals = 0;
@@ -23,6 +30,14 @@ impl Channel {
         }
         self.check_court(&command, ctx)?;
         self.check_command(&command, ctx)?;
+        if let Some(asset) = priced(&command, &self.record.base, self.side()) {
+            let most = most_price.unwrap_or_else(|| self.most_price(asset));
+            let price = self.price_at_head(ctx);
+            if price > most {
+                return Err(Refusal::InsurancePrice { most, price });
+            }
+            self.record.most_prices.insert(asset, most);
+        }
         if let Command::Settle { lock, secret } = &command {
             // From now on it is never failed, and it goes on-chain if it cannot be settled in time.
             self.record.secrets.entry(*lock).or_insert((*secret, false));
@@ -30,6 +45,16 @@ impl Channel {
         self.record.queue.push_back(Wish { command, alive: false });
         step.dirty = true;
         Ok(())
+    }
+
+    /// What this side pays at most for an insurance.
+    pub(super) fn most_price(&self, asset: AssetId) -> Amount {
+        self.record.most_prices.get(&asset).copied().unwrap_or(0)
+    }
+
+    fn price_at_head(&self, ctx: &Context<'_>) -> Amount {
+        let facts = ctx.chain.facts(ctx.chain.head().height);
+        facts.and_then(|facts| *facts.insurance_prices.get(self.partner())).unwrap_or(0)
     }
 
     fn check_command(&self, command: &Command, ctx: &Context<'_>) -> Result<(), Refusal> {
@@ -114,6 +139,20 @@ impl Channel {
             Some(hold) => Ok((hold.nonce, hold.expires_at)),
             None => Err(Invalid::NoHold.into()),
         }
+    }
+}
+
+/// The asset in which a wish would fix the partner's price of an insurance, if it does that.
+pub(super) fn priced(command: &Command, agreement: &Agreement, side: Side) -> Option<AssetId> {
+    let threshold = |asset| agreement.shared.terms(asset, side).and_then(|terms| terms.insure_above);
+    match command {
+        Command::RequestInsurance { asset } => Some(*asset),
+        Command::SetCredit { asset, insure_above, .. }
+            if insure_above.is_some() && threshold(*asset) != *insure_above =>
+        {
+            Some(*asset)
+        }
+        _ => None,
     }
 }
 

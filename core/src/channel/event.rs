@@ -45,8 +45,16 @@ pub enum Input<'a> {
     Disconnected,
     /// The partner's bytes.
     Message(&'a [u8]),
-    /// A local wish.
+    /// A local wish. Insurance is asked for, at once or above a threshold, only while the partner's price of it is not
+    /// above what this side last said that it would pay in this asset: nothing, until it said so.
     Command(Command),
+    /// A local wish, and what this side pays at most for each insurance that comes of it.
+    Priced {
+        /// The wish.
+        command: Command,
+        /// In the smallest unit of its asset.
+        most_price: Amount,
+    },
     /// The context's chain view has a new head.
     Head,
     /// A timer that an [`Effect::Timer`] asked for.
@@ -380,6 +388,14 @@ pub enum CommandFailure {
     /// Data was lost; whether it was done before shows in the adopted state.
     #[error("data was lost, the outcome shows in the channel's state")]
     DataLost,
+    /// The partner raised its price of an insurance before the wish was signed.
+    #[error("an insurance costs {price}, and {most} is the most that was to be paid")]
+    InsurancePrice {
+        /// What was to be paid at most.
+        most: Amount,
+        /// The partner's price.
+        price: Amount,
+    },
 }
 
 /// Why nothing more is proposed.
@@ -511,4 +527,12 @@ pub enum Refusal {
     /// Made by the channel alone.
     #[error("the channel does this by itself")]
     Internal,
+    /// The partner's price of an insurance is above what is to be paid.
+    #[error("an insurance costs {price}, and {most} is the most that is to be paid")]
+    InsurancePrice {
+        /// What is to be paid at most.
+        most: Amount,
+        /// The partner's price.
+        price: Amount,
+    },
 }

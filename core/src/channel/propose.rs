@@ -3,6 +3,7 @@
 use super::Channel;
 use super::Step;
 use super::agreement::Agreement;
+use super::command;
 use super::event::{Command, CommandFailure, Context, Debug};
 use super::record::{OwnFrame, Restore, Wish};
 use super::shared::Facts;
@@ -162,6 +163,12 @@ impl Channel {
 
     fn prepare(&self, command: &Command, result: &Agreement, ctx: &Context<'_>) -> Prepared {
         let side = self.record.side;
+        if let Some(asset) = command::priced(command, result, side) {
+            let (most, price) = (self.most_price(asset), transition::partner_price(result, side));
+            if price > most {
+                return Prepared::Failed(CommandFailure::InsurancePrice { most, price });
+            }
+        }
         let transition = match command {
             Command::Pay { asset, amount, note, .. } => {
                 Transition::Pay { asset: *asset, amount: *amount, note: note.clone() }

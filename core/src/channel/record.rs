@@ -10,14 +10,16 @@ use crate::crypto::Secret;
 use crate::ledger::state::CourtState;
 use crate::limits;
 use crate::ordered;
-use crate::types::{AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs, UsableHeight};
+use crate::types::{Amount, AssetId, Epoch, Hash, Height, Parties, Side, Signature, TimeMs, UsableHeight};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Version of the record's layout. A newer one is refused, an older one migrated.
-pub const VERSION: u16 = 2;
-/// Version before court: the same without its last two fields.
+pub const VERSION: u16 = 3;
+/// Version before court: the same without its last three fields.
 const WITHOUT_COURT: u16 = 1;
+/// Version before prices were bounded: the same without its last field.
+const WITHOUT_PRICES: u16 = 2;
 
 /// Everything durable of one channel, one party's side.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -74,6 +76,9 @@ pub(crate) struct Record {
     pub(crate) frozen: bool,
     /// The state that court had when it was last looked at, while a dispute runs.
     pub(crate) in_court: Option<CourtState>,
+    /// What this side pays at most for an insurance, as it said last.
+    #[borsh(deserialize_with = "ordered::read_map")]
+    pub(crate) most_prices: BTreeMap<AssetId, Amount>,
 }
 
 /// An own frame with what it makes.
@@ -189,6 +194,7 @@ impl Record {
             misbehaviours: Vec::new(),
             frozen: false,
             in_court: None,
+            most_prices: BTreeMap::new(),
         }
     }
 
@@ -196,16 +202,15 @@ impl Record {
         let Some((version, rest)) = bytes.split_first_chunk::<2>() else {
             return Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?);
         };
-        match u16::from_le_bytes(*version) {
-            VERSION => Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?),
-            WITHOUT_COURT => {
-                let mut migrated = VERSION.to_le_bytes().to_vec();
-                migrated.extend_from_slice(rest);
-                migrated.extend_from_slice(&codec::encode(&(false, None::<CourtState>)));
-                Ok(codec::decode(&migrated, limits::MAX_CHANNEL_RECORD_BYTES)?)
-            }
-            got => Err(BadRecord::Version { got }),
-        }
+        let prices = codec::encode(&BTreeMap::<AssetId, Amount>::new());
+        let missing = match u16::from_le_bytes(*version) {
+            VERSION => return Ok(codec::decode(bytes, limits::MAX_CHANNEL_RECORD_BYTES)?),
+            WITHOUT_COURT => [codec::encode(&(false, None::<CourtState>)), prices].concat(),
+            WITHOUT_PRICES => prices,
+            got => return Err(BadRecord::Version { got }),
+        };
+        let migrated = [&VERSION.to_le_bytes()[..], rest, &missing].concat();
+        Ok(codec::decode(&migrated, limits::MAX_CHANNEL_RECORD_BYTES)?)
     }
 
     /// Every state by which court could still decide: the base, and what was signed above it (rule 3).

@@ -409,6 +409,7 @@ fn remove_lock(agreement: &mut Agreement, id: &LockId) {
     agreement.shared.remove_onion(id);
 }
 
-fn partner_price(agreement: &Agreement, side: Side) -> Amount {
+/// What an insurance of a side costs by the facts agreed on.
+pub(super) fn partner_price(agreement: &Agreement, side: Side) -> Amount {
     agreement.shared.insurance_prices.get(side.other()).unwrap_or(0)
 }

@@ -69,6 +69,8 @@ pub enum Input<'a> {
         bank: PublicKey,
         /// In which asset.
         asset: AssetId,
+        /// What it may cost. Insurances above a threshold in this asset cost from then on what this one does.
+        most_price: Amount,
     },
     /// Take insured money out; the consent arrives in the draft.
     RequestWithdrawal {

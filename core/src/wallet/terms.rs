@@ -28,13 +28,22 @@ pub struct Credit {
     pub limit: Amount,
     /// Above which insurance is wanted.
     pub insure_above: Option<Amount>,
+    /// What each insurance may cost that is wanted so.
+    pub most_price: Amount,
 }
 
 impl Credit {
-    pub(super) const fn command(self) -> Command {
-        let Self { asset, limit, insure_above } = self;
-        Command::SetCredit { asset, limit, insure_above }
+    pub(super) const fn command(self) -> (Command, Amount) {
+        let Self { asset, limit, insure_above, most_price } = self;
+        (Command::SetCredit { asset, limit, insure_above }, most_price)
     }
+}
+
+/// What a program pays at most for an insurance of so much when no person says more: a bank can set its price to
+/// anything.
+pub fn usual_price(insured: Amount) -> Amount {
+    let price = u128::from(insured).saturating_mul(limits::USUAL_PRICE_PPM.into()) / 1_000_000;
+    Amount::try_from(price).unwrap_or(Amount::MAX)
 }
 
 /// Where withdrawn money goes.
@@ -166,6 +175,11 @@ impl Wallet {
         }
         let largest = |one: &Credit| one.limit.max(one.insure_above.unwrap_or(0));
         let waiting = self.channel(&bank).map_or(0, Channel::waiting_wishes);
+        let price = chain.state.bank(&bank).map_or(0, |bank| bank.insurance_price);
+        let too_dear = |one: &&Credit| one.insure_above.is_some() && price > one.most_price;
+        if let Some(one) = credit.iter().find(too_dear) {
+            return Err(channel::event::Refusal::InsurancePrice { most: one.most_price, price }.into());
+        }
         if let Some(one) = credit.iter().find(|one| largest(one) > limits::MAX_SUPPLY) {
             return Err(Refusal::CreditTooLarge { asset: one.asset });
         }
@@ -177,7 +191,7 @@ impl Wallet {
         self.peers.tell(&bank, channel::event::Input::Head, chain, now_ms, out);
         self.keep_bank(bank, out);
         for one in credit {
-            self.peers.command(&bank, one.command(), chain, now_ms, out)?;
+            self.peers.command_priced(&bank, one.command(), chain, now_ms, out)?;
         }
         out.notify(Event::Channel(bank));
         Ok(())

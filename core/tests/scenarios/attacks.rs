@@ -5,6 +5,7 @@ use crate::mediation::{failure, pair};
 use crate::puppet::Puppet;
 use crate::world::*;
 use fair_core::bank;
+use fair_core::channel;
 use fair_core::channel::event::{Command, Event, Misbehaviour};
 use fair_core::channel::state::Lock;
 use fair_core::channel::transition::FailReason;
@@ -404,7 +405,7 @@ fn worth(world: &World) -> i128 {
 fn a40_unpaid_insurance_greedy_bank() {
     let (mut world, payer, payee) = pair(Setup { insurance_price: 300, ..Setup::new() });
     world.pay(payer, payee, 400 * DOLLAR);
-    world.wish(payee, wallet::Input::RequestInsurance { bank: world.bank, asset: FRD }).unwrap();
+    world.wish(payee, insurance(&world, 300)).unwrap();
     world.deliver();
     world.blocks(5);
     world.pay(payer, payee, 1);
@@ -429,24 +430,69 @@ fn a40_a_price_beyond_what_is_insured_takes_nothing_else() {
     world.deliver();
     world.pay(rich, payer, 200 * DOLLAR);
     assert_eq!(world.owned(payer), (1_000 * DOLLAR, 200 * DOLLAR));
-    let terms = BankTerms {
-        handle: "main".into(),
-        url: "https://main.example".into(),
-        fee_base: 0,
-        fee_ppm: 0,
-        insurance_price: Amount::MAX,
-    };
-    let operation = Box::new(Operation::UpdateBank(terms));
-    world.tell_bank(bank::Input::Order { request: [2; 16], operation }).unwrap();
-    world.block();
-    world.assert_applied();
-    world.wish(payer, wallet::Input::RequestInsurance { bank: world.bank, asset: FRD }).unwrap();
+    raise_price(&mut world, Amount::MAX);
+    world.wish(payer, insurance(&world, Amount::MAX)).unwrap();
     world.deliver();
     world.tell_bank(bank::Input::Rebalance).unwrap();
     world.deliver();
     world.blocks(5);
     let (insured, uninsured) = world.owned(payer);
     assert!(insured >= 1_000 * DOLLAR, "{insured} and {uninsured}: what was insured before is");
+}
+
+fn insurance(world: &World, most_price: Amount) -> wallet::Input<'static> {
+    wallet::Input::RequestInsurance { bank: world.bank, asset: FRD, most_price }
+}
+
+/// The bank registers another price.
+fn raise_price(world: &mut World, insurance_price: Amount) {
+    let terms = BankTerms {
+        handle: "main".into(),
+        url: "https://main.example".into(),
+        fee_base: 0,
+        fee_ppm: 0,
+        insurance_price,
+    };
+    let (request, operation) = (world.next_request(), Box::new(Operation::UpdateBank(terms)));
+    world.tell_bank(bank::Input::Order { request, operation }).unwrap();
+    world.block();
+    world.assert_applied();
+}
+
+/// Attack 40, from the bank's side. Rule: nobody signs for a price above what its owner said.
+/// The bank raises it once somebody saw the old one: before it is asked, and while the question waits for a session.
+#[test]
+fn a40_a_price_that_was_raised_gets_no_signature() {
+    let (mut world, payer, payee) = pair(Setup { insurance_price: 300, ..Setup::new() });
+    world.pay(payer, payee, 400 * DOLLAR);
+    let bank = world.bank;
+    let with_threshold =
+        |most_price| wallet::Input::SetCredit { bank, credit: wallet::Credit { most_price, ..credit(0) } };
+    let refused = |most, price| wallet::Refusal::Channel(channel::event::Refusal::InsurancePrice { most, price });
+    assert_eq!(world.wish(payee, insurance(&world, 299)).unwrap_err(), refused(299, 300));
+    assert_eq!(world.wish(payee, with_threshold(299)).unwrap_err(), refused(299, 300));
+
+    world.disconnect(payee);
+    world.wish(payee, insurance(&world, 300)).unwrap();
+    world.wish(payee, with_threshold(300)).unwrap();
+    raise_price(&mut world, 20_000);
+    world.connect(payee);
+    world.deliver();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(5);
+    let channel = world.wallet(payee).channel(&bank).unwrap();
+    let terms = channel.agreement().shared.terms(FRD, channel.side()).unwrap();
+    assert_eq!((terms.insurance_requested, terms.insure_above), (false, None), "nothing was asked for");
+    assert_eq!(world.owned(payee), (0, 400 * DOLLAR), "and nothing paid");
+
+    // Whoever finds that worth it says so.
+    world.wish(payee, insurance(&world, 20_000)).unwrap();
+    world.deliver();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(5);
+    assert_eq!(world.balance(payee), 40_000 - 500 - 20_000, "5 are on-chain");
 }
 
 /// Attack 40, second half. Rule: every insurance costs its price, which an operator sets to cover fees and new accounts.
@@ -476,7 +522,7 @@ fn a40_unpaid_insurance_chain_of_strangers() {
 }
 
 fn credit(insure_above: Amount) -> wallet::Credit {
-    wallet::Credit { asset: FRD, limit: 1_000 * DOLLAR, insure_above: Some(insure_above) }
+    wallet::Credit { asset: FRD, limit: 1_000 * DOLLAR, insure_above: Some(insure_above), most_price: 150 }
 }
 
 /// Strangers are capped; one that the bank never gave anything gives way, nobody else does.

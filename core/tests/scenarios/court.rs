@@ -478,7 +478,7 @@ fn the_channel_works_again_in_the_next_epoch() {
             assert_eq!((channel.spendable(FRD), channel.receivable(FRD)), (0, 0), "{sides:?}");
             assert!(channel.is_idle() && world.bank().channel(&user).unwrap().is_idle());
         }
-        let credit = Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None };
+        let credit = Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None, most_price: 0 };
         world.wish(payee, wallet::Input::SetCredit { bank, credit }).unwrap();
         world.fund(payer, 100 * DOLLAR);
         world.pay(payer, payee, 60 * DOLLAR);

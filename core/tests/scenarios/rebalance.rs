@@ -156,7 +156,7 @@ fn the_exposure_says_who_is_insured_how_far() {
 fn insurance_needs_something_to_insure() {
     let (mut world, spender, receiver) = spender_and_receiver(Setup::new());
     world.pay(spender, receiver, 999);
-    let input = wallet::Input::RequestInsurance { bank: world.bank, asset: FRD };
+    let input = wallet::Input::RequestInsurance { bank: world.bank, asset: FRD, most_price: 0 };
     assert!(matches!(world.wish(receiver, input), Err(wallet::Refusal::Channel(_))));
 }
 

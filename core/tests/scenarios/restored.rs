@@ -221,7 +221,7 @@ fn a_bank_that_knows_nothing_is_asked_once_and_can_be_added_later() {
     assert_eq!(world.wallet(user).sessions().count(), 0, "nor asked again");
 
     // The person adds it: what was signed with these words before is still unknown, so it begins by asking.
-    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None }];
+    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None, most_price: 0 }];
     let bank = world.bank;
     world.wish(user, wallet::Input::AddBank { bank, credit }).unwrap();
     assert!(world.wallet(user).channel(&bank).unwrap().is_restoring());
@@ -244,7 +244,7 @@ fn a_bank_that_is_added_while_it_is_asked_is_kept() {
     world.start_wallet(secret, words_alone());
     world.block();
     assert_eq!(world.wallet(user).banks().count(), 0);
-    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None }];
+    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None, most_price: 0 }];
     let bank = world.bank;
     world.wish(user, wallet::Input::AddBank { bank, credit }).unwrap();
     assert_eq!(world.wallet(user).banks().count(), 1);

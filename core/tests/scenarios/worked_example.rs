@@ -93,7 +93,7 @@ fn example(two_is: Side, newcomer_is: Side, scale: i64) {
     assert_eq!(story.world.payment(two, &refused).state, fair_core::wallet::PaymentState::Failed);
 
     // Good bank: rebalance.
-    story.world.wish(newcomer, wallet::Input::RequestInsurance { bank, asset: FRD }).unwrap();
+    story.world.wish(newcomer, wallet::Input::RequestInsurance { bank, asset: FRD, most_price: 0 }).unwrap();
     story.world.deliver();
     story.world.tell_bank(fair_core::bank::Input::Rebalance).unwrap();
     story.world.deliver();

@@ -242,7 +242,7 @@ impl World {
     pub(crate) fn user(&mut self, secret: &SecretKey, limit: Amount, insure_above: Option<Amount>) -> PublicKey {
         let user = secret.public();
         self.start_wallet(secret.clone(), Rows::new());
-        let credit = vec![Credit { asset: FRD, limit, insure_above }];
+        let credit = vec![Credit { asset: FRD, limit, insure_above, most_price: Amount::MAX }];
         self.wish(user, wallet::Input::AddBank { bank: self.bank, credit }).unwrap();
         self.connect(user);
         self.deliver();

@@ -93,6 +93,9 @@ pub(super) struct Credit {
     /// Uninsured balance above which insurance is wanted; not by itself when not given
     #[arg(long)]
     insure_above: Option<String>,
+    /// What each of those insurances may cost; a hundredth of the threshold when not given
+    #[arg(long)]
+    most_price: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +106,9 @@ pub(super) struct Insure {
     /// Number of the asset
     #[arg(long, default_value_t = 1)]
     asset: u32,
+    /// What it may cost; a hundredth of what is not insured when not given
+    #[arg(long)]
+    most_price: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -229,14 +235,19 @@ impl Credit {
         let written = Written::read(&self.home, self.asset)?;
         let limit = written.amount(&self.limit)?;
         let insure_above = written.optional(self.insure_above.as_deref())?;
-        let body = json!({ "asset": written.asset, "limit": limit, "insure_above": insure_above });
+        let most_price = written.optional(self.most_price.as_deref())?;
+        let body = json!({
+            "asset": written.asset, "limit": limit, "insure_above": insure_above, "most_price": most_price,
+        });
         written.post("/v1/credit", &body)
     }
 }
 
 impl Insure {
     pub(super) fn run(&self) -> Result<(), NodeError> {
-        operator::post(&self.home, "/v1/insurance", &json!({ "asset": self.asset }))
+        let written = Written::read(&self.home, self.asset)?;
+        let most_price = written.optional(self.most_price.as_deref())?;
+        written.post("/v1/insurance", &json!({ "asset": written.asset, "most_price": most_price }))
     }
 }
 

@@ -17,7 +17,7 @@ use fair_core::effect::{Effect, Write};
 use fair_core::payment::invoice::{InvoiceId, LatePolicy};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
-use fair_core::wallet::{Event, Input, NewInvoice, Wallet};
+use fair_core::wallet::{Event, Input, NewInvoice, Wallet, usual_price};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
@@ -474,17 +474,21 @@ impl Desk {
         // What is a debt on-chain nothing but money insures any more.
         let waiting = waiting.map(|(key, _)| *key).filter(|(bank, asset)| promised(wallet, bank, *asset) > 0);
         for (bank, asset) in waiting.collect::<Vec<_>>() {
-            let asked = wallet.channel(&bank).is_some_and(|channel| {
+            let terms = wallet.channel(&bank).and_then(|channel| {
                 let terms = channel.agreement().shared.terms(asset, channel.side());
-                terms.is_some_and(|terms| terms.insurance_requested)
+                terms.map(|terms| (terms.insurance_requested, terms.insure_above))
             });
+            let (asked, threshold) = terms.unwrap_or_default();
             let height = chain.head.height;
             let from = self.insurance_asked.get(&(bank, asset)).copied().unwrap_or(0);
             if asked || from > height {
                 continue;
             }
             self.insurance_asked.insert((bank, asset), height.saturating_add(INSURANCE_PAUSE_HEIGHTS));
-            match wallet.handle(Input::RequestInsurance { bank, asset }, chain, now_ms) {
+            // What is insured above the threshold costs as much from then on.
+            let amount = promised(wallet, &bank, asset).min(threshold.unwrap_or(Amount::MAX));
+            let most_price = usual_price(amount.max(chain.parameters().min_insurance));
+            match wallet.handle(Input::RequestInsurance { bank, asset, most_price }, chain, now_ms) {
                 Ok(more) => effects.extend(more),
                 Err(refusal) => tracing::warn!(%refusal, %bank, "insurance cannot be asked for"),
             }

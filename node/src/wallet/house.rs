@@ -8,7 +8,7 @@ use fair_core::effect::Effect;
 use fair_core::ledger::operation::{Deposit, Operation};
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, Parties, PublicKey, TimeMs};
-use fair_core::wallet::{Credit, Event, Input, Wallet};
+use fair_core::wallet::{Credit, Event, Input, Wallet, usual_price};
 use serde_json::json;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -41,8 +41,14 @@ impl House {
         // A wallet that lost its records may only be asking a bank as yet.
         let used: Vec<PublicKey> = wallet.banks().map(|(bank, _)| bank).collect();
         for bank in self.banks.iter().filter(|bank| !used.contains(bank)).copied().collect::<Vec<_>>() {
-            let Settings { credit_limit: limit, insure_above, .. } = self.settings;
-            let credit = |asset| Credit { asset, limit, insure_above };
+            let Settings { credit_limit: limit, mut insure_above, .. } = self.settings;
+            let price = chain.state.bank(&bank).map_or(0, |bank| bank.insurance_price);
+            let most_price = usual_price(insure_above.unwrap_or(0).max(chain.parameters().min_insurance));
+            if insure_above.is_some() && price > most_price {
+                tracing::warn!(%bank, price, most_price, "its insurance is too dear, and is not asked for by itself");
+                insure_above = None;
+            }
+            let credit = |asset| Credit { asset, limit, insure_above, most_price };
             let credit = vec![credit(AssetId::FRD), credit(AssetId::FRB)];
             self.want(wallet, Input::AddBank { bank, credit }, chain, now_ms, &mut effects);
         }

@@ -7,8 +7,8 @@
 //! POST /v1/order       {request, operation}                          → batch
 //! POST /v1/pay         {request, to, amount?, asset?, max_fee?, description?} → payment
 //! POST /v1/pay-direct  {request, amount, asset?, note?}              → payment
-//! POST /v1/credit      {limit, asset?, insure_above?}                → {asset, limit, insure_above, agreed}
-//! POST /v1/insurance   {asset?}                                      → {asset, agreed}
+//! POST /v1/credit      {limit, asset?, insure_above?, most_price?}   → {asset, limit, insure_above, agreed}
+//! POST /v1/insurance   {asset?, most_price?}                         → {asset, agreed}
 //! POST /v1/resume      proposes again on a suspended channel
 //! POST /v1/dispute     takes the channel with the bank to court      → [`crate::court`]
 //! POST /v1/court       where it stands in court                      → [`crate::court`]
@@ -21,8 +21,9 @@
 //! `operation` is the canonical encoding, in hexadecimal, of a proposal, a vote, or an entry of a register.
 //!
 //! `request` names an order: the same again does nothing twice and says how it stands; another order under a
-//! name that was used is refused. Credit and insurance are what they are asked to be, however often. An answer
-//! waits a little for the end; whoever wants to know more asks again.
+//! name that was used is refused. Credit and insurance are what they are asked to be, however often. `most_price` is
+//! what each insurance may cost that comes of it, a hundredth of what it is about where it is left out; a bank that
+//! wants more is not asked. An answer waits a little for the end; whoever wants to know more asks again.
 
 use super::http::{Paying, Served, bad, frd, wait_for_payment};
 use super::orders::{self, Asking, DepositOrder, EntryOrder, Refused, SpliceOrder, Stands, Step};
@@ -45,7 +46,7 @@ use fair_core::payment::address::{self, Address};
 use fair_core::payment::invoice;
 use fair_core::peers::Chain;
 use fair_core::types::{Amount, AssetId, PublicKey, TimeMs};
-use fair_core::wallet::{Credit, Input, Payable, Wallet};
+use fair_core::wallet::{Credit, Input, Payable, Wallet, usual_price};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -293,12 +294,14 @@ struct Limit {
     #[serde(default = "frd")]
     asset: AssetId,
     insure_above: Option<Amount>,
+    most_price: Option<Amount>,
 }
 
 async fn credit(State(served): State<Served>, body: Body<Limit>) -> Result<Json<Value>, Refusal> {
-    let Limit { limit, asset, insure_above } = read(body)?;
+    let Limit { limit, asset, insure_above, most_price } = read(body)?;
     let is_agreed = move |terms: &Terms| (terms.credit_limit, terms.insure_above) == (limit, insure_above);
-    let credit = Credit { asset, limit, insure_above };
+    let most_price = most_price.unwrap_or_else(|| usual_price(insure_above.unwrap_or(0)));
+    let credit = Credit { asset, limit, insure_above, most_price };
     let agreed = agree(&served, asset, Input::SetCredit { bank: served.bank, credit }, is_agreed).await?;
     Ok(Json(json!({ "asset": asset, "limit": limit, "insure_above": insure_above, "agreed": agreed })))
 }
@@ -308,6 +311,7 @@ async fn credit(State(served): State<Served>, body: Body<Limit>) -> Result<Json<
 struct Insure {
     #[serde(default = "frd")]
     asset: AssetId,
+    most_price: Option<Amount>,
 }
 
 /// Proposes again on a suspended channel.
@@ -351,8 +355,16 @@ async fn look_at_court(served: &Served) -> Result<Progress<Value>, Refusal> {
 }
 
 async fn insurance(State(served): State<Served>, body: Body<Insure>) -> Result<Json<Value>, Refusal> {
-    let Insure { asset } = read(body)?;
-    let input = Input::RequestInsurance { bank: served.bank, asset };
+    let Insure { asset, most_price } = read(body)?;
+    let bank = served.bank;
+    let most_price = match most_price {
+        Some(most_price) => most_price,
+        None => {
+            let promised = move |wallet: &Wallet| usual_price(wallet.parts(&bank, asset).uninsured);
+            served.host.ask(move |hosted, _, _| (Vec::new(), promised(&hosted.wallet))).await?
+        }
+    };
+    let input = Input::RequestInsurance { bank, asset, most_price };
     let agreed = agree(&served, asset, input, |terms| terms.insurance_requested).await?;
     Ok(Json(json!({ "asset": asset, "agreed": agreed })))
 }

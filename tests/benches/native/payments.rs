@@ -103,7 +103,7 @@ impl Desk {
         let (spent, bytes_written, writes) = (Duration::ZERO, 0, 0);
         let mut desk = Self { follower, bank, bank_key, wallets, messages, spent, bytes_written, writes, disk };
         for (who, user) in [(0, payer), (1, payee)] {
-            let credit = vec![Credit { asset: FRD, limit: 1 << 40, insure_above: None }];
+            let credit = vec![Credit { asset: FRD, limit: 1 << 40, insure_above: None, most_price: 0 }];
             desk.wish(who, wallet::Input::AddBank { bank: bank_key, credit });
             desk.tell_bank(bank::Input::Connected { peer: user });
             desk.wish(who, wallet::Input::Connected { peer: bank_key });

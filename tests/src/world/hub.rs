@@ -217,7 +217,7 @@ impl Hub {
             if hub.is_bank(user) {
                 hub.fund_by_bank(bank, user, funds);
             } else {
-                let credit = vec![Credit { asset: FRD, limit: credit, insure_above: None }];
+                let credit = vec![Credit { asset: FRD, limit: credit, insure_above: None, most_price: 0 }];
                 hub.wish(user, wallet::Input::AddBank { bank: bank_key, credit }).expect("a bank");
                 let operations = vec![deposit(user_key, bank_key, funds)];
                 hub.wish(user, wallet::Input::DraftAdd { operations }).expect("a small draft");

@@ -602,7 +602,8 @@ fn attack_40_unpaid_insurance() {
     pair.settle_down();
     pair.pay(LEFT, 1_300).expect("payable");
     pair.settle_down();
-    pair.command(RIGHT, Command::RequestInsurance { asset: FRD }).expect("300 are uninsured");
+    let command = Command::RequestInsurance { asset: FRD };
+    pair.input(RIGHT, Input::Priced { command, most_price: 20 }, Crash::Never).expect("300 are uninsured");
     pair.settle_down();
     let prices = |pair: &Pair| [0, 1].map(|index| pair.parties[index].book.prices);
     pair.advance(3);

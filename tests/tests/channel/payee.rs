@@ -38,7 +38,7 @@ const HONEST: Try = Try { asset: FRD, amount: 700, life: LIFE, sealed: (FRD, 700
 
 fn world() -> Hub {
     let mut hub = Hub::funded(Plan::one_bank(1, 19), 2_000, 3_000);
-    let credit = Credit { asset: FRB, limit: 3_000, insure_above: None };
+    let credit = Credit { asset: FRB, limit: 3_000, insure_above: None, most_price: 0 };
     let bank = hub.hosts[BANK].public();
     hub.wish(PAYEE, Input::SetCredit { bank, credit }).expect("terms");
     hub.settle_down();

@@ -82,9 +82,14 @@ impl Core {
         self.channel_with(&bank, &[])
     }
 
-    pub(super) async fn request_insurance(self: &Rc<Self>, bank: &str, asset: AssetId) -> Result<Channel, Error> {
+    pub(super) async fn request_insurance(
+        self: &Rc<Self>,
+        bank: &str,
+        asset: AssetId,
+        most_price: u64,
+    ) -> Result<Channel, Error> {
         let bank = self.resolve(bank)?;
-        self.handle(Input::RequestInsurance { bank, asset }).await?;
+        self.handle(Input::RequestInsurance { bank, asset, most_price }).await?;
         self.channel_with(&bank, &[])
     }
 

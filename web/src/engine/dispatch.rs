@@ -11,7 +11,6 @@ use crate::limits;
 use crate::record;
 use crate::view::{Account, Block, BlockSummary, Mention, RawState};
 use fair_core::types::{Hash, Height, Parties};
-use fair_core::wallet::Credit;
 use js_sys::{Array, Object};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -76,13 +75,10 @@ impl Core {
                 let credit = p.credit.into_iter().map(Into::into).collect();
                 Ok(to_js(&self.add_bank(&p.bank, credit).await?))
             }
-            Method::SetCredit(p) => {
-                let credit = Credit { asset: p.asset, limit: p.limit, insure_above: p.insure_above };
-                Ok(to_js(&self.set_credit(&p.bank, credit).await?))
-            }
+            Method::SetCredit(p) => Ok(to_js(&self.set_credit(&p.bank, (&p).into()).await?)),
             Method::Dispute(p) => Ok(to_js(&self.dispute(&p.bank).await?)),
             Method::Resume(p) => Ok(to_js(&self.resume(&p.bank).await?)),
-            Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset).await?)),
+            Method::RequestInsurance(p) => Ok(to_js(&self.request_insurance(&p.bank, p.asset, p.most_price).await?)),
             Method::RequestWithdrawal(p) => Ok(to_js(&self.request_withdrawal(&p.bank, p.asset, p.amount).await?)),
             Method::Splice(p) => Ok(to_js(&self.splice(&p).await?)),
             Method::Address => Ok(to_js(&self.address()?)),

@@ -47,7 +47,7 @@ pub enum Method {
     Channels,
     AddBank(AddBank),
     SetCredit(SetCredit),
-    RequestInsurance(BankAsset),
+    RequestInsurance(Insure),
     Resume(OneBank),
     Dispute(OneBank),
     RequestWithdrawal(BankAmount),
@@ -102,8 +102,9 @@ parameters! {
     Limit { limit: u64 }
     OneAsset { asset: AssetId }
     AddBank { bank: String, credit: Vec<BankCredit> }
-    BankCredit { asset: AssetId, limit: u64, insure_above: Option<u64> }
-    SetCredit { bank: String, asset: AssetId, limit: u64, insure_above: Option<u64> }
+    BankCredit { asset: AssetId, limit: u64, insure_above: Option<u64>, most_price: Option<u64> }
+    SetCredit { bank: String, asset: AssetId, limit: u64, insure_above: Option<u64>, most_price: Option<u64> }
+    Insure { bank: String, asset: AssetId, most_price: u64 }
     BankAsset { bank: String, asset: AssetId }
     OneBank { bank: String }
     BankAmount { bank: String, asset: AssetId, amount: u64 }
@@ -142,7 +143,15 @@ parameters! {
 
 impl From<BankCredit> for Credit {
     fn from(credit: BankCredit) -> Self {
-        Self { asset: credit.asset, limit: credit.limit, insure_above: credit.insure_above }
+        let BankCredit { asset, limit, insure_above, most_price } = credit;
+        Self { asset, limit, insure_above, most_price: most_price.unwrap_or(0) }
+    }
+}
+
+impl From<&SetCredit> for Credit {
+    fn from(credit: &SetCredit) -> Self {
+        let SetCredit { asset, limit, insure_above, most_price, .. } = *credit;
+        Self { asset, limit, insure_above, most_price: most_price.unwrap_or(0) }
     }
 }
 

@@ -72,7 +72,9 @@ export function addBankPage(app, [chosenKey]) {
         const assets = (app.use('assets').value ?? []).filter(({ id }) => id <= 2);
         const problem = app.problem('add-bank');
         return form(() => {
-          /** @type {{asset: number, limit: bigint, insureAbove: bigint | null}[]} */
+          // What was shown beside the bank is what an insurance may cost.
+          const mostPrice = free.find(({ account }) => account.key === chosen)?.insurancePrice ?? 0n;
+          /** @type {{asset: number, limit: bigint, insureAbove: bigint | null, mostPrice: bigint}[]} */
           const credit = [];
           for (const asset of assets) {
             const { limit, above } = limitsOf(asset);
@@ -82,7 +84,7 @@ export function addBankPage(app, [chosenKey]) {
             limit.touched = true;
             above.touched = above.text !== '';
             if (!('amount' in read) || !('amount' in threshold)) { app.refresh(); return; }
-            credit.push({ asset: asset.id, limit: read.amount, insureAbove: threshold.amount });
+            credit.push({ asset: asset.id, limit: read.amount, insureAbove: threshold.amount, mostPrice });
           }
           app.act('add-bank', async () => {
             await app.client.addBank({ bank: chosen, credit });
@@ -219,7 +221,7 @@ function insuranceView(app, channel, one) {
       : one.parts.uninsured > 0n && [
         h('p', { class: 'small' }, amount(app, one.asset, one.parts.uninsured), ' is promised by ', accountName(channel.bank.account), ', not yet insured. Insuring costs ', amount(app, one.asset, one.insurancePrice), '.'),
         h('div', { class: 'row' }, button('Insure now', { slim: true, busy: app.doing(name), onclick: () => app.act(name, async () => {
-          await app.client.requestInsurance({ bank, asset: one.asset });
+          await app.client.requestInsurance({ bank, asset: one.asset, mostPrice: one.insurancePrice });
           app.again('channels');
           app.say('Insurance asked for.');
         }) }))],
@@ -257,13 +259,14 @@ function limitsView(app, channel, one, forms) {
     app.refresh();
     if (!('amount' in limit) || !('amount' in above)) return;
     app.act(name, async () => {
-      await app.client.setCredit({ bank: channel.bank.account.key, asset: one.asset, limit: limit.amount, insureAbove: above.amount });
+      await app.client.setCredit({ bank: channel.bank.account.key, asset: one.asset, limit: limit.amount, insureAbove: above.amount, mostPrice: one.insurancePrice });
       forms.editing = false;
       app.again('channels');
       app.say('Limits changed.');
     });
   },
   limitFields(app, asset, forms, 'How much uninsured balance you accept. Below what is in use it means: no more.'),
+  h('p', { class: 'small muted' }, 'Each insurance costs ', amount(app, asset, one.insurancePrice), '.'),
   problem && errorNote(problem),
   h('div', { class: 'row' }, button('Save limits', { submit: true, main: true, slim: true, busy: app.doing(name) }), button('Cancel', { slim: true, onclick: () => { forms.editing = false; app.refresh(); } }))));
 }

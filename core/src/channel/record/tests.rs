@@ -21,27 +21,32 @@ fn record() -> Record {
     record
 }
 
-/// The first version had not the last two fields: whether it is frozen, and the state in court.
-fn first_version(record: &Record) -> Vec<u8> {
-    let mut bytes = codec::encode(record);
-    assert_eq!(bytes.split_off(bytes.len() - 2), [0, 0]);
-    bytes[..2].copy_from_slice(&1_u16.to_le_bytes());
+/// An earlier version had not the last fields: whether it is frozen, the state in court, prices; all empty.
+fn earlier(version: u16, without: &[u8]) -> Vec<u8> {
+    let mut bytes = codec::encode(&record());
+    assert_eq!(bytes.split_off(bytes.len() - without.len()), without);
+    bytes[..2].copy_from_slice(&version.to_le_bytes());
     bytes
 }
 
+fn first_version() -> Vec<u8> {
+    earlier(1, &[0; 6])
+}
+
 #[test]
-fn a_record_of_the_first_version_is_read_whole_and_written_anew() {
-    let record = record();
-    let read = Record::decode(&first_version(&record)).unwrap();
-    assert_eq!(read, record);
-    assert_eq!((read.version, read.frozen, &read.in_court), (VERSION, false, &None));
-    assert_eq!(Record::decode(&codec::encode(&read)), Ok(read));
+fn a_record_of_an_earlier_version_is_read_whole_and_written_anew() {
+    for bytes in [first_version(), earlier(2, &[0; 4])] {
+        let read = Record::decode(&bytes).unwrap();
+        assert_eq!(read, record());
+        assert_eq!((read.version, read.frozen, &read.in_court), (VERSION, false, &None));
+        assert_eq!(Record::decode(&codec::encode(&read)), Ok(read));
+    }
 }
 
 #[test]
 fn what_is_no_record_is_refused() {
     let with = |version: u16, rest: &[u8]| [&version.to_le_bytes(), rest].concat();
-    let (first, now) = (first_version(&record()), codec::encode(&record()));
+    let (first, now) = (first_version(), codec::encode(&record()));
     for got in [0, VERSION + 1] {
         assert_eq!(Record::decode(&with(got, &now[2..])), Err(BadRecord::Version { got }));
     }

@@ -210,7 +210,7 @@ impl World {
         world.add_block(&[deposit]).await;
         for wallet in [&world.payer, &world.payee] {
             let bank = world.keys[1].public();
-            let credit = vec![Credit { asset: AssetId::FRD, limit: 100_000, insure_above: None }];
+            let credit = vec![Credit { asset: AssetId::FRD, limit: 100_000, insure_above: None, most_price: 0 }];
             let added = wallet.handle.ask(move |machine, chain, now_ms| {
                 (machine.0.handle(wallet::Input::AddBank { bank, credit }, chain, now_ms).unwrap(), ())
             });

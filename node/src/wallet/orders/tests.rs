@@ -36,7 +36,7 @@ impl World {
         let wallet = Wallet::restore(&config, key, genesis.chain_id(), entropy, []).unwrap();
         let (follower, now_ms) = (Follower::new(&genesis), genesis.time_ms);
         let mut world = Self { follower, wallet, bank: genesis.banks[0].key, now_ms };
-        let credit = vec![Credit { asset: AssetId::FRD, limit: 1_000, insure_above: None }];
+        let credit = vec![Credit { asset: AssetId::FRD, limit: 1_000, insure_above: None, most_price: 0 }];
         let input = Input::AddBank { bank: world.bank, credit };
         world.wallet.handle(input, &Chain::of(&world.follower), now_ms).unwrap();
         world

@@ -5,7 +5,7 @@
 use super::super::host::{Input, Told};
 use super::super::party::Crash;
 use super::super::random::Random;
-use super::{FRD, Hub, Keep, Order, Plan, deposit};
+use super::{FRD, Hub, INSURANCE_PRICE, Keep, Order, Plan, deposit};
 use fair_core::bank;
 use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::types::Amount;
@@ -289,10 +289,10 @@ fn wish_of_user(hub: &mut Hub, user: usize, random: &mut Random) -> wallet::Inpu
         0..3 => wallet::Input::PayDirect { request, bank, asset: FRD, amount, note: Vec::new() },
         3 | 4 => {
             let insure_above = random.chance(1, 2).then(|| random.below(1_000));
-            let credit = Credit { asset: FRD, limit: random.below(4_000), insure_above };
+            let credit = Credit { asset: FRD, limit: random.below(4_000), insure_above, most_price: INSURANCE_PRICE };
             wallet::Input::SetCredit { bank, credit }
         }
-        5 => wallet::Input::RequestInsurance { bank, asset: FRD },
+        5 => wallet::Input::RequestInsurance { bank, asset: FRD, most_price: INSURANCE_PRICE },
         6..9 => {
             let owner = hub.hosts[user].public();
             let target = if random.chance(1, 2) {
