@@ -259,7 +259,7 @@ fn run(asked: Run) -> Result<(), NodeError> {
         .build()
         .map_err(|error| NodeError::System { what: "threads", reason: error.to_string() })?;
     if let Some(from) = snapshot {
-        runtime.block_on(crate::snapshot::begin(&home, &from))?;
+        runtime.block_on(crate::snapshot::begin(&home, &config, &from))?;
     }
     match config.kind {
         Kind::Validator => runtime.block_on(validator::run(&home, &config)),

@@ -105,6 +105,9 @@ pub(crate) enum NodeError {
         /// What is wrong.
         reason: String,
     },
+    /// A snapshot that an operator would begin with does not belong to the checkpoint given with it.
+    #[error("--snapshot, --checkpoint: {0}")]
+    NotHeld(#[from] fair_snapshots::NotHeld),
     /// The port is taken, or not ours.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -184,7 +187,8 @@ impl NodeError {
             | Self::NeverRan { .. } => 3,
             Self::Content { .. } | Self::InUse { .. } | Self::Genesis(_) | Self::Parameters(_) => 3,
             Self::WrongGenesis { .. } => 4,
-            Self::Store(_) | Self::Damaged { .. } | Self::RecordsLost { .. } | Self::Snapshot { .. } => 5,
+            Self::Store(_) | Self::Damaged { .. } | Self::RecordsLost { .. } => 5,
+            Self::Snapshot { .. } | Self::NotHeld(_) => 5,
             Self::Listen { .. } => 6,
             Self::Consensus(_) | Self::Fork { .. } => 7,
             Self::NoAnswer { .. } | Self::Refused { .. } => 8,

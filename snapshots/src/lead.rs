@@ -2,13 +2,15 @@
 //! confirmed.
 
 use crate::fetch::{FetchError, get};
-use crate::{HEADERS_AT_ONCE, HEADERS_TIME};
+use crate::{HEADERS_AT_ONCE, HEADERS_TIME, PACE_WINDOW};
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::header::Header;
 use fair_core::chain::trust::{Confirmed, Lead, NoLead};
 use fair_core::codec;
 use fair_core::limits::{MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES};
 use fair_core::types::{Hash, Height};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Longest answer with headers.
 const MAX_HEADERS_BYTES: usize = HEADERS_AT_ONCE as usize * (MAX_HEADER_BYTES + MAX_CERTIFICATE_BYTES) + 4;
@@ -40,7 +42,8 @@ enum Left {
 }
 
 /// Asks one after another for the headers that lead from a head to a checkpoint. Nobody is trusted with that; who gives
-/// out fewer than were asked for, or other ones, is left and named.
+/// out fewer than were asked for, or other ones, is left and named. Who is only slow gives way to the next after
+/// [`PACE_WINDOW`], and goes on from where it was when its turn comes again: else it would keep a sleeper for hours.
 ///
 /// # Errors
 /// [`LeadError`].
@@ -50,10 +53,23 @@ pub async fn lead(
     from: (Height, Hash),
     to: Confirmed,
 ) -> Result<Lead, LeadError> {
+    by_turns(client, urls, from, to, PACE_WINDOW).await
+}
+
+async fn by_turns(
+    client: &reqwest::Client,
+    urls: &[String],
+    from: (Height, Hash),
+    to: Confirmed,
+    turn: Duration,
+) -> Result<Lead, LeadError> {
+    let begun = Lead::new(from, to)?;
+    let mut waiting: VecDeque<_> = urls.iter().map(|url| (url, begun.clone())).collect();
     let mut said = Vec::new();
-    for url in urls {
-        match follow(client, url, Lead::new(from, to)?).await {
-            Ok(lead) => return Ok(lead),
+    while let Some((url, mut lead)) = waiting.pop_front() {
+        match follow(client, url, &mut lead, turn).await {
+            Ok(()) if lead.next(HEADERS_AT_ONCE).is_none() => return Ok(lead),
+            Ok(()) => waiting.push_back((url, lead)),
             Err(reason) => {
                 tracing::warn!(%reason, "does not lead to the checkpoint {to}");
                 said.push(reason.to_string());
@@ -63,8 +79,10 @@ pub async fn lead(
     Err(LeadError::Nobody { to, said: said.join("; ") })
 }
 
-async fn follow(client: &reqwest::Client, url: &str, mut lead: Lead) -> Result<Lead, Left> {
+/// Until it leads there, or the turn is over.
+async fn follow(client: &reqwest::Client, url: &str, lead: &mut Lead, turn: Duration) -> Result<(), Left> {
     let left = |reason: String| Left::Other { url: url.to_owned(), reason };
+    let until = Instant::now() + turn;
     while let Some((from, count)) = lead.next(HEADERS_AT_ONCE) {
         let headers = format!("{url}/v1/headers?from={from}&count={count}");
         let bytes = get(client, &headers, MAX_HEADERS_BYTES, HEADERS_TIME).await?;
@@ -72,6 +90,12 @@ async fn follow(client: &reqwest::Client, url: &str, mut lead: Lead) -> Result<L
             codec::decode(&bytes, MAX_HEADERS_BYTES).map_err(|error| left(error.to_string()))?;
         let headers = headers.iter().map(|(header, _)| header);
         lead.take(HEADERS_AT_ONCE, headers).map_err(|error| left(error.to_string()))?;
+        if until <= Instant::now() {
+            break;
+        }
     }
-    Ok(lead)
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

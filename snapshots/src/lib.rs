@@ -5,16 +5,19 @@
 //! - [`read`]: inflates and verifies an archive of anybody.
 //! - [`fetch`]: gets one from a file or a URL.
 //! - [`lead`]: gets the headers that lead on a process that slept too long.
+//! - [`hold`]: holds a snapshot against a checkpoint.
 //!
 //! **Invariant**: a file under its name is whole: it is written beside it, flushed, and then renamed.
 
 mod fetch;
 mod folder;
+mod held;
 mod lead;
 mod read;
 
 pub use fetch::{FetchError, fetch};
 pub use folder::{Folder, Listed, write};
+pub use held::{NotHeld, hold};
 pub use lead::{LeadError, lead};
 pub use read::{ReadError, read};
 
@@ -30,7 +33,7 @@ pub const MAX_DOWNLOADS: usize = 32;
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a list of archives may take in all.
 pub const LIST_TIME: std::time::Duration = std::time::Duration::from_secs(120);
-/// A source that sends less than [`LEAST_PACE_BYTES`] within this time is given up.
+/// A source that sends less than [`LEAST_PACE_BYTES`] within this time is given up, and one of headers gives way.
 pub const PACE_WINDOW: std::time::Duration = std::time::Duration::from_secs(30);
 /// What anybody's line carries in that time.
 pub const LEAST_PACE_BYTES: u64 = 64 << 10;

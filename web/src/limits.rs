@@ -44,8 +44,11 @@ pub const MAX_INFLATED_BYTES: u64 = 128 << 20;
 pub const INFLATE_BYTES: u32 = 8 << 10;
 /// Times that a download is begun or resumed in a row with less than [`LEAST_PACE_BYTES`] that are new.
 pub const DOWNLOAD_TRIES: u32 = 5;
-/// A download that brings less than [`LEAST_PACE_BYTES`] within this time is left: another relay is asked, or blocks.
+/// A download that brings less than [`LEAST_PACE_BYTES`] within this time is left: another relay is asked, or blocks. A
+/// relay that did not lead to the end by blocks or headers within it lets others try.
 pub const PACE_WINDOW_MS: f64 = 30_000.0;
+/// How often that time doubles for whoever was too slow, at most: to about four hours.
+pub const MAX_DOUBLINGS: u32 = 9;
 /// What anybody's line carries in that time.
 pub const LEAST_PACE_BYTES: u32 = 64 << 10;
 /// Snapshots of one relay that are looked at.

@@ -118,6 +118,11 @@ impl Lead {
         self.from
     }
 
+    /// Where it leads.
+    pub const fn to(&self) -> Confirmed {
+        self.to
+    }
+
     fn above(&self) -> Height {
         self.from.0.saturating_add(u64::try_from(self.hashes.len()).unwrap_or(u64::MAX)).saturating_add(1)
     }

@@ -65,11 +65,11 @@ async fn attack_37_self_certified_snapshot() {
     let (truth, thiefs) = (genesis(9), genesis(10));
     let from = archive(&thiefs, 10, folder.path()).await;
     let (fetched, database) = (folder.path().join(FETCHED), folder.path().join("db.sqlite"));
-    let error = take(&client, truth.chain_id(), &from, &fetched, &database).await.err();
+    let error = take(&client, (truth.chain_id(), None), &from, &fetched, &database).await.err();
     let error = error.expect("the thief's snapshot is refused").to_string();
     assert!(error.contains("another network"), "{error}");
     assert!(!onchain::has_begun(&database).unwrap());
-    let opened = take(&client, thiefs.chain_id(), &from, &fetched, &database).await.unwrap();
+    let opened = take(&client, (thiefs.chain_id(), None), &from, &fetched, &database).await.unwrap();
     onchain::begin(&database, &opened).await.unwrap();
     assert!(onchain::has_begun(&database).unwrap());
 }
@@ -84,19 +84,46 @@ async fn never_signed_ends_a_silence_that_has_begun() {
     std::fs::write(&document, fair_core::codec::encode(&genesis)).unwrap();
     let listen = "127.0.0.1:7100".parse().unwrap();
     crate::genesis::init(&path, crate::home::Kind::Validator, listen, None, None, Some(&document)).unwrap();
-    let (home, _) = Home::open(&path).unwrap();
+    let (home, config) = Home::open(&path).unwrap();
     let from = archive(&genesis, 9, folder.path()).await;
     let silent = async || {
         let (store, _) = onchain::open(&home.database("onchain").unwrap(), &genesis).await.unwrap();
         onchain::silent_until(&store).unwrap()
     };
-    begin(&home, &from).await.unwrap();
+    begin(&home, &config, &from).await.unwrap();
     let until = silent().await;
     assert!(until.is_some());
-    begin(&home, &from).await.unwrap();
+    begin(&home, &config, &from).await.unwrap();
     assert_eq!(silent().await, until);
     let (store, _) = onchain::open(&home.database("onchain").unwrap(), &genesis).await.unwrap();
     store.commit(vec![onchain::silence_ends()]).await.unwrap();
     drop(store);
     assert_eq!(silent().await, None);
+}
+
+/// The checkpoint is of another chain than the snapshot: nothing is begun, and both are named.
+#[tokio::test]
+async fn a_snapshot_is_held_against_the_checkpoint_given_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = genesis(9);
+    let (document, path) = (folder.path().join("genesis.bin"), folder.path().join("home"));
+    std::fs::write(&document, fair_core::codec::encode(&genesis)).unwrap();
+    let listen = "127.0.0.1:7100".parse().unwrap();
+    crate::genesis::init(&path, crate::home::Kind::Validator, listen, None, None, Some(&document)).unwrap();
+    let (home, mut config) = Home::open(&path).unwrap();
+    let from = archive(&genesis, 9, folder.path()).await;
+    let mut follower = Follower::new(&genesis);
+    let built = follower.build(&[], key(1).public(), 0);
+    follower.commit(built.step);
+    let (height, hash) = follower.place();
+    let other = Confirmed { height, hash: Hash([7; 32]) };
+    config.checkpoint = Some(other);
+    let error = begin(&home, &config, &from).await.unwrap_err();
+    assert!(matches!(error, NodeError::NotHeld(fair_snapshots::NotHeld::Contradiction { .. })), "{error}");
+    let said = error.to_string();
+    assert!(said.contains(&other.to_string()) && said.contains(&format!("{height}:{hash}")), "{said}");
+    assert!(!onchain::has_begun(&home.database("onchain").unwrap()).unwrap());
+    config.checkpoint = Some(Confirmed { height, hash });
+    begin(&home, &config, &from).await.unwrap();
+    assert!(onchain::has_begun(&home.database("onchain").unwrap()).unwrap());
 }

@@ -191,9 +191,7 @@ impl Core {
                 _ => break,
             }
         }
-        if let Some(relay) = self.sync.borrow_mut().relay(url) {
-            relay.turns = relay.turns.saturating_add(1);
-        }
+        self.sync.borrow_mut().give_way(url);
         true
     }
 

@@ -36,18 +36,26 @@ pub(super) fn begin(from: (Height, Hash), to: Confirmed) -> Result<Lead, Error> 
     Lead::new(from, to).map_err(none)
 }
 
-/// Asks a relay, which announces to have them, for the headers that lead on. It is trusted with nothing.
+/// Whether it leads to the confirmed block.
+pub(super) fn is_whole(lead: &Lead) -> bool {
+    lead.next(1).is_none()
+}
+
+/// Asks a relay, which announces to have them, for the headers that lead on, until some time. It is trusted with nothing.
 ///
 /// # Errors
 /// `chain.other_checkpoint`, `relay.…`.
-pub(super) async fn lead(url: &str, mut lead: Lead) -> Result<Lead, Error> {
+pub(super) async fn lead(url: &str, lead: &mut Lead, until_ms: f64) -> Result<(), Error> {
     while let Some((from, count)) = lead.next(limits::HEADERS_PER_REQUEST) {
         let address = format!("{url}/v1/headers?from={from}&count={count}");
         let bytes = net::get(&address, "relay", limits::MAX_HEADERS_BYTES).await?;
         let headers: Vec<(Header, Certificate)> = codec::decode(&bytes, limits::MAX_HEADERS_BYTES).unwrap_or_default();
         lead.take(limits::HEADERS_PER_REQUEST, headers.iter().map(|(header, _)| header)).map_err(none)?;
+        if js_sys::Date::now() >= until_ms {
+            break;
+        }
     }
-    Ok(lead)
+    Ok(())
 }
 
 impl Core {
@@ -64,8 +72,20 @@ impl Core {
             return went_on;
         };
         let Some(url) = self.sync.borrow().source(height, to.height) else { return false };
-        match lead(&url, begun).await {
-            Ok(lead) => chain.take_lead(lead),
+        // Whoever is slow lets others try, and goes on later from where it was.
+        let mut leading = self.sync.borrow_mut().lead_of(&url, begun);
+        match lead(&url, &mut leading, js_sys::Date::now() + limits::PACE_WINDOW_MS).await {
+            Ok(()) if is_whole(&leading) => {
+                chain.take_lead(leading);
+                self.sync.borrow_mut().forget_leads();
+            }
+            Ok(()) => {
+                let mut sync = self.sync.borrow_mut();
+                sync.give_way(&url);
+                if let Some(relay) = sync.relay(&url) {
+                    relay.lead = Some(leading);
+                }
+            }
             Err(error) if error.code == "relay.before_snapshot" => {
                 self.before_snapshot(chain, &url, to.height, error).await;
             }

@@ -17,6 +17,7 @@ use crate::view::{RelayPhase, SyncState};
 use fair_core::chain::certificate::Certificate;
 use fair_core::chain::genesis::Genesis;
 use fair_core::chain::header::Header;
+use fair_core::chain::trust::Lead;
 use fair_core::chain::verify::BadBlock;
 use fair_core::codec;
 use fair_core::limits as core_limits;
@@ -27,7 +28,7 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
 /// One relay.
-pub(super) struct Relay {
+pub(in crate::engine) struct Relay {
     pub(super) url: String,
     pub(super) phase: RelayPhase,
     /// Newest announcement, not verified beyond its certificate.
@@ -36,7 +37,9 @@ pub(super) struct Relay {
     /// Since when it announces blocks and does not serve them.
     pub(super) withholding_since: Option<f64>,
     /// How often it was asked and did not lead to the end in its time.
-    pub(super) turns: u32,
+    pub(in crate::engine) turns: u32,
+    /// How far its headers lead to the confirmed block, when its turn was over before they did.
+    pub(in crate::engine) lead: Option<Lead>,
     /// Its snapshots were looked at in this connection.
     pub(super) snapshots_asked: bool,
     /// It offered a snapshot that does not verify, and is asked for none any more.
@@ -55,6 +58,7 @@ impl Relay {
             error: None,
             withholding_since: None,
             turns: 0,
+            lead: None,
             snapshots_asked: false,
             snapshot_refused: false,
             first: None,
@@ -76,8 +80,26 @@ impl Sync {
         in_phase(RelayPhase::Online).chain(rest).map(|relay| relay.url.clone()).collect()
     }
 
-    pub(super) fn relay(&mut self, url: &str) -> Option<&mut Relay> {
+    pub(in crate::engine) fn relay(&mut self, url: &str) -> Option<&mut Relay> {
         self.relays.iter_mut().find(|relay| relay.url == url)
+    }
+
+    /// It did not lead to the end in its time: others are asked before it is again.
+    pub(in crate::engine) fn give_way(&mut self, url: &str) {
+        if let Some(relay) = self.relay(url) {
+            relay.turns = relay.turns.saturating_add(1);
+        }
+    }
+
+    /// How far a relay led from one place to another, or where to begin with it.
+    pub(in crate::engine) fn lead_of(&mut self, url: &str, begun: Lead) -> Lead {
+        let kept = self.relay(url).and_then(|relay| relay.lead.take());
+        kept.filter(|kept| (kept.from(), kept.to()) == (begun.from(), begun.to())).unwrap_or(begun)
+    }
+
+    /// Nothing is to be led to any more.
+    pub(in crate::engine) fn forget_leads(&mut self) {
+        self.relays.iter_mut().for_each(|relay| relay.lead = None);
     }
 
     pub(super) fn target(&self) -> Option<Height> {
@@ -100,7 +122,7 @@ impl Sync {
         let is_new =
             |relay: &&mut Relay| relay.has_announced(target) && !relay.snapshots_asked && !relay.snapshot_refused;
         let relays = self.relays.iter_mut().filter(is_new);
-        let relay = relays.min_by_key(|relay| relay.withholding_since.is_some())?;
+        let relay = relays.min_by_key(|relay| (relay.withholding_since.is_some(), relay.turns))?;
         relay.snapshots_asked = true;
         Some(relay.url.clone())
     }

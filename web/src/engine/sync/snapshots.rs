@@ -4,7 +4,7 @@
 //! of it counts before all of it was found right. A relay whose snapshot was not is named and asked for no other one;
 //! its blocks are still verified one by one, so that a spoilt archive keeps nobody from the network.
 
-use super::super::trust::{begin, lead};
+use super::super::trust::{begin, is_whole, lead};
 use super::Core;
 use crate::chain::Chain;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::view::{BlockSummary, Snapshot, SnapshotProgress, SnapshotState};
 use fair_core::chain::header::Header;
 use fair_core::chain::snapshot::archive::Unpacker;
 use fair_core::chain::snapshot::{BadSnapshot, Opened, Reader, archive_name};
-use fair_core::chain::trust::Confirmed;
+use fair_core::chain::trust::{Confirmed, Lead};
 use fair_core::chain::walk::Checkpoint;
 use fair_core::ordered;
 use fair_core::types::{Hash, Height};
@@ -117,8 +117,14 @@ impl Core {
             // Given up until it connects again, or the fault of nobody but this browser.
             Err(error) if error.retryable || error.code == "chain.expired" || self.broken().is_some() => {
                 self.events.error(&error);
-                if let Some(relay) = self.sync.borrow_mut().relay(url) {
-                    relay.snapshots_asked = true;
+                // Nothing else leads on from there: it is asked again when others were.
+                let gives_way = error.code == "relay.slow_headers";
+                let mut sync = self.sync.borrow_mut();
+                if let Some(relay) = sync.relay(url) {
+                    relay.snapshots_asked = !gives_way;
+                }
+                if gives_way {
+                    sync.give_way(url);
                 }
                 false
             }
@@ -152,7 +158,7 @@ impl Core {
         let opened = opened?;
         let lead = match (chain.check_age(), to) {
             (Ok(()), _) => None,
-            (Err(_), Some(to)) => Some(lead(url, begin(opened.follower.place(), to)?).await?),
+            (Err(_), Some(to)) => Some(self.lead_from(url, begin(opened.follower.place(), to)?).await?),
             (Err(expired), None) => return Err(expired),
         };
         if self.chain().is_ok_and(|now| Rc::ptr_eq(&now, chain)) {
@@ -160,6 +166,17 @@ impl Core {
         } else {
             Ok(())
         }
+    }
+
+    /// What leads on from a snapshot. Its relay has twice as long each time that it was too slow.
+    async fn lead_from(&self, url: &str, mut leading: Lead) -> Result<Lead, Error> {
+        let turns = self.sync.borrow_mut().relay(url).map_or(0, |relay| relay.turns);
+        let window_ms = limits::PACE_WINDOW_MS * f64::from(turns.min(limits::MAX_DOUBLINGS)).exp2();
+        lead(url, &mut leading, js_sys::Date::now() + window_ms).await?;
+        if is_whole(&leading) {
+            return Ok(leading);
+        }
+        Err(Error::passing("relay.slow_headers", format!("{url} sends headers too slowly.")))
     }
 
     /// Fetches and verifies; nothing is stored.

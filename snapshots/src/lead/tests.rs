@@ -1,15 +1,12 @@
-//! Who gives out fewer headers than were asked for, or other ones, is left for the next source, and named.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+//! Who gives out fewer headers than were asked for, or other ones, is left for the next source, and named; who is only
+//! slow gives way.
 
+use super::*;
+use crate::held::{NotHeld, hold};
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::routing::get;
-use fair_core::chain::certificate::Certificate;
-use fair_core::chain::header::Header;
-use fair_core::chain::trust::Confirmed;
-use fair_core::codec;
-use fair_core::types::{Hash, Height, PublicKey};
-use fair_snapshots::{HEADERS_AT_ONCE, lead};
+use axum::routing;
+use fair_core::types::PublicKey;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +42,7 @@ async fn start(headers_there: Vec<Header>, most: usize) -> (String, Arc<Source>)
     let source = Arc::new(Source { headers: headers_there, most, asked: AtomicUsize::new(0) });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().route("/v1/headers", get(headers)).with_state(source.clone());
+    let router = Router::new().route("/v1/headers", routing::get(headers)).with_state(source.clone());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (url, source)
 }
@@ -96,5 +93,44 @@ async fn who_withholds_headers_is_left_and_named() {
         format!("{other}: the header 600 that is served does not lead to the confirmed checkpoint"),
     ] {
         assert!(error.contains(&said), "{error}");
+    }
+}
+
+/// A source of which nothing can be said but that it takes its time.
+#[tokio::test]
+async fn who_is_slow_gives_way_and_goes_on_later() {
+    let headers = chain(1);
+    let head = headers.last().unwrap();
+    let to = Confirmed { height: head.height, hash: head.hash() };
+    let (first, slow) = start(headers.clone(), HEADERS).await;
+    let (second, other) = start(headers, HEADERS).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let found = by_turns(&client, &[first, second], (0, Hash::ZERO), to, Duration::ZERO).await.unwrap();
+    assert_eq!(found.next(HEADERS_AT_ONCE), None, "it leads there");
+    let asked = [slow, other].map(|one| one.asked.load(Ordering::SeqCst));
+    assert_eq!(asked, [2, 1], "nobody is asked twice for the same");
+}
+
+/// Whichever of the two is the newer one.
+#[tokio::test]
+async fn a_snapshot_is_of_the_chain_of_the_checkpoint() {
+    let (headers, others) = (chain(1), chain(2));
+    let place = |header: &Header| Confirmed { height: header.height, hash: header.hash() };
+    let (early, late) = (place(&headers[299]), place(headers.last().unwrap()));
+    let (other_early, other_late) = (place(&others[299]), place(others.last().unwrap()));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (first, _) = start(headers, HEADERS).await;
+    let (second, _) = start(others, HEADERS).await;
+    let urls = [first, second];
+    for (snapshot, checkpoint) in [(early, late), (late, early), (late, late), (other_early, other_late)] {
+        hold(&client, &urls, snapshot, checkpoint).await.unwrap();
+    }
+    let error = hold(&client, &[], late, other_late).await.unwrap_err();
+    assert!(matches!(error, NotHeld::Contradiction { .. }), "{error}");
+    for (snapshot, checkpoint) in [(early, other_late), (other_late, early)] {
+        let error = hold(&client, &urls, snapshot, checkpoint).await.unwrap_err();
+        assert!(matches!(error, NotHeld::Apart { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(&snapshot.to_string()) && said.contains(&checkpoint.to_string()), "{said}");
     }
 }
