@@ -23,7 +23,8 @@
  *
  * Asking again: reads have no effect. `pay`, `createInvoice`, `signAndSend`
  * and `splice` take a `key` chosen by the caller; the same key again returns the
- * same record and does nothing twice. Everything else sets a state and may be
+ * same record and does nothing twice. `createInvoice` rejects `input.key_used` when
+ * something else is asked for under a used key. Everything else sets a state and may be
  * repeated.
  */
 

@@ -132,6 +132,7 @@ const MEANINGS = {
   'channel.restoring': { title: 'Data was lost here; the bank’s newest state is being taken over', next: 'Wait for the next block.' },
   'channel.withdrawal_under_way': { title: 'A withdrawal from this bank is under way', next: 'Sign it in the bar below, or wait until it ends.' },
   'input.same_channel': { title: 'The money comes from this very channel', next: 'Choose another place for it.' },
+  'input.key_used': { title: 'Another invoice was made in its place', next: 'Change the amount, or load the page again.' },
   'input.other_bank': { title: 'The address names another bank', next: null },
   'batch.new_asset_by_stranger': { title: 'This asset is not in that channel yet, and only its two parties can bring it in', next: 'Ask the account to deposit some of it first.' },
   'channel.unknown_bank': { title: 'This wallet does not use that bank yet', next: 'Add it under Banks.' },

@@ -61,7 +61,11 @@ impl Core {
             refunds: RefundPolicy::None,
             late: LatePolicy::Fail,
         };
-        if self.machine()?.invoice(&InvoiceId(request)).is_none() {
+        let same = self.machine()?.invoice(&InvoiceId(request)).map(|own| request::is_same(&own.invoice.body, &new));
+        if same == Some(false) {
+            return Err(Error::new("input.key_used", "Another invoice was made under this key."));
+        }
+        if same.is_none() {
             let known = self.explore(|explorer| explorer.state.asset(asset).is_some())?;
             if !known {
                 return Err(Error::new("input.asset", "There is no such asset.").with("got", u64::from(asset.0)));

@@ -26,6 +26,8 @@ export function receivePage(app) {
   /** Key of the invoice shown. @type {string | null} */
   let shown = null;
 
+  /** What is asked for is another invoice from now on, also where the one before was made and nobody heard of it. */
+  const renewed = () => { key = crypto.randomUUID(); };
   const again = () => { shown = null; key = crypto.randomUUID(); typed.text = ''; typed.touched = false; description = ''; app.refresh(); };
 
   const invoiceForm = () => {
@@ -47,14 +49,14 @@ export function receivePage(app) {
       });
     },
     amountField(app, typed, {
-      id: 'amount', label: 'Amount', assets, big: true,
+      id: 'amount', label: 'Amount', assets, big: true, onchange: renewed,
       hint: ['Leave it empty to let the payer decide.', balance && [' You can receive up to ', amount(app, balance.asset, balance.parts.canReceive), '.']],
     }),
     tooMuch && note('warn', h('p', null, 'This is more than you can receive under your limits now.'), linkButton('Raise a limit', to('banks'), { slim: true })),
     field({ id: 'description', label: 'What for', hint: 'The payer sees it.' }, (attributes) => h('input', {
-      ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(description, (text) => { description = text; app.refresh(); }),
+      ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(description, (text) => { description = text; renewed(); app.refresh(); }),
     })),
-    field({ id: 'expiry', label: 'Valid for' }, (attributes) => h('select', { ...attributes, class: 'input select', value: String(expiry), onchange: (/** @type {any} */ event) => { expiry = Number(event.target.value); } },
+    field({ id: 'expiry', label: 'Valid for' }, (attributes) => h('select', { ...attributes, class: 'input select', value: String(expiry), onchange: (/** @type {any} */ event) => { expiry = Number(event.target.value); renewed(); } },
       EXPIRIES.map(([label, seconds]) => h('option', { key: seconds, value: seconds }, label)))),
     problem && errorNote(problem),
     h('div', { class: 'row' }, button('Create invoice', { submit: true, main: true, busy: app.doing('invoice') })));

@@ -87,7 +87,8 @@ export function tillPage(app) {
           type: 'button', class: 'button slim', 'aria-pressed': String(isHeard), onclick: () => { isHeard = !isHeard; app.refresh(); },
         }, isHeard ? 'Sound is on' : 'Sound is off')),
         invoice ? saleView(app, invoice, () => next(invoice)) : h('section', { class: 'card', key: 'charge' }, form(charge,
-          amountField(app, typed, { id: 'till-amount', label: 'To be paid', big: true, assets: app.use('assets').value ?? [] }),
+          // Under the key of an amount that may have been charged already nothing else is.
+          amountField(app, typed, { id: 'till-amount', label: 'To be paid', big: true, assets: app.use('assets').value ?? [], onchange: () => { key = crypto.randomUUID(); } }),
           problem && errorNote(problem),
           h('div', { class: 'row' }, button('Charge', { submit: true, main: true, busy: app.doing('charge') })))),
         todayView(app, today),
