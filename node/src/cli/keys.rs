@@ -23,9 +23,15 @@ enum What {
         /// What it is good for; repeat it
         #[arg(long = "scope", value_enum, required = true)]
         scopes: Vec<Scope>,
-        /// For you to know it by
+        /// For you to know it by; a request repeated with a key of another name is another request, so change a key
+        /// by `rotate`
         #[arg(long, default_value = "")]
         name: String,
+    },
+    /// Make another key with the name and scopes of one, which stays good until it is revoked
+    Rotate {
+        /// Its id
+        id: String,
     },
     /// Print all keys: what they are good for, not the keys themselves
     List,
@@ -42,6 +48,7 @@ impl Keys {
             What::Create { scopes, name } => {
                 operator::post(&self.home, "/v1/keys/create", &json!({ "scopes": scopes, "name": name }))
             }
+            What::Rotate { id } => operator::post(&self.home, "/v1/keys/rotate", &json!({ "id": id })),
             What::List => operator::post(&self.home, "/v1/keys/list", &json!({})),
             What::Revoke { id } => operator::post(&self.home, "/v1/keys/revoke", &json!({ "id": id })),
         }

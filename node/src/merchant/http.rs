@@ -26,7 +26,7 @@
 //! GET  /v1/openapi.json                 everybody
 //! GET  /healthz, /readyz                everybody, so often: it answers; an invoice can be paid
 //! GET, POST /claim/{id}/{token}         whoever has the link: a page that says where a refund goes
-//! POST /v1/keys/create, list, revoke    the operator ([`crate::local`])
+//! POST /v1/keys/create, rotate, list, revoke   the operator ([`crate::local`])
 //! ```
 //!
 //! Beside these the operator's orders of every wallet, and `GET /v1/status`.
@@ -114,6 +114,7 @@ pub(super) fn router(parts: Parts) -> Router {
     let operated = operator::routes(&served).route("/v1/status", get(status)).with_state(served.clone());
     let keys = Router::new()
         .route("/v1/keys/create", post(keys::create))
+        .route("/v1/keys/rotate", post(keys::rotate))
         .route("/v1/keys/list", post(keys::list))
         .route("/v1/keys/revoke", post(keys::revoke))
         .layer(middleware::from_fn_with_state(served.token, operator::admit));

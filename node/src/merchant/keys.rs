@@ -81,19 +81,23 @@ pub(super) struct Key {
     pub(super) created_ms: TimeMs,
 }
 
+/// A key and its text, which is shown once.
+pub(super) type Fresh = (Key, Zeroizing<String>);
+
 impl Key {
     /// A key of the system's randomness, and its text, which is nowhere else.
-    pub(super) fn fresh(
-        scopes: BTreeSet<Scope>,
-        name: String,
-        created_ms: TimeMs,
-    ) -> Result<(Self, Zeroizing<String>), getrandom::Error> {
+    pub(super) fn fresh(scopes: BTreeSet<Scope>, name: String, created_ms: TimeMs) -> Result<Fresh, getrandom::Error> {
         let mut id = [0; 8];
         getrandom::fill(&mut id)?;
         let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(secret.as_mut_slice())?;
         let text = Zeroizing::new(format!("{PREFIX}{}_{}", hex::encode(id), hex::encode(secret.as_slice())));
         Ok((Self { id, hash: hashed(&secret), scopes, name, created_ms }, text))
+    }
+
+    /// Another key in the place of this one, of the same name: what is asked for again with it is the same thing.
+    pub(super) fn successor(&self, created_ms: TimeMs) -> Result<Fresh, getrandom::Error> {
+        Self::fresh(self.scopes.clone(), self.name.clone(), created_ms)
     }
 
     pub(super) fn write(&self) -> Write {
@@ -135,6 +139,11 @@ impl Keyring {
     /// Whether a key is good still.
     pub(super) fn holds(&self, id: &KeyId) -> bool {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    }
+
+    /// A key that is good, by its id.
+    pub(super) fn get(&self, id: &KeyId) -> Option<Key> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// Hears whenever a key is revoked.
@@ -200,7 +209,12 @@ mod tests {
         for wrong in ["", "fair_", "fair__", &swapped, shorter, &turned, &text.to_uppercase()] {
             assert_eq!(ring.find(wrong), None, "{wrong}");
         }
+        let (next, next_text) = ring.get(&key.id).unwrap().successor(6).unwrap();
+        assert_eq!((&next.name, &next.scopes), (&key.name, &key.scopes));
+        ring.add(next.clone());
+        assert_eq!((ring.find(&next_text), ring.find(&text)), (Some(next), Some(key.clone())), "both are good");
         assert!(ring.revoke(&key.id).is_some());
         assert_eq!((ring.find(&text), ring.revoke(&key.id)), (None, None));
+        assert!(ring.find(&next_text).is_some());
     }
 }

@@ -42,7 +42,7 @@ async fn nobody_gets_further_than_the_key_allows() -> Result<()> {
     let seen = thief.get(&path).await?.expect(200);
     assert_eq!((&seen["state"], &seen["claim_url"]), (&json!("claimable"), &Value::Null));
     // A key is not the operator: it makes no keys and moves no money.
-    for path in ["/v1/keys/create", "/v1/keys/list", "/v1/deposit", "/v1/pay"] {
+    for path in ["/v1/keys/create", "/v1/keys/rotate", "/v1/keys/list", "/v1/deposit", "/v1/pay"] {
         assert_eq!(shop.post(path, &json!({})).await?.code(403), "operator_only", "{path}");
     }
     for wrong in ["", "fair_", "fair_0011223344556677_00", &stolen.to_uppercase(), "Basic abc"] {
@@ -53,15 +53,28 @@ async fn nobody_gets_further_than_the_key_allows() -> Result<()> {
     // Two shops with the same order number do not meet; a key that replaces another goes on in its names.
     let scopes = ["invoices:write", "invoices:read"];
     let cake = shop.with_key(&make_key_of(&world.network, "cake", &scopes).await?);
-    let replaced = shop.with_key(&make_key_of(&world.network, "cake", &scopes).await?);
+    let list =
+        async || -> Result<Value> { Ok(serde_json::from_str(&world.network.node(MERCHANT, "key", &["list"]).await?)?) };
+    let listed = list().await?;
+    let keys = listed["keys"].as_array().context("keys")?;
+    let of_cake = keys.iter().find(|key| key["name"] == "cake").context("the key")?;
+    let id = of_cake["id"].as_str().context("an id")?;
+    let rotated: Value = serde_json::from_str(&world.network.node(MERCHANT, "key", &["rotate", id]).await?)?;
+    assert_eq!((&rotated["name"], &rotated["scopes"]), (&of_cake["name"], &of_cake["scopes"]));
+    ensure!(rotated["id"] != of_cake["id"], "{rotated}");
+    let replaced = shop.with_key(rotated["key"].as_str().context("a key")?);
     let (name, order) = (fresh(), json!({ "amount": 500 }));
     let of_test = shop.named("/v1/invoices", &name, &order).await?.expect(201);
     let of_cake = cake.named("/v1/invoices", &name, &order).await?.expect(201);
     ensure!(of_test["id"] != of_cake["id"] && of_test["invoice"] != of_cake["invoice"], "{of_cake}");
     assert_eq!(replaced.named("/v1/invoices", &name, &order).await?.expect(201), of_cake);
+    // The one before stays good until it is revoked.
+    world.network.node(MERCHANT, "key", &["revoke", id]).await?;
+    cake.get("/v1/invoices").await?.expect(401);
+    replaced.get("/v1/invoices").await?.expect(200);
 
     // Revoked, also after a restart; nothing on the disk is a key.
-    let listed: Value = serde_json::from_str(&world.network.node(MERCHANT, "key", &["list"]).await?)?;
+    let listed = list().await?;
     let keys = listed["keys"].as_array().context("keys")?;
     let read_only = keys.iter().find(|key| key["scopes"] == json!(["invoices:read"])).context("the key")?;
     world.network.node(MERCHANT, "key", &["revoke", read_only["id"].as_str().context("an id")?]).await?;
