@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 
 /// Before an event that should be there is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LIFE: Duration = Duration::from_millis(limits::WEBHOOK_LIFE_MS);
 const TIMEOUT: Duration = Duration::from_millis(limits::WEBHOOK_TIMEOUT_MS);
 const IDLE: Duration = Duration::from_millis(limits::WEBHOOK_IDLE_MS);
 const BEFORE_NOTE: Duration = Duration::from_millis(limits::WEBHOOK_NOTE_MS);
@@ -66,9 +67,24 @@ impl Line {
         Ok(Self { id, sequence, kind, created_ms, body })
     }
 
-    /// Longer than this nobody tries.
-    fn is_too_old(&self) -> bool {
-        clock::now_ms().saturating_sub(self.created_ms) > limits::WEBHOOK_LIFE_MS
+    fn age(&self) -> Duration {
+        Duration::from_millis(clock::now_ms().saturating_sub(self.created_ms))
+    }
+}
+
+/// How an endpoint has failed since it took something, its owner did something about it, or this process began.
+#[derive(Default)]
+struct Failing {
+    /// How often in a row.
+    times: u32,
+    /// How long it was waited for between tries: time in which nobody could try does not count.
+    waited: Duration,
+}
+
+impl Failing {
+    /// Whether an event that was not taken once more is given up: for so long it has existed, and nothing was taken.
+    fn is_enough_for(&self, age: Duration) -> bool {
+        self.waited.min(age) >= LIFE
     }
 }
 
@@ -118,17 +134,20 @@ pub(super) async fn deliver_all(courier: Courier, mut changed: mpsc::Receiver<En
 
 /// Brings one endpoint its events until the process ends.
 async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receiver<()>) {
-    let mut failures: u32 = 0;
+    let mut failing = Failing::default();
     let mut way = Way::new(courier.reach, courier.authorities.clone(), courier.attempts.clone());
     loop {
         courier.told.mark_unchanged();
-        wakes.mark_unchanged();
+        if wakes.borrow_and_update().has_changed() {
+            failing = Failing::default();
+        }
         let Ok(due) = courier.desk(move |desk| desk.to_bring(&id)).await else { return };
         let Some(due) = due else {
             // Nothing goes there until its owner says so.
             if wakes.changed().await.is_err() {
                 return;
             }
+            failing = Failing::default();
             continue;
         };
         let lines = courier.read(due.sequence, due.most);
@@ -150,7 +169,7 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
             taken = then.or(taken);
         }
         if let Some((last, brought)) = taken {
-            failures = 0;
+            failing = Failing::default();
             if brought == Brought::Taken {
                 courier.attempts.set_trouble(id, None);
             }
@@ -158,23 +177,27 @@ async fn deliver(mut courier: Courier, id: EndpointId, mut wakes: watch::Receive
                 return;
             }
         }
-        let Some(Refused { sequence, reason, is_too_old }) = refused else { continue };
-        failures = failures.saturating_add(1);
+        let Some(Refused { sequence, reason, age }) = refused else { continue };
+        failing.times = failing.times.saturating_add(1);
+        let Failing { times: failures, .. } = failing;
         tracing::warn!(endpoint = %hex::encode(id), sequence, failures, reason, "a webhook was not taken");
-        let (at_ms, pause) = (clock::now_ms(), if is_too_old { Duration::ZERO } else { pause(failures) });
+        let (at_ms, pause) = (clock::now_ms(), pause(failures));
         let again_ms = at_ms.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
         courier.attempts.set_trouble(id, Some(Trouble { reason, at_ms, failures, again_ms }));
-        if is_too_old {
+        if failing.is_enough_for(age) {
             tracing::error!(endpoint = %hex::encode(id), sequence, "a webhook is given up: nobody took it in time");
-            failures = 0;
             if courier.note(id, sequence..=sequence, Brought::GivenUp).await.is_err() {
                 return;
             }
-            continue;
         }
         tokio::select! {
-            () = clock::sleep(pause) => {}
-            woken = wakes.changed() => if woken.is_err() { return },
+            () = clock::sleep(pause) => failing.waited = failing.waited.saturating_add(pause),
+            woken = wakes.changed() => {
+                if woken.is_err() {
+                    return;
+                }
+                failing = Failing::default();
+            }
         }
     }
 }
@@ -266,8 +289,8 @@ fn pause(failures: u32) -> Duration {
 struct Refused {
     sequence: u64,
     reason: String,
-    /// It was tried for long enough.
-    is_too_old: bool,
+    /// How long ago it happened.
+    age: Duration,
 }
 
 /// The way to one endpoint. Its connection is kept as long as the endpoint's name leads to the same addresses, which
@@ -306,7 +329,7 @@ impl Way {
             match tried {
                 Ok(brought) => last = Some((sequence, brought)),
                 Err(reason) => {
-                    return (last, Some(Refused { sequence, reason, is_too_old: line.is_too_old() }));
+                    return (last, Some(Refused { sequence, reason, age: line.age() }));
                 }
             }
             let goes_on = matches!(last, Some((_, Brought::Taken))) && !wakes.has_changed().unwrap_or(true);
@@ -468,13 +491,13 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_tried_for_three_days() {
-        let of = |age_ms: u64| {
-            let body =
-                format!("{{\"id\":\"\",\"sequence\":1,\"type\":\"\",\"created_ms\":{}}}", clock::now_ms() - age_ms);
-            Line::new(body.into_bytes()).unwrap()
-        };
-        assert!(!of(limits::WEBHOOK_LIFE_MS - 60_000).is_too_old());
-        assert!(of(limits::WEBHOOK_LIFE_MS + 1).is_too_old());
+    fn an_event_is_given_up_after_three_days_in_which_nothing_was_taken() {
+        let (life, less) = (LIFE, LIFE - Duration::from_millis(1));
+        let is_given_up = |waited, age| Failing { times: 9, waited }.is_enough_for(age);
+        assert!(is_given_up(life, life));
+        assert!(!is_given_up(life, less), "it has just happened");
+        // The machine was off, or the endpoint was gone, while it grew old.
+        assert!(!is_given_up(less, 2 * life), "it was not tried for so long");
+        assert!(!is_given_up(Duration::ZERO, 2 * life));
     }
 }

@@ -153,7 +153,7 @@ async fn what_nobody_takes_for_three_days_is_given_up_and_that_is_told() -> Resu
     let failure = away.try_for(60, async |_, _| Ok(())).await?;
     make_events(&away.world, 1).await?;
     let (old, young) = (away.before.len() + 1, away.before.len() + 2);
-    // A retry of the old one is due after its third day; then the young one is tried as if it were the first.
+    // A retry of the old one is due after its third day; the young one is tried after the next pause.
     let mut again_ms = failure.again_ms;
     let seen = loop {
         let hours = away.hours().await?;
@@ -188,5 +188,27 @@ async fn what_nobody_takes_for_three_days_is_given_up_and_that_is_told() -> Resu
     let again = away.world.shop.post(&format!("{}/redeliver", away.path), &json!({ "sequence": old })).await?;
     again.expect(200);
     assert_eq!(taken(&receiver, 2).await?[1], all[old - 1], "and the old one when it is asked for");
+    away.world.network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_grew_old_while_nobody_tried_is_not_given_up() -> Result<()> {
+    let mut away = Away::start().await?;
+    make_events(&away.world, 2).await?;
+    let mut failure = away.failure_after(0).await?;
+    // Days in which the machine was off, and then the receiver is still away.
+    away.go_to(away.began_ms + 96 * HOUR_MS).await?;
+    for _ in 0..3 {
+        failure = away.failure_after(failure.failures).await?;
+        away.go_to(failure.again_ms).await?;
+    }
+    failure = away.failure_after(failure.failures).await?;
+    ensure!(away.hours().await? >= 96, "they are older than what is given up");
+    let receiver = away.come_back().await?;
+    away.go_to(failure.again_ms).await?;
+    let all = away.world.shop.events().await?;
+    let came = taken(&receiver, all.len() - away.before.len()).await?;
+    assert_eq!([away.before.clone(), came].concat(), all, "every one, in order");
+    assert_eq!(away.look().await?["given_up"], 0);
     away.world.network.shut_down().await
 }
