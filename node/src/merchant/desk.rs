@@ -414,6 +414,21 @@ impl Desk {
         self.tell_invoice(id, state.name(), wallet, now_ms, changes);
     }
 
+    /// What was given back assures no other payment: of this one no more is uninsured than what was kept. So it does not
+    /// matter through which bank it went.
+    pub(super) fn gave_back(&mut self, id: &InvoiceId, wallet: &Wallet, changes: &mut Changes) {
+        let Some(kept) = self.kept(id, wallet) else { return };
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.uninsured > kept) else { return };
+        let less = entry.uninsured.saturating_sub(kept);
+        entry.uninsured = kept;
+        entry.write(&mut changes.write);
+        let Some(exposed) = entry.paid_in.and_then(|paid_in| self.exposed.get_mut(&paid_in)) else { return };
+        exposed.sum = exposed.sum.saturating_sub(less.into());
+        if kept == 0 {
+            exposed.ids.remove(&entry.place());
+        }
+    }
+
     fn paid_again(&mut self, id: &InvoiceId, wallet: &Wallet, now_ms: TimeMs, changes: &mut Changes) {
         let Some(entry) = self.entries.get(id).filter(|entry| !entry.duplicate) else { return };
         self.keep_entry(Entry { duplicate: true, ..entry.clone() }, changes);
@@ -435,21 +450,23 @@ impl Desk {
     /// Looks what of paid invoices is insured now: what stands behind a channel stands behind the oldest first.
     fn assess(&mut self, wallet: &Wallet, chain: &Chain<'_>, now_ms: TimeMs, changes: &mut Changes) {
         let mut assured = Vec::new();
-        for ((bank, asset), exposed) in &mut self.exposed {
+        let mut all = std::mem::take(&mut self.exposed);
+        for ((bank, asset), exposed) in &mut all {
             let total = uninsured(wallet, chain, bank, *asset);
             if u128::from(total) >= exposed.sum {
                 continue;
             }
             let mut left = total;
             for (_, _, id) in exposed.ids.iter().rev() {
-                let (Some(entry), Some(own)) = (self.entries.get_mut(id), wallet.invoice(id)) else { continue };
+                let (Some(entry), Some(kept)) = (self.entries.get(id), self.kept(id, wallet)) else { continue };
                 let uninsured = entry.uninsured.min(left);
                 left = left.saturating_sub(uninsured);
                 if uninsured == entry.uninsured {
                     continue;
                 }
+                let Some(entry) = self.entries.get_mut(id) else { continue };
                 entry.uninsured = uninsured;
-                if !entry.assured && entry.has_enough(own.received) {
+                if !entry.assured && entry.has_enough(kept) {
                     entry.assured = true;
                     assured.push(*id);
                 }
@@ -458,11 +475,18 @@ impl Desk {
             exposed.ids.retain(|(_, _, id)| self.entries.get(id).is_some_and(|entry| entry.uninsured > 0));
             exposed.sum = total.saturating_sub(left).into();
         }
-        self.exposed.retain(|_, exposed| !exposed.ids.is_empty());
+        all.retain(|_, exposed| !exposed.ids.is_empty());
+        self.exposed = all;
         // The list was walked from the newest on.
         for id in assured.into_iter().rev() {
             self.tell_invoice(&id, "assured", wallet, now_ms, changes);
         }
+    }
+
+    /// What of an invoice was received and not given back.
+    fn kept(&self, id: &InvoiceId, wallet: &Wallet) -> Option<Amount> {
+        let (entry, own) = (self.entries.get(id)?, wallet.invoice(id)?);
+        Some(own.received.saturating_sub(self.refunded(&entry.refunds).0))
     }
 
     /// What it wants of itself after a block: insurance for invoices that wait for it, and to be rid of what is too

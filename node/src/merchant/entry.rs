@@ -75,7 +75,7 @@ pub(super) struct Entry {
     pub(super) duplicate: bool,
     /// Through which channel it was paid, and in what.
     pub(super) paid_in: Option<(PublicKey, AssetId)>,
-    /// Of what was received, what nothing stands behind but the bank's promise.
+    /// Of what was received and not given back, what nothing stands behind but the bank's promise.
     pub(super) uninsured: Amount,
     /// Enough is insured.
     pub(super) assured: bool,
@@ -133,10 +133,10 @@ impl Entry {
         (self.since_ms, self.number, self.id)
     }
 
-    /// Whether enough of `received` is insured.
-    pub(super) fn has_enough(&self, received: Amount) -> bool {
-        let insured = u128::from(received.saturating_sub(self.uninsured));
-        insured.saturating_mul(100) >= u128::from(received).saturating_mul(self.min_insured.into())
+    /// Whether enough is insured of what was `kept` of the payment.
+    pub(super) fn has_enough(&self, kept: Amount) -> bool {
+        let insured = u128::from(kept.saturating_sub(self.uninsured));
+        insured.saturating_mul(100) >= u128::from(kept).saturating_mul(self.min_insured.into())
     }
 }
 

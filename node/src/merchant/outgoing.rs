@@ -325,7 +325,11 @@ impl Desk {
             let data = view::outgoing(&outgoing, wallet.payment(id), None);
             self.recorder.record(&kind, &data, now_ms, &mut changes.write);
         }
+        let purpose = outgoing.purpose.clone();
         self.put_outgoing(outgoing);
+        if let (Stage::Paid, Purpose::Refund { invoice }) = (stage, purpose) {
+            self.gave_back(&invoice, wallet, changes);
+        }
     }
 
     /// Sends away what is more than the operator wants to keep, one payment at a time.

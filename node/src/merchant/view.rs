@@ -52,7 +52,7 @@ pub(super) struct Shown<'a> {
     with_tower: Option<bool>,
 }
 
-/// What stands behind what was received.
+/// What stands behind what was received and not given back.
 #[derive(Serialize)]
 struct Assurance {
     insured: Amount,
@@ -93,7 +93,7 @@ fn shown<'a>(
         refund_address: has_address,
         min_insured: entry.min_insured,
         assurance: Assurance {
-            insured: received.saturating_sub(entry.uninsured),
+            insured: received.saturating_sub(refunded).saturating_sub(entry.uninsured),
             uninsured: entry.uninsured,
             enough: entry.assured,
         },

@@ -1,13 +1,14 @@
-//! Money that goes back by a link: taken back, sent to nowhere, and sent once.
+//! Money that goes back: by a link, taken back, sent to nowhere, and sent once; and what it assures.
 
-use crate::shop::{PAYER, World};
+use crate::shop::{PATIENCE, PAYER, World};
 use anyhow::{Context as _, Result, ensure};
 use fair_core::crypto::SecretKey;
 use fair_core::payment::address::Address;
 use fair_core::payment::invoice::{self, Description, Invoice, InvoiceId, LatePolicy, RefundPolicy};
 use fair_core::payment::text::Case;
 use fair_core::types::{AssetId, Hash};
-use fair_tests::network::MERCHANT;
+use fair_tests::network::{BANK, MERCHANT, Plan};
+use fair_tests::wait;
 use serde_json::{Value, json};
 
 /// In cents.
@@ -125,5 +126,37 @@ async fn what_is_of_another_network_is_neither_paid_nor_refunded_to() -> Result<
     }
     let look = shop.get(&format!("/v1/refunds/{}", refund["id"].as_str().context("an id")?)).await?.expect(200);
     assert_eq!(look["state"], "claimable");
+    world.network.shut_down().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_back_assures_no_other_payment() -> Result<()> {
+    // The bank insures nobody by itself.
+    let bank_settings = Some("rebalance_every_blocks = 0\n".to_owned());
+    let world = World::start_as(&Plan { bank_settings, ..Plan::new()? }, "min_insured = 100\n").await?;
+    let shop = &world.shop;
+    let order = json!({ "amount": AMOUNT, "refunds": true });
+    let [kept, returned] = [shop.invoice(&order).await?, shop.invoice(&order).await?];
+    let promised = json!({ "insured": 0, "uninsured": AMOUNT, "enough": false });
+    for made in [&kept, &returned] {
+        assert_eq!(world.pay(made).await?, "paid");
+        assert_eq!(shop.event("invoice.paid", &made["id"]).await?["data"]["assurance"], promised);
+    }
+    let path = format!("/v1/invoices/{}/refunds", returned["id"].as_str().context("an id")?);
+    let refund = shop.post(&path, &json!({})).await?.expect(201);
+    shop.event("refund.paid", &refund["id"]).await?;
+    assert_eq!(shop.look(&kept).await?["assurance"], promised, "the bank owes it as before");
+    let nothing = json!({ "insured": 0, "uninsured": 0, "enough": false });
+    assert_eq!(shop.look(&returned).await?["assurance"], nothing);
+
+    // Once the bank insures what it owes, that is told of what was kept.
+    let assured = wait::until("insurance", PATIENCE, async || {
+        world.network.node(BANK, "rebalance", &[]).await?;
+        let events = shop.events().await?;
+        let assured: Vec<Value> = events.into_iter().filter(|event| event["type"] == "invoice.assured").collect();
+        Ok(Some(assured).filter(|assured| !assured.is_empty()))
+    })
+    .await?;
+    assert_eq!(assured.iter().map(|event| &event["data"]["id"]).collect::<Vec<_>>(), [&kept["id"]]);
     world.network.shut_down().await
 }

@@ -13,6 +13,7 @@ use fair_core::ledger::state::{BadState, Debt, Key, State as Ledger, Value};
 use fair_core::payment::invoice::{Description, RefundPolicy};
 use fair_core::wallet::{Config, InvoiceState, OwnInvoice};
 
+mod cover;
 mod lists;
 mod money;
 
