@@ -58,6 +58,9 @@ impl Machine for Hosted {
 
     fn handle(&mut self, input: Input<'_>, chain: &Chain<'_>, now_ms: TimeMs) -> Result<Vec<Effect<Event>>, Refusal> {
         use fair_core::wallet::Input as Of;
+        if let (Some(desk), Input::Block { .. }) = (&mut self.desk, &input) {
+            desk.before_block(&self.wallet);
+        }
         let input = match input {
             Input::Connected { peer } => Of::Connected { peer },
             Input::Disconnected { peer } => Of::Disconnected { peer },

@@ -12,11 +12,13 @@ use super::view;
 use super::webhooks::{ENDPOINT, Endpoint, EndpointId};
 use crate::limits;
 use axum::http::StatusCode;
+use fair_core::channel::shared::ChainView as _;
+use fair_core::channel::state::StateOrder;
 use fair_core::codec::{self, DecodeError};
 use fair_core::effect::{Effect, Write};
 use fair_core::payment::invoice::{InvoiceId, LatePolicy};
 use fair_core::peers::Chain;
-use fair_core::types::{Amount, AssetId, Hash, Height, PublicKey, TimeMs};
+use fair_core::types::{Amount, AssetId, Epoch, Hash, Height, PublicKey, TimeMs};
 use fair_core::wallet::{Event, Input, NewInvoice, Wallet, usual_price};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
@@ -189,6 +191,8 @@ pub(crate) struct Desk {
     /// Open ones, by the end of their time.
     ends: BTreeSet<(TimeMs, InvoiceId)>,
     exposed: BTreeMap<(PublicKey, AssetId), Exposed>,
+    /// The newest state of their channels before the block that is looked at.
+    newest: BTreeMap<PublicKey, (Epoch, StateOrder)>,
     insurance_asked: BTreeMap<(PublicKey, AssetId), Height>,
     /// The block after which it was looked what is insured.
     assessed_at: Height,
@@ -219,6 +223,7 @@ impl Desk {
             references: BTreeSet::new(),
             ends: BTreeSet::new(),
             exposed: BTreeMap::new(),
+            newest: BTreeMap::new(),
             insurance_asked: BTreeMap::new(),
             assessed_at: 0,
             outgoing: BTreeMap::new(),
@@ -325,6 +330,13 @@ impl Desk {
         self.ends.first().map(|(ends, _)| *ends)
     }
 
+    /// Notes how the channels stand whose epoch a block may end.
+    pub(crate) fn before_block(&mut self, wallet: &Wallet) {
+        let channels = self.exposed.keys().filter_map(|(bank, _)| Some((*bank, wallet.channel(bank)?)));
+        let channels = channels.map(|(bank, channel)| (bank, (channel.epoch(), channel.agreement().state.order())));
+        self.newest = channels.collect();
+    }
+
     /// Adds what the shop is told to what an input came to.
     pub(crate) fn complete(
         &mut self,
@@ -334,6 +346,7 @@ impl Desk {
         now_ms: TimeMs,
     ) -> Vec<Effect<Event>> {
         let mut changes = Changes::default();
+        let newest = std::mem::take(&mut self.newest);
         // A block may decide a dispute, or pay a debt, of which the wallet says nothing.
         let mut moved = std::mem::replace(&mut self.assessed_at, chain.head.height) != chain.head.height;
         for effect in &effects {
@@ -347,6 +360,7 @@ impl Desk {
             moved |= matches!(event, Event::Channel(_) | Event::Payment(_) | Event::Invoice(_));
         }
         if moved {
+            self.forget_lost(&newest, wallet, chain, &mut changes);
             self.assess(wallet, chain, now_ms, &mut changes);
         }
         self.end_due(wallet, chain, now_ms, &mut changes);
@@ -447,7 +461,29 @@ impl Desk {
         changes.notify.push(Event::Invoice(*id));
     }
 
-    /// Looks what of paid invoices is insured now: what stands behind a channel stands behind the oldest first.
+    /// Where court has ended an epoch by a state before the newest one, nothing will ever stand behind what nothing stood
+    /// behind: the channel owes it no more, and no debt says so.
+    fn forget_lost(
+        &mut self,
+        newest: &BTreeMap<PublicKey, (Epoch, StateOrder)>,
+        wallet: &Wallet,
+        chain: &Chain<'_>,
+        changes: &mut Changes,
+    ) {
+        let lost = newest.iter().filter(|(bank, newest)| has_lost(bank, **newest, wallet, chain));
+        let lost: BTreeSet<PublicKey> = lost.map(|(bank, _)| *bank).collect();
+        for ((bank, asset), exposed) in self.exposed.extract_if(.., |(bank, _), _| lost.contains(bank)) {
+            tracing::error!(%bank, %asset, uninsured = exposed.sum, "court decided by an old state: this was promised");
+            for (_, _, id) in &exposed.ids {
+                let Some(entry) = self.entries.get_mut(id) else { continue };
+                entry.paid_in = None;
+                entry.write(&mut changes.write);
+            }
+        }
+    }
+
+    /// Looks what of paid invoices is insured now: what stands behind a channel stands behind the oldest first. Within an
+    /// epoch what a bank owes uninsured falls as it is insured, paid or sent out, and after it as the debt is paid.
     fn assess(&mut self, wallet: &Wallet, chain: &Chain<'_>, now_ms: TimeMs, changes: &mut Changes) {
         let mut assured = Vec::new();
         let mut all = std::mem::take(&mut self.exposed);
@@ -559,6 +595,16 @@ fn check_reach(new: &NewInvoice, wallet: &Wallet) -> Result<Option<Amount>, Refu
         Some(amount) if amount > now => Ok(Some(now)),
         _ => Ok(None),
     }
+}
+
+/// Whether the epoch of a channel's newest state was ended by another state, or nobody knows by which. One that is newer
+/// still holds what this one did.
+fn has_lost(bank: &PublicKey, newest: (Epoch, StateOrder), wallet: &Wallet, chain: &Chain<'_>) -> bool {
+    let (epoch, order) = newest;
+    let has_ended = wallet.channel(bank).is_some_and(|channel| channel.epoch() > epoch);
+    let court = chain.channel(wallet.key(), *bank).court();
+    let holds_all = court.epoch == epoch.saturating_add(1) && court.resolved.unwrap_or(StateOrder::DEFAULT) >= order;
+    has_ended && !holds_all
 }
 
 /// What a bank owes in a channel beyond insurance.

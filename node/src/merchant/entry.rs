@@ -73,7 +73,8 @@ pub(super) struct Entry {
     pub(super) late: bool,
     /// Somebody paid it once more; the money went back.
     pub(super) duplicate: bool,
-    /// Through which channel it was paid, and in what.
+    /// Through which channel it was paid, and in what; `None` again once court took that, so that nothing will stand
+    /// behind what is uninsured.
     pub(super) paid_in: Option<(PublicKey, AssetId)>,
     /// Of what was received and not given back, what nothing stands behind but the bank's promise.
     pub(super) uninsured: Amount,

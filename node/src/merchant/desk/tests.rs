@@ -62,12 +62,18 @@ fn genesis() -> Genesis {
 
 /// The chain with debts of the bank: to whom, in what, how much.
 fn ledger(debts: &[(PublicKey, AssetId, Amount)]) -> Ledger {
+    let debts = (0..).zip(debts).map(|(number, (creditor, asset, amount))| {
+        let debt = Debt { creditor: *creditor, amount: *amount };
+        (Key::Debt(bank(), *asset, number), Value::Debt(debt))
+    });
+    ledger_with(&debts.collect::<Vec<_>>())
+}
+
+/// The chain at its beginning, with more than that.
+fn ledger_with(more: &[(Key, Value)]) -> Ledger {
     let start = Ledger::genesis(&genesis());
     let mut stored: Vec<(Vec<u8>, Vec<u8>)> = start.encoded().collect();
-    for (number, (creditor, asset, amount)) in (0..).zip(debts) {
-        let debt = Debt { creditor: *creditor, amount: *amount };
-        stored.push((codec::encode(&Key::Debt(bank(), *asset, number)), codec::encode(&Value::Debt(debt))));
-    }
+    stored.extend(more.iter().map(|(key, value)| (codec::encode(key), codec::encode(value))));
     let restore = |root| {
         let stored = stored.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
         Ledger::restore(start.chain_id(), 0, root, stored)
@@ -170,8 +176,9 @@ fn what_a_court_could_not_make_the_bank_pay_is_uninsured_until_it_is_paid() {
     let less = ledger(&[(own, AssetId::FRD, 1_000)]);
     assert!(!told(&desk.complete(Vec::new(), &wallet, &chain(&less, 3), NOW_MS)).contains("invoice.assured"));
     assert_eq!(desk.entries[&ID].uninsured, 1_000);
-    let none = ledger(&[]);
-    let text = told(&desk.complete(Vec::new(), &wallet, &chain(&none, 4), NOW_MS));
+    // The bank has paid the rest of its debt, on-chain and so for good.
+    let paid = ledger(&[]);
+    let text = told(&desk.complete(Vec::new(), &wallet, &chain(&paid, 4), NOW_MS));
     assert!(text.contains("invoice.assured") && text.contains(r#""enough":true"#), "{text}");
 }
 

@@ -2,11 +2,15 @@
 
 use super::*;
 use crate::merchant::outgoing::{Purpose, Stage};
-use fair_core::wallet::{Direction, Kind, Payment, PaymentState};
+use fair_core::channel::state::{ChannelState, StateOrder, Sub};
+use fair_core::ledger::state::Channel;
+use fair_core::types::{Parties, Side};
+use fair_core::wallet::{Credit, Direction, Kind, Payment, PaymentState};
 
 const OLDER: InvoiceId = InvoiceId([1; 16]);
 const NEWER: InvoiceId = InvoiceId([2; 16]);
 const REFUND: [u8; 16] = [8; 16];
+const FRAME: u64 = 5;
 
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -120,4 +124,93 @@ fn what_was_given_back_in_part_or_by_another_bank_assures_nothing_either() {
     let text = blocks_later(&mut desk, &wallet, 4, left - 500, Vec::new());
     assert_eq!(text.matches("invoice.assured").count(), 1, "{text}");
     assert_eq!((uninsured_of(&desk), assured(&desk)), ([0, left - 500], [true, false]));
+}
+
+/// Books and a wallet whose channel owes both payments by a state of the frame [`FRAME`].
+fn owed_in_channel() -> (Desk, Wallet) {
+    let (desk, mut records) = promised();
+    let mut new = wallet([]);
+    let credit = vec![Credit { asset: AssetId::FRD, limit: 10_000, insure_above: None }];
+    let input = Input::AddBank { bank: bank(), credit };
+    let made = records_in(new.handle(input, &chain(&ledger(&[]), 1), NOW_MS).unwrap());
+    let channel = new.channel(&bank()).unwrap();
+    let before = &channel.agreement().state;
+    let amount = i64::try_from(2 * AMOUNT).unwrap();
+    let offdelta = if channel.side() == Side::Left { amount } else { -amount };
+    let sub = Sub { asset: AssetId::FRD, offdelta, left_locks: Vec::new(), right_locks: Vec::new() };
+    let state = ChannelState { frame: FRAME, proposer: Side::Left, subs: vec![sub], ..before.clone() };
+    let before = codec::encode(before);
+    for (key, mut record) in made {
+        if key.first() == Some(&fair_core::peers::CHANNEL) {
+            let from = record.windows(before.len()).position(|bytes| bytes == before).unwrap();
+            record.splice(from..from + before.len(), codec::encode(&state));
+        }
+        records.push((key, record));
+    }
+    let wallet = wallet_of(&records);
+    assert_eq!(promised_by(&wallet), 2 * AMOUNT);
+    (desk, wallet)
+}
+
+fn promised_by(wallet: &Wallet) -> Amount {
+    super::super::promised(wallet, &bank(), AssetId::FRD)
+}
+
+/// Lets court end the epoch by the state of a frame, with a debt. What is told, and the books.
+fn decided_by(frame: u64, debt: Amount) -> (Desk, Wallet, String) {
+    let (mut desk, mut wallet) = owed_in_channel();
+    let own = keys()[0].public();
+    let parties = Parties::new(own, bank()).unwrap();
+    let resolved = Some(StateOrder { frame, proposer: Side::Left });
+    let channel = Channel { epoch: 1, assets: Vec::new(), resolved };
+    let mut changed = vec![(Key::Channel(parties), Value::Channel(channel))];
+    if debt > 0 {
+        changed.push((Key::Debt(bank(), AssetId::FRD, 0), Value::Debt(Debt { creditor: own, amount: debt })));
+    }
+    let ledger = ledger_with(&changed);
+    let chain = chain(&ledger, 2);
+    desk.before_block(&wallet);
+    let effects = wallet.handle(Input::Block { outcomes: &[], openings: &[] }, &chain, NOW_MS).unwrap();
+    assert_eq!((wallet.channel(&bank()).unwrap().epoch(), promised_by(&wallet)), (1, 0));
+    let text = told(&desk.complete(effects, &wallet, &chain, NOW_MS));
+    (desk, wallet, text)
+}
+
+#[test]
+fn what_court_decided_by_an_old_state_is_never_assured() {
+    let (mut desk, wallet, text) = decided_by(FRAME - 1, 0);
+    assert!(!text.contains("invoice.assured"), "{text}");
+    let is_open = |desk: &Desk| (uninsured_of(desk), assured(desk)) == ([AMOUNT; 2], [false; 2]);
+    assert!(is_open(&desk) && desk.exposed.is_empty());
+    // Nor later, nor after a restart: what was stored says so.
+    let text = blocks_later(&mut desk, &wallet, 3, 0, Vec::new());
+    assert!(!text.contains("invoice.assured") && is_open(&desk), "{text}");
+    let mut again = super::desk();
+    for entry in desk.entries.values() {
+        let mut write = Write::default();
+        entry.write(&mut write);
+        let (key, value) = write.puts.remove(0);
+        assert!(again.restore(&key, &value).unwrap());
+    }
+    again.before_block(&wallet);
+    let text = blocks_later(&mut again, &wallet, 4, 0, Vec::new());
+    assert!(!text.contains("invoice.assured") && is_open(&again), "{text}");
+}
+
+#[test]
+fn what_court_decided_by_the_newest_state_is_assured_but_for_the_debt() {
+    for frame in [FRAME, FRAME + 1] {
+        let (desk, _, text) = decided_by(frame, 0);
+        assert_eq!(text.matches("invoice.assured").count(), 2, "{text}");
+        assert_eq!((uninsured_of(&desk), assured(&desk)), ([0; 2], [true; 2]));
+    }
+    let (mut desk, wallet, text) = decided_by(FRAME, AMOUNT);
+    assert_eq!(text.matches("invoice.assured").count(), 1, "{text}");
+    assert_eq!((uninsured_of(&desk), assured(&desk)), ([0, AMOUNT], [true, false]));
+    // It stays so in the new epoch, until the debt is paid.
+    desk.before_block(&wallet);
+    let text = blocks_later(&mut desk, &wallet, 3, AMOUNT, Vec::new());
+    assert!(!text.contains("invoice.assured"), "{text}");
+    desk.before_block(&wallet);
+    assert!(blocks_later(&mut desk, &wallet, 4, 0, Vec::new()).contains("invoice.assured"));
 }
