@@ -119,6 +119,9 @@ pub enum CannotSend {
         /// What it would have.
         got: usize,
     },
+    /// A dispute about nothing: the channel has nothing on-chain, and no state signed by the partner is known.
+    #[error("nothing is in the channel on-chain, and its partner has signed no state of it")]
+    NothingAtStake,
 }
 
 /// A stored record that is not what its key says.

@@ -344,7 +344,7 @@ impl Bank {
             }
             // It waits in the draft: `Estimate::problem` says why.
             Err(CannotSend::Empty | CannotSend::Unregistered { .. } | CannotSend::Busy { .. }) => {}
-            Err(CannotSend::Fee { .. } | CannotSend::TooLarge { .. }) => {}
+            Err(CannotSend::Fee { .. } | CannotSend::TooLarge { .. } | CannotSend::NothingAtStake) => {}
         }
     }
 

@@ -37,8 +37,11 @@ pub const MAX_PROPOSAL_TEXT_BYTES: usize = 4096;
 pub const MAX_RATIONALE_BYTES: usize = 1024;
 /// Most proposals that are open or wait for their effect.
 pub const MAX_OPEN_PROPOSALS: usize = 64;
-/// Most disputes that one block resolves or looks at; the rest carries over in key order.
-pub const MAX_RESOLUTIONS: usize = 64;
+/// Bytes of K.max_block for each of which a block does one piece of work on disputes that are due: it looks at one,
+/// splits one asset, or counts one lock. So what one block begins takes about one block to end; the rest carries over
+/// in key order. The cheapest pieces of work are a lock (56 bytes of a state) and half of a dispute with what was
+/// deposited for it (124 bytes).
+pub const BYTES_PER_RESOLUTION_WORK: u32 = 64;
 /// Most registry entries that one block deletes; the rest carries over in key order.
 pub const MAX_DELETIONS: usize = 1024;
 /// Most payments of debts in one block; the rest carries over.

@@ -123,7 +123,8 @@ pub struct Tower {
     sent: Option<Sent>,
     money: Money,
     sessions: BTreeMap<PublicKey, Pace>,
-    /// Channels held here that were in court at the last block; `None` before the first one.
+    /// Channels held here that were in court at the last block, or when a state of theirs came after it; `None` before
+    /// the first one.
     in_court: Option<BTreeSet<Parties>>,
 }
 
@@ -260,6 +261,9 @@ impl Tower {
         }
         if self.holdings.get(&parties).is_none_or(|held| place > Place::of(&held.state)) {
             let room = hold::room_for(&parties, chain.state).unwrap_or(Room::Accounts);
+            if let (Some(in_court), Some(_)) = (&mut self.in_court, chain.state.dispute(&parties)) {
+                in_court.insert(parties);
+            }
             self.holdings.keep(deliver, room, &self.config, &mut out.write);
             out.notify(Event::Kept { client, parties, place });
         }
@@ -345,8 +349,8 @@ impl Tower {
 
     /// Lets go of channels whose epoch is over. They were in court a block ago; after a start all are looked at.
     fn release(&mut self, chain: &Chain<'_>, out: &mut Out) {
-        let disputed = chain.state.disputes().map(|(parties, _)| parties);
-        let disputed: BTreeSet<Parties> = disputed.filter(|parties| self.holdings.get(parties).is_some()).collect();
+        let held = self.holdings.all().map(|(parties, _)| *parties);
+        let disputed: BTreeSet<Parties> = held.filter(|parties| chain.state.dispute(parties).is_some()).collect();
         let looked_at = match self.in_court.replace(disputed) {
             Some(before) => before,
             None => self.holdings.all().map(|(parties, _)| *parties).collect(),

@@ -95,6 +95,7 @@ const MEANINGS = {
   'batch.group': { title: 'Another action of its group was skipped, so this one was too', next: null },
   'batch.debts_first': { title: 'You have debts in this asset, and they are paid first', next: 'Spend it when they are paid; see On-chain.' },
   'batch.accused_unknown': { title: 'The other side has no account on the chain and could not answer', next: 'Deposit to it first.' },
+  'batch.nothing_at_stake': { title: 'There is nothing in this channel that court could decide about', next: null },
   'batch.already_in_court': { title: 'The channel is in court already', next: 'Wait until court has decided.' },
   'batch.not_in_court': { title: 'The channel is not in court', next: null },
   'batch.not_newer': { title: 'Court knows this state, or a newer one', next: null },

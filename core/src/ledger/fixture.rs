@@ -326,6 +326,11 @@ pub(crate) fn dispute(partner: &SecretKey, state: Option<ChannelState>) -> Opera
     Operation::Dispute(Dispute { partner: partner.public(), proof })
 }
 
+/// A dispute without a state, about the least that can be at stake.
+pub(crate) fn bare_dispute(starter: &SecretKey, partner: &SecretKey) -> Vec<Operation> {
+    vec![Operation::Deposit(deposit(1, starter, Some(partner))), dispute(partner, None)]
+}
+
 /// An answer with the signatures of those keys.
 pub(crate) fn answer(state: ChannelState, signers: &[&SecretKey]) -> Operation {
     let mut signatures = Sides::default();

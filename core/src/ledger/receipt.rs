@@ -522,6 +522,9 @@ pub enum SkipReason {
         /// Given.
         got: Height,
     },
+    /// Nothing that court could split.
+    #[error("nothing is in the channel on-chain, and no state was shown")]
+    NothingAtStake,
 }
 
 #[cfg(test)]

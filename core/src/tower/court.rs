@@ -150,12 +150,15 @@ impl Tower {
 
     /// Every answer that is due, in the order in which money is spent on them.
     fn due(&self, chain: &Chain<'_>) -> Vec<Parties> {
-        let mut due: Vec<Due> = chain
-            .state
-            .disputes()
-            .filter_map(|(parties, _)| {
-                let until = self.is_due(&parties, chain)?;
-                Some(Due { spent: self.spent_for(&parties), until, parties })
+        // Only what is kept here: others' disputes may be many.
+        let in_court: &mut dyn Iterator<Item = &Parties> = match &self.in_court {
+            Some(in_court) => &mut in_court.iter(),
+            None => &mut self.holdings.all().map(|(parties, _)| parties),
+        };
+        let mut due: Vec<Due> = in_court
+            .filter_map(|parties| {
+                let until = self.is_due(parties, chain)?;
+                Some(Due { spent: self.spent_for(parties), until, parties: *parties })
             })
             .collect();
         due.sort_by_key(|due| (due.spent, due.until, due.parties));

@@ -6,7 +6,7 @@ mod keeping;
 
 use super::wire::{FromTower, Receipt};
 use super::{Config, Tower};
-use crate::ledger::fixture::{dispute, key};
+use crate::ledger::fixture::{bare_dispute, key};
 use crate::types::Hash;
 use desk::{Desk, TOWER};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ fn a_restart_at_any_point_loses_nothing() {
                 }
             }
         }
-        let batch = desk.world.batch(&bank, vec![dispute(&user, None)]);
+        let batch = desk.world.batch(&bank, bare_dispute(&bank, &user));
         desk.quiet_block(&[batch]);
         for _ in 0..4 {
             if desk.crashed {

@@ -112,6 +112,10 @@ impl Watch {
                 self.problems.insert(*partner, CannotSend::Unregistered { key: *partner });
             } else if let Some(peer) = hands.peers.get(partner) {
                 let proof = proof(&peer.channel);
+                if proof.is_none() && !chain.state.channel(&peer.channel.parties()).holds_anything() {
+                    self.problems.insert(*partner, CannotSend::NothingAtStake);
+                    continue;
+                }
                 operations.push(Operation::Dispute(Dispute { partner: *partner, proof }));
             }
         }

@@ -489,3 +489,25 @@ fn the_channel_works_again_in_the_next_epoch() {
         assert_eq!(world.wallet(payee).channel(&bank).unwrap().epoch(), 2);
     }
 }
+
+/// Whoever presses for court where nothing is at stake is told so, and the channel goes on.
+#[test]
+fn a_dispute_about_nothing_is_refused() {
+    let mut world = World::new(Setup { accounts: vec![(key(20).public(), 10_000 * DOLLAR)], ..Setup::new() });
+    let user = key(20).public();
+    world.start_wallet(key(20), Rows::new());
+    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None }];
+    world.wish(user, wallet::Input::AddBank { bank: world.bank, credit }).unwrap();
+    let bank = world.bank;
+    let refused = world.wish(user, wallet::Input::Dispute { bank }).unwrap_err();
+    assert_eq!(refused, wallet::Refusal::Batch(fair_core::account::CannotSend::NothingAtStake));
+    assert!(world.mempool.is_empty() && !world.wallet(user).channel(&bank).unwrap().is_frozen());
+    // With money in it there is something to decide, though the bank has signed nothing.
+    world.fund(user, 1_000 * DOLLAR);
+    world.wish(user, wallet::Input::Dispute { bank }).unwrap();
+    world.block();
+    world.assert_applied();
+    let before = world.on_chain(user);
+    world.resolve(user);
+    assert_eq!(world.on_chain(user), before + 1_000 * DOLLAR);
+}

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Accounts that are not the bank's.
 const USERS: usize = 2_000;
+/// Disputes that are begun and resolved together.
+const DISPUTES: usize = 64;
 
 /// A chain of one bank and its users, and what each user's next batch is numbered.
 struct World {
@@ -117,12 +119,12 @@ fn fitting(operation: &Operation, room: usize) -> usize {
     ((room - empty.len() - 64) / entry).min(limits::MAX_OPERATIONS)
 }
 
-/// As many disputes as one block resolves, with no lock and with all the locks that a side may have.
+/// Disputes that one block resolves, with no lock and with all the locks that a side may have.
 pub(crate) fn resolutions(table: &mut Table, signatures: &Signatures) {
     for full in [false, true] {
         let mut world = World::new();
         let locks = if full { usize::from(world.follower.state().parameters().max_locks) } else { 0 };
-        let disputes: Vec<_> = (1..=limits::MAX_RESOLUTIONS)
+        let disputes: Vec<_> = (1..=DISPUTES)
             .map(|user| {
                 let user = key(user);
                 let proof = Signed::new(world.state(&user, 1, locks), &world.follower.state().chain_id(), &world.bank);
@@ -137,13 +139,13 @@ pub(crate) fn resolutions(table: &mut Table, signatures: &Signatures) {
             let resolved =
                 |opening: &&fair_core::ledger::receipt::Opening| matches!(opening.event, OpeningEvent::Resolved { .. });
             match built.step.openings().iter().filter(resolved).count() {
-                limits::MAX_RESOLUTIONS => break,
+                DISPUTES => break,
                 count => assert_eq!(count, 0, "all are resolved in one block"),
             }
             world.block(&[]);
         }
         let time = median(|| (), |()| world.follower.build([], world.bank.public(), 0));
-        let count = limits::MAX_RESOLUTIONS;
+        let count = DISPUTES;
         let each = |time: Duration| time / u32::try_from(count).unwrap_or(1);
         let kind = format!("with {locks} locks");
         table.add(

@@ -337,6 +337,10 @@ pub(super) fn cannot_send(error: &CannotSend) -> Error {
                 .with("limit", *limit)
                 .with("got", *got)
         }
+        CannotSend::NothingAtStake => Error::new(
+            "batch.nothing_at_stake",
+            "The channel has nothing on the chain, and the bank has signed nothing in it: court has nothing to decide.",
+        ),
     }
 }
 

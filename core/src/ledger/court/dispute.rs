@@ -5,13 +5,14 @@ use crate::ledger::deposit::Applied;
 use crate::ledger::execute::Context;
 use crate::ledger::operation::{Answer, Dispute};
 use crate::ledger::receipt::SkipReason;
-use crate::ledger::state::{self, CourtState, Key, State, Value};
+use crate::ledger::state::{self, Channel, CourtState, Key, State, Value};
 use crate::ledger::view::{Overlay, View};
 use crate::message::Message as _;
 use crate::types::{Parties, PublicKey, Side, Signature};
 
-/// Takes a channel to court. Faults are looked for in the order: parties, registration, a dispute that runs,
-/// then those of the state ([`check_state`]), and the signature last.
+/// Takes a channel to court. Faults are looked for in the order: parties, registration, a dispute that runs, something
+/// at stake, then those of the state ([`check_state`]), and the signature last. A channel with nothing on-chain is at
+/// stake only by a state: else whoever has two accounts could fill court with what costs next to nothing.
 pub(in crate::ledger) fn dispute(
     overlay: &mut Overlay<'_>,
     context: &Context<'_>,
@@ -26,6 +27,9 @@ pub(in crate::ledger) fn dispute(
     }
     if let Some(running) = running(overlay, &parties) {
         return Err(SkipReason::AlreadyInCourt { start: running.start });
+    }
+    if operation.proof.is_none() && !overlay.channel(&parties).is_some_and(Channel::holds_anything) {
+        return Err(SkipReason::NothingAtStake);
     }
     let state = match &operation.proof {
         None => None,

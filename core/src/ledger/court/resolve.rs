@@ -2,6 +2,7 @@
 
 use super::dispute::running;
 use super::reveal::is_revealed_by;
+use crate::chain::params::Parameters;
 use crate::channel::state::{Lock, Sub};
 use crate::ledger::debts::{self, Payments};
 use crate::ledger::deposit::{account, side};
@@ -21,7 +22,8 @@ pub(super) enum Backlog {
     Some,
 }
 
-/// Looks at the disputes that are due, in order of (end, left, right), so many in a block.
+/// Looks at the disputes that are due, in order of (end, left, right), as long as a block has work left for them. The
+/// last one may take more than is left, so that each has its turn.
 pub(super) fn due(
     overlay: &mut Overlay<'_>,
     context: &Context<'_>,
@@ -29,12 +31,33 @@ pub(super) fn due(
 ) -> (Vec<Opening>, Backlog) {
     let first = Key::DisputeByEnd(0, Parties::FIRST);
     let last = Key::DisputeByEnd(context.usable_height, Parties::LAST);
-    let mut keys = overlay.keys_between(&first, &last, limits::MAX_RESOLUTIONS.saturating_add(1));
+    let most = work_of_block(context.parameters);
+    let keys = overlay.keys_between(&first, &last, most.saturating_add(1));
     let waited = matches!(keys.first(), Some(Key::DisputeByEnd(due, _)) if *due < context.usable_height);
-    let backlog = if waited || keys.len() > limits::MAX_RESOLUTIONS { Backlog::Some } else { Backlog::None };
-    keys.truncate(limits::MAX_RESOLUTIONS);
-    let openings = keys.into_iter().filter_map(|key| look_at(overlay, context, payments, key)).collect();
+    let (mut done, mut openings) = (0_usize, Vec::new());
+    let mut due = keys.into_iter().peekable();
+    while let Some(key) = due.next_if(|_| done < most) {
+        done = done.saturating_add(work(overlay, &key));
+        openings.extend(look_at(overlay, context, payments, key));
+    }
+    let backlog = if waited || due.peek().is_some() { Backlog::Some } else { Backlog::None };
     (openings, backlog)
+}
+
+/// Pieces of work that a block does on disputes; at least one.
+fn work_of_block(parameters: &Parameters) -> usize {
+    let pieces = parameters.max_block_bytes.div_ceil(limits::BYTES_PER_RESOLUTION_WORK);
+    usize::try_from(pieces).unwrap_or(usize::MAX)
+}
+
+/// Pieces of work on one dispute: itself, each asset on-chain and in the state, and each lock.
+fn work(view: &dyn View, key: &Key) -> usize {
+    let Key::DisputeByEnd(_, parties) = key else { return 1 };
+    let on_chain = view.channel(parties).map_or(0, |channel| channel.assets.len());
+    let subs = running(view, parties).and_then(|dispute| dispute.state.as_ref()).map_or(&[][..], |state| &state.subs);
+    subs.iter().fold(on_chain.saturating_add(1), |sum, sub| {
+        sum.saturating_add(1).saturating_add(sub.left_locks.len()).saturating_add(sub.right_locks.len())
+    })
 }
 
 /// Resolves one dispute, or puts it back until its locks have run out.

@@ -1,6 +1,6 @@
 use crate::channel::state::{ChannelState, Lock, StateOrder, Sub};
 use crate::crypto::{Secret, SecretKey, lock_hash};
-use crate::ledger::fixture::{World, answer, deposit, dispute, key, parties};
+use crate::ledger::fixture::{World, answer, bare_dispute, deposit, dispute, key, parties};
 use crate::ledger::operation::{CreateAsset, Operation, Reveal};
 use crate::ledger::receipt::{OpeningEvent, ResolvedAsset, SkipReason};
 use crate::ledger::state::{Debt, Key};
@@ -83,8 +83,9 @@ fn a_dispute_without_a_proof_ends_by_what_is_on_chain() {
     assert!(channel.assets.is_empty());
     assert!(world.state().dispute(&parties).is_none());
     assert!(world.state().value(&Key::DisputeByEnd(start + 121, parties)).is_none());
-    // A second dispute runs in the next epoch.
-    world.run(&left, vec![dispute(&right, None)]);
+    // A second dispute runs in the next epoch, once there is something to decide.
+    world.assert_skipped(&left, dispute(&right, None), SkipReason::NothingAtStake);
+    world.run(&left, bare_dispute(&left, &right));
     end(&mut world);
     assert_eq!(world.state().channel(&parties).epoch, 2);
 }
@@ -93,8 +94,8 @@ fn a_dispute_without_a_proof_ends_by_what_is_on_chain() {
 fn against_a_bank_it_is_shorter_and_from_a_bank_it_is_not() {
     let mut world = World::new();
     let (bank, user) = (key(1), key(5));
-    world.run(&user, vec![dispute(&bank, None)]);
-    world.run(&bank, vec![dispute(&key(6), None)]);
+    world.run(&user, bare_dispute(&user, &bank));
+    world.run(&bank, bare_dispute(&bank, &key(6)));
     let delay = |other: &SecretKey| world.state().dispute(&parties(&bank, other)).unwrap().delay;
     assert_eq!((delay(&user), delay(&key(6))), (60, 120));
 }

@@ -190,6 +190,11 @@ impl Channel {
         self.asset(asset).copied().unwrap_or(ChannelAsset::none(asset))
     }
 
+    /// Whether there is anything on-chain that court could split or that one side owes the other.
+    pub fn holds_anything(&self) -> bool {
+        self.assets.iter().any(|part| part.insurance > 0 || part.ondelta != 0)
+    }
+
     /// Replaces an asset's part or adds it in its place.
     pub(crate) fn put(&mut self, part: ChannelAsset) {
         match self.assets.binary_search_by_key(&part.asset, |other| other.asset) {

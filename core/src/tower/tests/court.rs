@@ -2,7 +2,7 @@
 
 use super::desk::*;
 use crate::ledger::batch::{self, Batch};
-use crate::ledger::fixture::dispute;
+use crate::ledger::fixture::bare_dispute;
 use crate::ledger::fixture::key;
 use crate::limits;
 use crate::message::Signed;
@@ -106,7 +106,8 @@ fn many_disputes_are_answered_in_few_batches() {
     }
     let batches: Vec<_> = (0..5)
         .map(|a| {
-            let disputes = pairs.iter().filter(|(first, _)| *first == a).map(|(_, b)| dispute(&keys[*b], None));
+            let disputes =
+                pairs.iter().filter(|(first, _)| *first == a).flat_map(|(_, b)| bare_dispute(&keys[a], &keys[*b]));
             desk.world.batch(&keys[a], disputes.collect())
         })
         .collect();
@@ -158,7 +159,7 @@ fn a_batch_that_waits_offers_more() {
         }
         desk.dispute(&bank, &user, None);
         let mut versions = vec![desk.mempool[0].clone()];
-        let second = desk.world.batch(&bank, vec![dispute(&other, None)]);
+        let second = desk.world.batch(&bank, bare_dispute(&bank, &other));
         desk.quiet_block(&[second]);
         while versions.len() < 3 {
             desk.quiet_block(&[]);
@@ -203,7 +204,7 @@ fn at_the_highest_rate_new_answers_are_signed_all_the_same() {
     }
     let waits = desk.mempool[0].clone();
     assert!(waits.body.fee_rate <= most && waits.body.entries.len() == 1, "nothing new, nothing more");
-    let also = desk.world.batch(&bank, vec![dispute(&other, None)]);
+    let also = desk.world.batch(&bank, bare_dispute(&bank, &other));
     desk.quiet_block(&[also]);
     let newest = desk.mempool[0].clone();
     assert_eq!((newest.body.entries.len(), newest.body.nonce), (2, waits.body.nonce));
@@ -296,7 +297,7 @@ fn what_is_kept_goes_with_its_epoch() {
     desk.connect(&user);
     let deliver = desk.signed(&user, &bank, 7);
     desk.receipt(&user, &deliver);
-    let batch = desk.world.batch(&bank, vec![dispute(&user, None)]);
+    let batch = desk.world.batch(&bank, bare_dispute(&bank, &user));
     desk.world.block(&[batch]);
     while desk.in_court(&user, &bank).is_some() {
         desk.world.block(&[]);
@@ -332,7 +333,7 @@ fn least_cost_first([user, bank]: [&SecretKey; 2], [attacker, other]: [&SecretKe
     let honest = large(&desk, user, bank, 5);
     desk.receipt(user, &honest);
     let batches =
-        [desk.world.batch(other, vec![dispute(attacker, None)]), desk.world.batch(bank, vec![dispute(user, None)])];
+        [desk.world.batch(other, bare_dispute(other, attacker)), desk.world.batch(bank, bare_dispute(bank, user))];
     // What is left pays for one answer.
     let fee = batch::fee(10, batch::signed_bytes(&desk.mempool_of_one(&honest))).unwrap();
     let left = desk.world.frd(&key(TOWER));

@@ -3,7 +3,7 @@
 use crate::channel::shared::Sides;
 use crate::channel::state::{ChannelState, Sub};
 use crate::ledger::batch::{self, Batch};
-use crate::ledger::fixture::{World, deposit, dispute, key, parties};
+use crate::ledger::fixture::{World, bare_dispute, deposit, dispute, key, parties};
 use crate::ledger::operation::Operation;
 use crate::tower::wire::{Declined, Deliver, FromTower, Place, Reason, Receipt, ToTower};
 use crate::tower::*;
@@ -185,7 +185,11 @@ impl Desk {
 
     /// `starter` takes its channel with a partner to court, with a state that the partner signed.
     pub(super) fn dispute(&mut self, starter: &SecretKey, partner: &SecretKey, state: Option<ChannelState>) {
-        let batch = self.world.batch(starter, vec![dispute(partner, state)]);
+        let operations = match state {
+            None => bare_dispute(starter, partner),
+            Some(_) => vec![dispute(partner, state)],
+        };
+        let batch = self.world.batch(starter, operations);
         self.block(&[batch]);
     }
 

@@ -45,6 +45,10 @@ pub(crate) struct Chain {
 
 impl Chain {
     pub(crate) fn new() -> Self {
+        Self::with(PARAMETERS)
+    }
+
+    pub(crate) fn with(parameters: Parameters) -> Self {
         let mut people: Vec<_> = (1..=12).map(|seed| SecretKey::from_seed(&[seed; 32])).collect();
         people.sort_by_key(SecretKey::public);
         let supply = START * 12;
@@ -55,7 +59,7 @@ impl Chain {
             network: "court".into(),
             purpose: Purpose::Test,
             time_ms: 0,
-            parameters: PARAMETERS,
+            parameters,
             validators: ValidatorSet {
                 validators: vec![Validator {
                     account: people[11].public(),

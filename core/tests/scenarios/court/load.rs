@@ -1,11 +1,13 @@
 //! Masses: of disputes, of batches, of resolutions.
 
 use super::chain::*;
-use fair_core::channel::state::Sub;
+use fair_core::chain::params::Parameters;
+use fair_core::channel::state::{Lock, Sub};
 use fair_core::crypto::{Secret, lock_hash};
 use fair_core::ledger::operation::{Deposit, Operation, Reveal};
-use fair_core::ledger::receipt::Receipt;
+use fair_core::ledger::receipt::{Receipt, SkipReason};
 use fair_core::limits;
+use fair_core::types::Hash;
 
 /// Everybody disputes their channel with 0 by an old state, in one block; 0 answers each in a court batch of
 /// its own, all in the next block.
@@ -84,39 +86,96 @@ fn attack_29_bought_time() {
     chain.run(0, chain.answer(&chain.signed(0, 1, 2, sub(-100)))).unwrap();
 }
 
-/// Disputes of all pairs but the last, which end together with the last one's, ahead of it.
-fn all_pairs(chain: &mut Chain) {
+/// Small blocks, so that few disputes are more than one ends.
+const SMALL: Parameters = Parameters {
+    max_block_bytes: 128 << 10,
+    court_room_bytes: 64 << 10,
+    max_batch_bytes: 30 << 10,
+    max_state_bytes: 8 << 10,
+    ..PARAMETERS
+};
+
+/// Every two insure each other.
+fn insure_all(chain: &mut Chain) {
     let batches: Vec<_> = (0..PEOPLE - 1)
         .map(|left| {
-            let disputes = (left + 1..PEOPLE).filter(|right| (left, *right) != (10, 11));
-            chain.batch(left, 0, 10, disputes.map(|right| chain.dispute(right, None)).collect())
+            let deposits = (left + 1..PEOPLE).map(|right| chain.deposit(1, left, Some(right)));
+            chain.batch(left, 0, 10, deposits.collect())
         })
-        .filter(|batch| !batch.body.entries.is_empty())
         .collect();
-    let locked = Sub { left_locks: vec![lock(700, chain.u())], ..sub(0) };
+    chain.block(&batches);
+}
+
+/// Disputes of all pairs but the last, which end together with the last one's, ahead of it. As soon as they run, states
+/// that take long to resolve are shown, in the blocks after.
+fn all_pairs(chain: &mut Chain) {
+    let start = chain.u();
+    let batches: Vec<_> = (0..PEOPLE - 2)
+        .map(|left| chain.batch(left, 0, 10, (left + 1..PEOPLE).map(|right| chain.dispute(right, None)).collect()))
+        .collect();
+    let locked = Sub { left_locks: vec![lock(700, start)], ..sub(0) };
     let last = chain.dispute(11, Some(chain.signed(10, 11, 1, locked)));
     let last = chain.batch(10, 0, 10, vec![last]);
     chain.block(&batches.into_iter().chain([last]).collect::<Vec<_>>());
+    for left in 0..PEOPLE - 2 {
+        let of = |index| Lock { index, hash: Hash([9; 32]), ..lock(1, start) };
+        let long = Sub { left_locks: (0..LOCKS).map(of).collect(), ..sub(0) };
+        let answers =
+            (left + 1..PEOPLE).map(|right| chain.answer(&chain.signed(left, right, 1, long.clone()))).collect();
+        let answers = chain.batch(left, 0, 10, answers);
+        chain.block(&[answers]);
+    }
 }
+
+/// Locks of each of these states. What one of them is resolved with is itself, its asset twice, and these.
+const LOCKS: u64 = 40;
+const WORK: u64 = 3 + LOCKS;
 
 /// More disputes end in one block than it resolves: the rest carries over, in order.
 #[test]
 fn attack_33_resolutions_in_one_block() {
-    let mut chain = Chain::new();
+    let mut chain = Chain::with(SMALL);
+    insure_all(&mut chain);
     let start = chain.u();
     all_pairs(&mut chain);
     chain.wait_until(start + 21);
     assert_eq!(chain.state().disputes().count(), 66);
     chain.block(&[]);
-    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (limits::MAX_RESOLUTIONS, 2));
+    let most = u64::from(SMALL.max_block_bytes / limits::BYTES_PER_RESOLUTION_WORK);
+    let resolved = usize::try_from(most.div_ceil(WORK)).unwrap();
+    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (resolved, 66 - resolved));
     chain.block(&[]);
-    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (2, 0));
+    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (66 - resolved, 0));
+}
+
+/// A block of nothing but disputes between accounts of one owner. What is not at stake is not taken, and what is, one
+/// block ends: nobody else's resolution waits.
+#[test]
+fn attack_33_a_block_of_disputes_delays_nobody() {
+    let mut chain = Chain::with(SMALL);
+    let flood: Vec<_> = (0..PEOPLE - 1)
+        .map(|left| chain.batch(left, 0, 10, (left + 1..PEOPLE).map(|right| chain.dispute(right, None)).collect()))
+        .collect();
+    let said = chain.block(&flood);
+    let nothing = Receipt::Skipped { reason: SkipReason::NothingAtStake };
+    assert!(said.iter().flat_map(|outcome| &outcome.operations).all(|outcome| outcome.receipt == nothing));
+    insure_all(&mut chain);
+    let start = chain.u();
+    let flood: Vec<_> = (0..PEOPLE - 1)
+        .map(|left| chain.batch(left, 0, 10, (left + 1..PEOPLE).map(|right| chain.dispute(right, None)).collect()))
+        .collect();
+    chain.block(&flood);
+    chain.wait_until(start + 21);
+    assert_eq!(chain.state().disputes().count(), 66);
+    chain.block(&[]);
+    assert_eq!((chain.openings.len(), chain.state().disputes().count()), (66, 0));
 }
 
 /// A flood of resolutions pushes one beyond the block that would delete its secret.
 #[test]
 fn attack_36_backlog() {
-    let mut chain = Chain::new();
+    let mut chain = Chain::with(SMALL);
+    insure_all(&mut chain);
     chain.run(11, chain.deposit(1_000, 11, Some(10))).unwrap();
     let revealed = chain.u();
     chain.run(10, reveal()).unwrap();

@@ -81,6 +81,7 @@ fn attack_23_early_end() {
 fn attack_25_old_epoch() {
     let mut chain = Chain::new();
     let withheld = chain.signed(0, 1, 9, sub(-900));
+    chain.run(0, chain.deposit(1, 0, Some(1))).unwrap();
     chain.run(0, chain.dispute(1, None)).unwrap();
     chain.end(0, 1);
     chain.run(0, chain.deposit(1_000, 0, Some(1))).unwrap();
@@ -108,6 +109,7 @@ fn attack_26_erased_stranger() {
 #[test]
 fn attack_32_deposit_race() {
     let mut chain = Chain::new();
+    chain.run(1, chain.deposit(1, 1, Some(0))).unwrap();
     chain.run(1, chain.dispute(0, None)).unwrap();
     chain.end(0, 1);
     let Operation::Deposit(deposit) = chain.deposit(1_000, 0, Some(1)) else { unreachable!() };

@@ -62,6 +62,7 @@ fn each_fault_of_a_dispute_has_its_reason() {
     world.assert_skipped(&right, dispute(&right, None), SkipReason::SelfChannel);
     let nobody = key(200);
     world.assert_skipped(&right, dispute(&nobody, None), SkipReason::AccusedUnknown { key: nobody.public() });
+    world.assert_skipped(&right, dispute(&key(1), None), SkipReason::NothingAtStake);
     let of_others = ChannelState { parties: Parties::new(left.public(), key(1).public()).unwrap(), ..good.clone() };
     world.assert_skipped(&right, dispute(&left, Some(of_others)), SkipReason::OtherChannel);
     let mut forged = dispute(&right, Some(good.clone()));

@@ -202,6 +202,10 @@ impl Model {
                 let pair = (signer.min(*other), signer.max(*other));
                 let is_good =
                     shown.as_ref().is_none_or(|shown| !shown.is_stale && (shown.frame, shown.by_left) > (0, false));
+                let is_funded = [1, 2]
+                    .iter()
+                    .any(|asset| self.channels.get(&(pair.0, pair.1, *asset)).is_some_and(|part| *part != (0, 0)));
+                let is_good = is_good && (shown.is_some() || is_funded);
                 let may = *other != signer && !self.cases.contains_key(&pair) && is_good;
                 if may {
                     let delay = if *other == bank { BANK_DELAY } else { DELAY };
