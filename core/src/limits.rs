@@ -35,8 +35,10 @@ pub const MAX_SECRETS: usize = 256;
 pub const MAX_PROPOSAL_TEXT_BYTES: usize = 4096;
 /// Longest rationale of a vote in bytes.
 pub const MAX_RATIONALE_BYTES: usize = 1024;
-/// Most proposals that are open or wait for their effect.
-pub const MAX_OPEN_PROPOSALS: usize = 64;
+/// Places for proposals that are open or wait for their effect: validators share them, and each has at least one.
+pub const PROPOSAL_PLACES: usize = 64;
+/// Most steps of proposals in one block, as many as all validators have places; the rest carries over in key order.
+pub const MAX_PROPOSAL_STEPS: usize = MAX_VALIDATORS;
 /// Bytes of K.max_block for each of which a block does one piece of work on disputes that are due: it looks at one,
 /// splits one asset, or counts one lock. So what one block begins takes about one block to end; the rest carries over
 /// in key order. The cheapest pieces of work are a lock (56 bytes of a state) and half of a dispute with what was
@@ -104,6 +106,7 @@ pub const MAX_SESSION_MESSAGE_BYTES: usize = MAX_SESSION_PAYLOAD_BYTES + (MAX_SE
 /// Sealed records of one direction after which a session takes new keys.
 pub const SESSION_REKEY_RECORDS: u64 = 1 << 16;
 
+const _: () = assert!(PROPOSAL_PLACES <= MAX_PROPOSAL_STEPS);
 const _: () = assert!(MAX_PROOF_BYTES * 8 / 5 + 32 < MAX_TEXT_CHARS);
 const _: () = assert!(MAX_BATCH_BYTES < MAX_BLOCK_BYTES);
 const _: () = assert!(MAX_HEADER_BYTES < MAX_BLOCK_BYTES);

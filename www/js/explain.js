@@ -104,7 +104,7 @@ const MEANINGS = {
   'batch.bad_state_signature': { title: 'The signature under this state is wrong', next: null },
   'batch.other_channel': { title: 'The state belongs to another channel', next: null },
   'batch.not_a_validator': { title: 'Only validators propose and vote', next: null },
-  'batch.too_many_proposals': { title: 'Too many proposals are open', next: 'Propose it again when one is decided.' },
+  'batch.too_many_proposals': { title: 'As many of your proposals are open as a validator may have', next: 'Propose it again when one of them is decided.' },
   'batch.unknown_proposal': { title: 'There is no such proposal', next: 'Look under Governance.' },
   'batch.voting_over': { title: 'The vote on this proposal is over', next: null },
   'batch.not_a_bank': { title: 'Nobody is registered as a bank under this key', next: null },

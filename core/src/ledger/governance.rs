@@ -5,9 +5,10 @@
 //!                         └▶ Rejected     └▶ Void: what would result breaks a rule
 //! ```
 //!
-//! A proposal that is open or accepted stands in the index of what falls due, at the U of its next step; at
-//! most [`limits::MAX_OPEN_PROPOSALS`] do, so one block can take all their steps. What was decided stays with its
-//! votes: it is the record of who changed the chain and why, and only validators add to it.
+//! A proposal that is open or accepted stands in the index of what falls due, at the U of its next step. An account has
+//! its share of [`limits::PROPOSAL_PLACES`] there, so that nobody's proposals keep those of another out, and one block
+//! can take all steps of what the validators in force have open. What was decided stays with its votes: it is the
+//! record of who changed the chain and why, and only validators add to it.
 
 use super::deposit::Applied;
 use super::execute::Context;
@@ -26,7 +27,7 @@ use crate::types::{AssetId, Height, PublicKey, UsableHeight};
 
 /// What falls due at the start of a block, in order of proposals.
 pub(super) fn open_block(overlay: &mut Overlay<'_>, context: &Context<'_>) -> Vec<Opening> {
-    let due = waiting(overlay, context.usable_height);
+    let due = waiting(overlay, context.usable_height, limits::MAX_PROPOSAL_STEPS);
     let due = due.into_iter().filter_map(|key| match key {
         Key::ProposalByEnd(_, id) => Some((id, key)),
         _ => None,
@@ -50,10 +51,25 @@ pub(super) fn open_block(overlay: &mut Overlay<'_>, context: &Context<'_>) -> Ve
     openings
 }
 
-/// Entries of the index of proposals up to U.
-fn waiting(view: &dyn View, until: UsableHeight) -> Vec<Key> {
+/// Entries of the index of proposals up to U, the first `most` of them.
+fn waiting(view: &dyn View, until: UsableHeight, most: usize) -> Vec<Key> {
     let (first, last) = (Key::ProposalByEnd(0, 0), Key::ProposalByEnd(until, ProposalId::MAX));
-    view.keys_between(&first, &last, limits::MAX_OPEN_PROPOSALS)
+    view.keys_between(&first, &last, most)
+}
+
+/// How many proposals of an account are open or wait.
+fn waiting_of(view: &dyn View, proposer: &PublicKey) -> usize {
+    let is_theirs = |key: &Key| match key {
+        Key::ProposalByEnd(_, id) => view.proposal(*id).is_some_and(|proposal| proposal.proposer == *proposer),
+        _ => false,
+    };
+    waiting(view, UsableHeight::MAX, usize::MAX).iter().filter(|key| is_theirs(key)).count()
+}
+
+/// How many of them an account may have.
+fn places(view: &dyn View) -> usize {
+    let validators = validators(view).map_or(1, |set| set.validators.len());
+    limits::PROPOSAL_PLACES.checked_div(validators).map_or(1, |places| places.max(1))
 }
 
 /// Votes weigh the shares of the set in force now.
@@ -214,8 +230,9 @@ pub(super) fn propose(
     let Propose { action, text } = operation;
     only_validators(overlay, &signer)?;
     short_text(text, limits::MAX_PROPOSAL_TEXT_BYTES)?;
-    if waiting(overlay, UsableHeight::MAX).len() >= limits::MAX_OPEN_PROPOSALS {
-        let limit = u32::try_from(limits::MAX_OPEN_PROPOSALS).unwrap_or(u32::MAX);
+    let places = places(overlay);
+    if waiting_of(overlay, &signer) >= places {
+        let limit = u32::try_from(places).unwrap_or(u32::MAX);
         return Err(SkipReason::TooManyProposals { limit });
     }
     let (start, period) = (context.usable_height, u64::from(context.parameters.voting_period_blocks));

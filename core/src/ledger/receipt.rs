@@ -414,10 +414,10 @@ pub enum SkipReason {
         /// Bytes given.
         got: u32,
     },
-    /// Too many proposals are open or wait for their effect.
-    #[error("{limit} proposals are open or wait for their effect, the most that are allowed")]
+    /// Too many proposals of the signer are open or wait for their effect.
+    #[error("{limit} proposals of the signer are open or wait for their effect, its share of the places")]
     TooManyProposals {
-        /// [`crate::limits::MAX_OPEN_PROPOSALS`].
+        /// [`crate::limits::PROPOSAL_PLACES`], shared by the validators; at least one.
         limit: u32,
     },
     /// What would result breaks a rule.

@@ -315,7 +315,7 @@ pub(super) fn print_proposals(of: &OfHome) -> Result<(), NodeError> {
     let proposals: Vec<Value> = state
         .proposals()
         .rev()
-        .take(fair_core::limits::MAX_OPEN_PROPOSALS)
+        .take(fair_core::limits::MAX_PROPOSAL_STEPS)
         .map(|(id, proposal)| {
             let set = state.counted_by(proposal, &desk.first);
             let votes: Vec<_> = state

@@ -99,17 +99,29 @@ fn only_validators_propose_and_vote_within_bounds() {
 }
 
 #[test]
-fn so_many_proposals_are_open_and_no_more() {
+fn so_many_proposals_of_a_validator_are_open_and_take_no_place_of_another() {
     let mut world = world();
-    let room = (0..limits::MAX_OPEN_PROPOSALS).map(|_| proposal(rename(AssetId::FRB, "BET"))).collect();
-    for outcome in world.run(&key(2), room) {
-        assert_eq!(outcome.receipt, Receipt::Applied { registered: None });
+    for seed in 2..=4 {
+        let room = (0..16).map(|_| proposal(rename(AssetId::FRB, "BET"))).collect();
+        for outcome in world.run(&key(seed), room) {
+            assert_eq!(outcome.receipt, Receipt::Applied { registered: None });
+        }
+        let full = SkipReason::TooManyProposals { limit: 16 };
+        world.assert_skipped(&key(seed), proposal(rename(AssetId::FRB, "BET")), full);
     }
-    let full = SkipReason::TooManyProposals { limit: 64 };
-    world.assert_skipped(&key(3), proposal(rename(AssetId::FRB, "BET")), full);
     assert_eq!(until_decided(&mut world, 1), ProposalState::Rejected);
-    assert_eq!(world.openings.len(), limits::MAX_OPEN_PROPOSALS);
-    apply(&mut world, &key(3), proposal(rename(AssetId::FRB, "BET")));
+    assert_eq!(world.openings.len(), 16);
+    apply(&mut world, &key(2), proposal(rename(AssetId::FRB, "BET")));
+    let parts = [(1, 1), (2, 1), (3, 1)];
+    let (_, done) = decide(&mut world, set(&parts));
+    assert!(matches!(done, ProposalState::Executed { .. }));
+    while world.state().validators().validators.len() > parts.len() {
+        world.block(&[]);
+    }
+    let room = (0..22).map(|_| proposal(rename(AssetId::FRB, "BET"))).collect();
+    let outcomes = world.run(&key(3), room);
+    let applied = outcomes.iter().filter(|outcome| outcome.receipt == Receipt::Applied { registered: None });
+    assert_eq!(applied.count(), 21, "three share the places");
 }
 
 #[test]
