@@ -303,6 +303,7 @@ impl Bank {
             if sent.state == SentState::Expired {
                 self.orders.lapsed(sent.request, &mut out.write);
             }
+            self.mandates.included(&sent, &mut out.write);
             out.notify(Event::Batch(Box::new(sent)));
         }
         self.learn_from_registry(chain, now_ms, out);

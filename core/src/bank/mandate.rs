@@ -12,12 +12,14 @@
 
 use super::rebalance::{self, Receiver, Situation, Source};
 use super::{Bank, Event, Out};
-use crate::account::{BadRecord, read};
+use crate::account::{BadRecord, SentBatch, SentState, read};
 use crate::channel::agreement::Agreement;
 use crate::channel::event::Command;
 use crate::codec;
 use crate::effect::Write;
+use crate::ledger::execute::try_funded_deposit;
 use crate::ledger::operation::{Operation, WithdrawalConsent};
+use crate::ledger::receipt::{Receipt, SkipReason};
 use crate::message::Signed;
 use crate::peers::Chain;
 use crate::types::{Amount, AssetId, PublicKey, Side, TimeMs, UsableHeight};
@@ -106,6 +108,23 @@ impl Mandates {
     /// Whether a rebalance waits for consents.
     pub(super) const fn is_asking(&self) -> bool {
         self.asking.is_some()
+    }
+
+    /// A batch is in a block: consents whose withdrawals were skipped for the sake of another operation are at hand again.
+    pub(super) fn included(&mut self, sent: &SentBatch, write: &mut Write) {
+        let SentState::Included { receipts, .. } = &sent.state else { return };
+        for (entry, receipt) in sent.batch.body.entries.iter().zip(receipts) {
+            let (Operation::Withdraw(withdraw), Receipt::Skipped { reason: SkipReason::Group { .. } }) =
+                (&entry.operation, receipt)
+            else {
+                continue;
+            };
+            let mut consents = self.consents.iter_mut();
+            if let Some((place, consent)) = consents.find(|(_, consent)| consent.proof == withdraw.proof) {
+                consent.used = false;
+                write.put(consent_key(place), codec::encode(&(&consent.proof, false)));
+            }
+        }
     }
 
     fn use_up(&mut self, place: (PublicKey, AssetId), write: &mut Write) {
@@ -224,10 +243,22 @@ impl Bank {
                     (false, _) => continue,
                 };
                 let epoch = agreement.state.epoch;
-                receivers.push((asset, Receiver { partner: *partner, amount, epoch, least }));
+                let receiver = Receiver { partner: *partner, amount, epoch, least };
+                if self.would_be_taken(&receiver, asset, chain) {
+                    receivers.push((asset, receiver));
+                }
             }
         }
         receivers
+    }
+
+    /// Whether the ledger would take the deposit for a receiver, its means apart: a partner can fill its channel with
+    /// other assets, so that this one never enters it.
+    fn would_be_taken(&self, receiver: &Receiver, asset: AssetId, chain: &Chain<'_>) -> bool {
+        let bank = self.peers.own_key();
+        let deposit = rebalance::deposit(receiver, asset, bank, receiver.amount, 0);
+        let own = |reason| matches!(reason, SkipReason::NotEnough { .. } | SkipReason::DebtsFirst { .. });
+        try_funded_deposit(chain.state, bank, &deposit).err().is_none_or(own)
     }
 
     /// Whether the chain already shows more insurance than the channel has taken note of: a deposit that the

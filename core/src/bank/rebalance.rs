@@ -4,7 +4,8 @@
 //! grouped with the withdrawals that fund it: when one of these is stale, that group is skipped and
 //! nothing else, and no other money is spent. What withdrawals do not cover comes out of the bank's own
 //! balance, never below its safety balance. Deposits go largest first; what is left over of a group funds
-//! the next deposit in the same group.
+//! the next deposit, in a group of its own after all others: so a deposit that the ledger skips, as whoever it is for can
+//! bring about, sinks none of theirs.
 
 use crate::ledger::operation::{Deposit, Operation, Withdraw, WithdrawalConsent};
 use crate::message::Signed;
@@ -62,7 +63,8 @@ impl Group {
     }
 }
 
-/// Plans one asset. Every source is used: those that no deposit needs stand alone at the end.
+/// Plans one asset. Every source is used: those that no deposit needs stand alone after those that fund one, and deposits
+/// that these leave enough for come last.
 pub fn plan(mut receivers: Vec<Receiver>, mut sources: Vec<Source>, situation: &Situation) -> Vec<Group> {
     receivers.sort_by(|a, b| b.amount.cmp(&a.amount).then(a.partner.cmp(&b.partner)));
     sources.sort_by(|a, b| {
@@ -71,11 +73,12 @@ pub fn plan(mut receivers: Vec<Receiver>, mut sources: Vec<Source>, situation: &
     });
     let mut sources = sources.into_iter().peekable();
     let mut free = situation.balance.saturating_sub(situation.safety_balance);
-    let mut groups: Vec<Group> = Vec::new();
+    let (mut groups, mut later): (Vec<Group>, Vec<Group>) = (Vec::new(), Vec::new());
     for receiver in receivers {
         if let Some(group) = groups.iter_mut().find(|group| group.left >= receiver.amount) {
             group.left = group.left.saturating_sub(receiver.amount);
-            group.deposits.push(deposit(&receiver, receiver.amount, situation));
+            let deposits = vec![deposit(&receiver, situation.asset, situation.bank, receiver.amount, kept(situation))];
+            later.push(Group { deposits, ..Group::default() });
             continue;
         }
         let mut group = Group::default();
@@ -88,7 +91,7 @@ pub fn plan(mut receivers: Vec<Receiver>, mut sources: Vec<Source>, situation: &
         if amount >= receiver.least.max(1) {
             free = free.saturating_sub(amount.saturating_sub(group.left));
             group.left = group.left.saturating_sub(amount);
-            group.deposits.push(deposit(&receiver, amount, situation));
+            group.deposits.push(deposit(&receiver, situation.asset, situation.bank, amount, kept(situation)));
         }
         if !group.sources.is_empty() || !group.deposits.is_empty() {
             groups.push(group);
@@ -98,21 +101,19 @@ pub fn plan(mut receivers: Vec<Receiver>, mut sources: Vec<Source>, situation: &
     let (funding, idle): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| !group.deposits.is_empty());
     let idle = idle.into_iter().flat_map(|group| group.sources).chain(sources.map(|source| source.proof));
     let alone = idle.map(|proof| Group { sources: vec![proof], ..Group::default() });
-    funding.into_iter().chain(alone).collect()
+    funding.into_iter().chain(alone).chain(later).collect()
 }
 
-/// `1@123` on the bank's own side. `keep` is the safety balance, or what there is when that is less: a group that
-/// its withdrawals fund wholly leaves the balance as it is.
-fn deposit(receiver: &Receiver, amount: Amount, situation: &Situation) -> Deposit {
-    Deposit {
-        asset: situation.asset,
-        amount,
-        to: situation.bank,
-        partner: Some(receiver.partner),
-        keep: situation.safety_balance.min(situation.balance),
-        epoch: Some(receiver.epoch),
-        invoice: None,
-    }
+/// `keep` is the safety balance, or what there is when that is less: a group that its withdrawals fund wholly leaves the
+/// balance as it is.
+fn kept(situation: &Situation) -> Amount {
+    situation.safety_balance.min(situation.balance)
+}
+
+/// `1@123` on the bank's own side.
+pub(super) fn deposit(receiver: &Receiver, asset: AssetId, bank: PublicKey, amount: Amount, keep: Amount) -> Deposit {
+    let (partner, epoch) = (Some(receiver.partner), Some(receiver.epoch));
+    Deposit { asset, amount, to: bank, partner, keep, epoch, invoice: None }
 }
 
 #[cfg(test)]

@@ -28,15 +28,27 @@ pub(super) struct Context<'a> {
     pub(super) parameters: &'a Parameters,
 }
 
+impl<'a> Context<'a> {
+    /// Of the block after `state`, built by `proposer`.
+    pub(super) fn after(state: &'a State, proposer: PublicKey) -> Self {
+        Self {
+            chain_id: state.chain_id(),
+            height: state.height().saturating_add(1),
+            usable_height: state.usable_height(),
+            proposer,
+            parameters: state.parameters(),
+        }
+    }
+}
+
 /// Whether the next block would apply a deposit whose amount a withdrawal of its group has brought.
 ///
 /// # Errors
 /// [`SkipReason`] says why not.
 pub(crate) fn try_funded_deposit(state: &State, signer: PublicKey, wanted: &Deposit) -> Result<(), SkipReason> {
-    let execution = Execution::new(state, signer);
     let mut overlay = Overlay::new(state);
     overlay.credit(signer, wanted.asset, wanted.amount).ok_or(SkipReason::OutOfBounds)?;
-    deposit::apply(&mut overlay, &execution.context, signer, wanted).map(|_| ())
+    deposit::apply(&mut overlay, &Context::after(state, signer), signer, wanted).map(|_| ())
 }
 
 /// A block being executed on top of a state.
@@ -55,13 +67,7 @@ pub(crate) struct Execution<'a> {
 impl<'a> Execution<'a> {
     /// Begins the block after `state`, built by `proposer`.
     pub(crate) fn new(state: &'a State, proposer: PublicKey) -> Self {
-        let context = Context {
-            chain_id: state.chain_id(),
-            height: state.height().saturating_add(1),
-            usable_height: state.usable_height(),
-            proposer,
-            parameters: state.parameters(),
-        };
+        let context = Context::after(state, proposer);
         let mut overlay = Overlay::new(state);
         let mut payments = Payments::of_block();
         let mut openings = court::open_block(&mut overlay, &context, &mut payments);

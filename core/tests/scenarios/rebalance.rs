@@ -2,8 +2,10 @@
 
 use crate::world::*;
 use fair_core::bank;
-use fair_core::ledger::operation::Operation;
-use fair_core::types::{Amount, PublicKey};
+use fair_core::ledger::batch::{Batch, Entry};
+use fair_core::ledger::operation::{CreateAsset, Deposit, Operation};
+use fair_core::message::Signed;
+use fair_core::types::{Amount, AssetId, PublicKey};
 use fair_core::wallet;
 
 /// A spender with 1000 FRD in its channel and a receiver that wants insurance above 100.
@@ -240,4 +242,96 @@ fn a_consent_is_spent_once_however_often_a_rebalance_is_asked_for() {
     }
     assert_eq!(operations, 2, "one withdrawal and one deposit");
     assert_eq!((world.number_line(spender).0, world.owned(receiver)), (70_000, (29_500, 0)));
+}
+
+/// A spender with consents for 700 and two to be insured, of whom the first is to have more: 400 and 300.
+fn two_receivers(setup: Setup) -> (World, PublicKey, PublicKey) {
+    let keys = [key(20), key(21), key(22)];
+    let accounts = keys.iter().map(|key| (key.public(), 10_000 * DOLLAR)).collect();
+    let mut world = World::new(Setup { accounts, ..setup });
+    let users: Vec<_> = keys.iter().map(|key| world.user(key, 1_000 * DOLLAR, Some(0))).collect();
+    world.fund(users[0], 1_000 * DOLLAR);
+    world.pay(users[0], users[1], 400 * DOLLAR);
+    world.pay(users[0], users[2], 300 * DOLLAR);
+    (world, users[1], users[2])
+}
+
+/// Makes as many assets as a channel takes and deposits one of each into the own channel with the bank, so that FRD never
+/// enters it.
+fn junk(world: &World, user: PublicKey) -> Signed<Batch> {
+    let state = world.follower.state();
+    let first = state.assets().map(|asset| asset.id.0).max().unwrap() + 1;
+    let count = u32::from(state.parameters().max_channel_assets);
+    let make = |number: u32| {
+        let ticker = format!("JUNK{number}");
+        Operation::CreateAsset(CreateAsset { name: ticker.clone(), ticker, decimals: 0, supply: 1 })
+    };
+    let bring = |number: u32| {
+        let (asset, partner) = (AssetId(first + number), Some(world.bank));
+        Operation::Deposit(Deposit { asset, amount: 1, to: user, partner, keep: 0, epoch: None, invoice: None })
+    };
+    let operations = (0..count).map(make).chain((0..count).map(bring));
+    let batch = Batch {
+        signer: user,
+        nonce: state.account(&user).unwrap().nonce,
+        valid_until: state.height() + 10,
+        fee_rate: 100,
+        entries: operations.map(|operation| Entry { group: None, operation }).collect(),
+    };
+    Signed::new(batch, &state.chain_id(), &world.nodes[&user].secret)
+}
+
+/// Whoever makes the bank's deposit impossible is to stand in the way of those with whom it would be funded, for ever.
+#[test]
+fn whoever_cannot_be_insured_keeps_insurance_from_nobody() {
+    let (mut world, junker, other) =
+        two_receivers(Setup { rebalance_every_blocks: 0, dispute_after_blocks: 0, ..short_of_money() });
+    let junk = junk(&world, junker);
+    world.submit(junk);
+    world.block();
+    world.assert_applied();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(4);
+    assert_eq!(world.owned(other), (300 * DOLLAR, 0));
+    assert_eq!(world.owned(junker), (0, 400 * DOLLAR));
+}
+
+/// The junk comes just before the bank's batch: only what was for the junker is skipped, as far as the bank's own balance
+/// goes.
+#[test]
+fn a_deposit_that_is_skipped_sinks_no_other() {
+    let (mut world, junker, other) = two_receivers(Setup::new());
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    while world.mempool.is_empty() {
+        world.block();
+    }
+    let junk = junk(&world, junker);
+    world.submit(junk);
+    world.blocks(2);
+    assert_eq!(world.owned(other), (300 * DOLLAR, 0));
+    assert_eq!(world.owned(junker), (0, 400 * DOLLAR));
+}
+
+/// And where the bank has no balance for it, the consents that were skipped with it are there for the next rebalance.
+#[test]
+fn a_consent_that_was_skipped_with_a_deposit_is_used_again() {
+    let (mut world, junker, other) =
+        two_receivers(Setup { rebalance_every_blocks: 0, dispute_after_blocks: 0, ..short_of_money() });
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    while world.mempool.is_empty() {
+        world.block();
+    }
+    let junk = junk(&world, junker);
+    world.submit(junk);
+    world.blocks(2);
+    assert_eq!(world.owned(other), (0, 300 * DOLLAR));
+    world.restart(world.bank);
+    world.deliver();
+    world.tell_bank(bank::Input::Rebalance).unwrap();
+    world.deliver();
+    world.blocks(8);
+    assert_eq!(world.owned(other), (300 * DOLLAR, 0));
 }

@@ -56,8 +56,9 @@ fn cases() {
     check(&[100], &[100], 0, &[(&[100], &[100])]);
     // Largest first, each with what funds it.
     check(&[100, 300], &[100, 300], 0, &[(&[300], &[300]), (&[100], &[100])]);
-    // What is left of a group funds the next in the same group.
-    check(&[100, 200], &[400], 0, &[(&[400], &[200, 100])]);
+    // What is left of a group funds the next, which does not fall with it, after all others.
+    check(&[100, 200], &[400], 0, &[(&[400], &[200]), (&[], &[100])]);
+    check(&[50, 60, 200], &[260, 50, 7], 0, &[(&[260], &[200]), (&[50], &[50]), (&[7], &[]), (&[], &[60])]);
     // Several withdrawals for one deposit.
     check(&[100], &[40, 50, 30], 0, &[(&[50, 40, 30], &[100])]);
     // The rest comes out of the reserve, but not beyond it.
@@ -80,11 +81,22 @@ proptest! {
         let receivers: Vec<_> = deposits.iter().zip(10..).map(|(amount, seed)| receiver(seed, *amount)).collect();
         let sources: Vec<_> = withdrawals.iter().zip(100..).map(|(amount, seed)| source(seed, *amount)).collect();
         let groups = plan(receivers.clone(), sources, &situation(5_000 + free, 5_000));
-        let sum = |amounts: &[Amount]| amounts.iter().sum::<Amount>();
-        // Whatever subset of the groups is skipped, what the others take from the reserve is within it.
-        let taken: Amount =
-            shape(&groups).iter().map(|(sources, deposits)| sum(deposits).saturating_sub(sum(sources))).sum();
-        prop_assert!(taken <= free);
+        // As the ledger does it: whichever group it skips, the reserve stays, and no other withdrawal is skipped.
+        for skipped in 0..=groups.len() {
+            let mut balance = 5_000 + free;
+            for (place, (sources, deposits)) in shape(&groups).into_iter().enumerate() {
+                let brought = balance + sources.iter().sum::<Amount>();
+                let left = deposits.iter().try_fold(brought, |left, amount| {
+                    left.checked_sub(*amount).filter(|left| *left >= 5_000)
+                });
+                if let Some(left) = left.filter(|_| place != skipped) {
+                    balance = left;
+                } else {
+                    prop_assert!(place == skipped || (skipped < place && sources.is_empty()), "skipped with another");
+                }
+            }
+            prop_assert!(balance >= 5_000);
+        }
         let mut used: Vec<_> = shape(&groups).into_iter().flat_map(|(sources, _)| sources).collect();
         let mut given = withdrawals.clone();
         used.sort_unstable();

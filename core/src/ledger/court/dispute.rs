@@ -96,13 +96,7 @@ pub(in crate::ledger) fn answer(
 /// # Errors
 /// [`SkipReason`] says why not.
 pub(crate) fn would_take(state: &State, shown: &ChannelState) -> Result<(), SkipReason> {
-    let context = Context {
-        chain_id: state.chain_id(),
-        height: state.height().saturating_add(1),
-        usable_height: state.usable_height(),
-        proposer: shown.parties.left(),
-        parameters: state.parameters(),
-    };
+    let context = Context::after(state, shown.parties.left());
     if shown.chain_id != context.chain_id {
         return Err(SkipReason::WrongChain);
     }
