@@ -7,6 +7,8 @@ pub const MAX_HEADER_BYTES: usize = 1024;
 pub const MAX_GENESIS_BYTES: usize = 1 << 20;
 /// Longest encoded block in bytes, whatever the parameters say: header, batches and framing.
 pub const MAX_BLOCK_BYTES: usize = 8 << 20;
+/// Longest encoded way back from a block that is stored: what a full block touches, but for one made to touch more.
+pub const MAX_UNDO_BYTES: usize = 16 * MAX_BLOCK_BYTES;
 /// Longest encoded certificate in bytes.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 + MAX_VALIDATORS * 65;
 /// Longest certified block in bytes.

@@ -226,8 +226,8 @@ impl Follower {
 
     /// Takes back recent heights after [`Follower::restore`], so that their values, proofs and headers can
     /// be asked for again. `blocks` are stored headers with their [`Step::encoded_undo`], newest first, the
-    /// head among them; as many as K.proof_window_heights + 1 are used. Every height's root is computed
-    /// again and held against its header.
+    /// head among them; as many as K.proof_window_heights + 1 are used, and none beyond one with an empty undo, which
+    /// was too long to be stored. Every height's root is computed again and held against its header.
     ///
     /// # Errors
     /// [`BadStore`] when they are not what led to the head; then nothing changed.
@@ -242,7 +242,11 @@ impl Follower {
             }
             expected = Some(header.previous);
             headers.push_front(header);
+            let is_oldest = undo.is_empty();
             undos.push(undo);
+            if is_oldest {
+                break;
+            }
         }
         undos.pop();
         let roots: Vec<Hash> = headers.iter().rev().map(|header| header.state_root).collect();

@@ -3,6 +3,7 @@
 use super::receipt::{BatchOutcome, Opening};
 use super::state::{Key, TreeUpdateHandle, Value};
 use crate::codec;
+use crate::limits;
 use crate::types::{Hash, Height};
 
 /// Values before a block, of the keys that it changed; `None` where there was none.
@@ -52,10 +53,16 @@ impl Transition {
     }
 
     /// The way back: values before, by key, in canonical bytes. A host that stores it beside the block can
-    /// have recent heights back after a restart ([`crate::chain::follow::Follower::recall`]).
+    /// have recent heights back after a restart ([`crate::chain::follow::Follower::recall`]). Empty where it would have
+    /// more than [`limits::MAX_UNDO_BYTES`]: then nothing leads back beyond the block.
     pub fn encoded_undo(&self) -> Vec<u8> {
+        self.undo_within(limits::MAX_UNDO_BYTES)
+    }
+
+    pub(crate) fn undo_within(&self, most: usize) -> Vec<u8> {
         let keys = self.changes.iter().map(|(key, _)| *key);
         let undo: Undo = keys.zip(self.before.iter().cloned()).collect();
-        codec::encode(&undo)
+        let bytes = codec::encode(&undo);
+        if bytes.len() > most { Vec::new() } else { bytes }
     }
 }

@@ -12,7 +12,7 @@
 //! log       height u64 be │ index u64 be         consensus LogEntry, of the height after the head
 //! signed    height u64 be │ round u32 be │ step  digest of what was signed, 32 bytes
 //! evidence  height u64 be │ block hash           a CertifiedBlock that contradicts ours
-//! undo      height u64 be                        what leads back to the state before that block
+//! undo      height u64 be                        what leads back to the state before that block; empty if too long
 //! turns     height u64 be                        Turn: a header that changes the validators; validators only
 //! outcomes  height u64 be                        BatchOutcomes │ Openings of that block; not validators
 //! ```
@@ -77,8 +77,9 @@ const PACE: &[u8] = b"pace";
 const SILENT: &[u8] = b"silent";
 /// Longest header with its certificate.
 const MAX_HEAD_BYTES: usize = fair_core::limits::MAX_HEADER_BYTES + fair_core::limits::MAX_CERTIFICATE_BYTES;
-/// Longest outcomes of one block: each of its operations says little more than what it is told with.
-const MAX_OUTCOMES_BYTES: usize = 8 * fair_core::limits::MAX_BLOCK_BYTES;
+/// Longest outcomes of one block: each of its operations says at most five times what it is told with, and each of the
+/// disputes that it ends at most eight times the bytes that its work counts for.
+const MAX_OUTCOMES_BYTES: usize = 16 * fair_core::limits::MAX_BLOCK_BYTES;
 /// Longest log line: a block and what comes with it.
 const MAX_LOG_BYTES: usize = fair_core::limits::MAX_CONSENSUS_MESSAGE_BYTES;
 

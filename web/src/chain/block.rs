@@ -15,9 +15,9 @@ use fair_core::ordered;
 use fair_core::types::PublicKey;
 use std::collections::BTreeSet;
 
-/// Outcomes and the way back are about as long as the batches they belong to; eight times is more than
-/// they can take.
-const MAX_STORED_BYTES: usize = limits::MAX_CERTIFIED_BLOCK_BYTES * 8;
+/// Outcomes are at most five times as long as the batches they belong to, those of disputes that end at most eight times
+/// as long as a block, and the way back has a bound of its own.
+const MAX_STORED_BYTES: usize = limits::MAX_CERTIFIED_BLOCK_BYTES * 16 + limits::MAX_UNDO_BYTES;
 
 /// A verified block.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

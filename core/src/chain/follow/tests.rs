@@ -242,17 +242,24 @@ type Stored = Vec<(Header, Vec<u8>)>;
 fn long_chain(heights: u64) -> (World, Stored) {
     let mut world = World::new();
     let mut stored = Stored::new();
-    for height in 1..=heights {
-        let operation =
-            Operation::Deposit(deposit(600 + height, &key(5), Some(&key(100 + u8::try_from(height).unwrap()))));
-        let batch = world.batch(&key(5), vec![operation]);
-        let (built, certified) = world.certified(&[batch]);
-        let step = world.client.check(&certified, world.now).unwrap();
-        stored.insert(0, (step.header().clone(), step.encoded_undo()));
-        world.builder.commit(built.step);
-        world.client.commit(step);
+    for _ in 0..heights {
+        add(&mut world, &mut stored, 1, limits::MAX_UNDO_BYTES);
     }
     (world, stored)
+}
+
+/// One more block, with so many new channels, whose way back is stored if it has at most so many bytes.
+fn add(world: &mut World, stored: &mut Stored, channels: u8, most: usize) {
+    let height = world.client.height() + 1;
+    let partner = |more: u8| key(100 + u8::try_from(height).unwrap() + 20 * more);
+    let deposit = |more| Operation::Deposit(deposit(600 + height, &key(5), Some(&partner(more))));
+    let batch = world.batch(&key(5), (0..channels).map(deposit).collect());
+    let (built, certified) = world.certified(&[batch]);
+    let step = world.client.check(&certified, world.now).unwrap();
+    assert!(step.encoded_undo().len() > 4, "it is never empty, however short");
+    stored.insert(0, (step.header().clone(), step.transition().undo_within(most)));
+    world.builder.commit(built.step);
+    world.client.commit(step);
 }
 
 fn restored(world: &World) -> Follower {
@@ -293,6 +300,26 @@ fn recent_heights_come_back_after_a_restart() {
     }
 }
 
+/// A block can be made to touch so much that its way back is longer than any that is read: it is not stored, and what
+/// comes back after a restart begins there.
+#[test]
+fn a_way_back_that_is_too_long_is_left_out() {
+    let (mut world, mut stored) = long_chain(3);
+    let most = stored.iter().map(|(_, undo)| undo.len()).max().unwrap() + 20;
+    for channels in [1, 5, 1, 1] {
+        add(&mut world, &mut stored, channels, most);
+    }
+    assert_eq!(stored.iter().map(|(_, undo)| undo.is_empty()).collect::<Vec<_>>()[..4], [false, false, true, false]);
+    let mut follower = restored(&world);
+    follower.recall(stored).unwrap();
+    assert_eq!((follower.state().oldest_height(), follower.height()), (5, 7));
+    for height in 5..=7 {
+        assert_eq!(follower.header_at(height), world.client.header_at(height));
+        let key = Key::Channel(parties(&key(5), &key(105)));
+        assert_eq!(follower.state().prove_at(height, &key), world.state().prove_at(height, &key));
+    }
+}
+
 #[test]
 fn a_past_that_does_not_lead_to_the_head_is_refused_and_changes_nothing() {
     type Change = fn(&mut Stored);
@@ -306,7 +333,7 @@ fn a_past_that_does_not_lead_to_the_head_is_refused_and_changes_nothing() {
             |stored| stored[2].1 = stored[3].1.clone(),
             |error| matches!(error, BadStore::State(BadState::WrongRoot { .. })),
         ),
-        (|stored| stored[2].1.clear(), |error| matches!(error, BadStore::State(BadState::Decode { index: 2, .. }))),
+        (|stored| stored[2].1.truncate(3), |error| matches!(error, BadStore::State(BadState::Decode { index: 2, .. }))),
         (|stored| stored[2].1 = vec![0; 4], |error| matches!(error, BadStore::State(BadState::WrongRoot { .. }))),
     ];
     for (index, (change, is_expected)) in cases.iter().enumerate() {

@@ -11,9 +11,6 @@ use crate::types::{Hash, Height, Parties};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Longest encoded undo of a block: what a full block can touch, generously.
-const MAX_UNDO_BYTES: usize = 16 * limits::MAX_BLOCK_BYTES;
-
 /// A height whose state is not, or no longer, known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
 #[error("the state of height {got} is not known; heights {oldest} to {newest} are")]
@@ -100,7 +97,7 @@ impl State {
         let mut past = BTreeMap::new();
         let mut height = self.height;
         for (index, bytes) in undos.iter().enumerate() {
-            let undo: Undo = codec::decode(bytes, MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
+            let undo: Undo = codec::decode(bytes, limits::MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
             // Each key once, whatever the bytes say.
             let undo = ordered::map(undo);
             let mut redo: Vec<Put> = Vec::with_capacity(undo.len());

@@ -146,6 +146,20 @@ async fn a_database_of_the_first_layout_is_taken_up() {
     compare(&found.follower, &follower, 3);
 }
 
+/// A way back that is too long is stored as an empty one: a start goes back to that block and not to the one before.
+#[tokio::test]
+async fn a_start_goes_back_as_far_as_undos_lead() {
+    let folder = tempfile::tempdir().unwrap();
+    let genesis = make(folder.path());
+    let path = folder.path().join("db.sqlite");
+    let (store, mut found) = open(&path, &genesis).await.unwrap();
+    grow(&store, &mut found.follower, genesis.validators.validators[0].account, 5).await;
+    store.commit(vec![Write::Put { table: UNDO, key: height_key(3).to_vec(), value: Vec::new() }]).await.unwrap();
+    drop(store);
+    let (_, again) = open(&path, &genesis).await.unwrap();
+    compare(&again.follower, &found.follower, 3);
+}
+
 #[tokio::test]
 async fn an_undo_that_leads_elsewhere_is_refused() {
     let folder = tempfile::tempdir().unwrap();
