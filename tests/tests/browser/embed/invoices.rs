@@ -84,6 +84,7 @@ async fn what_cannot_be_paid_is_told_in_clear_words(kind: Kind) -> Result<()> {
     browser.see_within("There is nothing to pay here", BLOCKS).await?;
     open_link(&browser, &network, "nonsense").await?;
     browser.see_within("neither an invoice nor an address", BLOCKS).await?;
+    assert!(!offers_to_pay(&browser).await?);
     let expired = signed(&network, &payee(), |invoice| {
         invoice.created_ms -= 2 * LIFETIME_MS;
         invoice.expires_ms -= 2 * LIFETIME_MS;
@@ -91,6 +92,7 @@ async fn what_cannot_be_paid_is_told_in_clear_words(kind: Kind) -> Result<()> {
     open_link(&browser, &network, &expired).await?;
     browser.see_within("Its time is up", BLOCKS).await?;
     browser.see("Ask for a new invoice").await?;
+    assert!(!offers_to_pay(&browser).await?);
     browser.screenshot("checkout-expired").await?;
     let foreign = signed(&network, &payee(), |invoice| invoice.chain_id = Hash([9; 32]))?;
     open_link(&browser, &network, &foreign).await?;
