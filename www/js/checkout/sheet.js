@@ -15,10 +15,11 @@ import { unlockPage } from '../pages/unlock.js';
 import { to } from '../router.js';
 import { fund } from './fund.js';
 import { Handover } from './handover.js';
-import { checkMerchant } from './merchant.js';
+import { Merchant } from './merchant.js';
 import { merchantView, openedByOther, refusedMerchant } from './merchant-view.js';
 import { otherDevice } from './other-device.js';
 import { webOrigin } from './request.js';
+import { Seen } from './seen.js';
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('../api').Invoice} Invoice */
@@ -28,8 +29,6 @@ import { webOrigin } from './request.js';
 
 /** A page that was to hand an invoice over is waited for so long before the payer is told. */
 const HANDOVER_MS = 15_000;
-/** Another page may put an invoice under the payer's finger: what is shown so long can be paid. */
-const SEEN_MS = 1_000;
 /** Timers of browsers go no further. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** What a wallet without money, bank or room answers: on a test network it can be helped. */
@@ -44,19 +43,16 @@ export class CheckoutSheet {
   #isLate = false;
   /** @type {string | null} */
   #text = null;
-  /** @type {Invoice | null} */
-  #invoice = null;
+  /** @type {Merchant | null} */
+  #merchant = null;
   /** @type {FairError | null} */
   #unusable = null;
-  /** @type {import('./merchant.js').Standing} */
-  #standing = 'none';
   #typed = typedAmount();
   /** @type {Quote | null} */
   #quote = null;
   /** @type {FairError | null} */
   #quoteError = null;
-  /** Whether invoice and quote have been shown for `SEEN_MS`. */
-  #seen = false;
+  #seen;
   /** The invoice's time is over, and it can be paid all the same. */
   #afterTime = false;
   /** What is asked of the engine about the invoice here, by name. @type {Map<string, symbol>} */
@@ -76,9 +72,14 @@ export class CheckoutSheet {
   constructor(app, request) {
     this.#app = app;
     this.#gate = unlockPage(app, 'h2');
+    this.#seen = new Seen(app);
     this.turnTo(request);
     for (const event of /** @type {const} */ (['head', 'channel', 'status'])) app.client.on(event, () => { if (this.#quoteError && !app.doing('fund')) this.#ask(); });
     app.client.on('payment', (payment) => { if (payment.id === this.#paymentId) this.#told(payment); });
+  }
+
+  get #invoice() {
+    return this.#merchant?.invoice ?? null;
   }
 
   get title() {
@@ -112,13 +113,12 @@ export class CheckoutSheet {
     this.#turn += 1;
     this.#busy.clear();
     this.#text = text;
-    this.#invoice = null;
+    this.#merchant = null;
     this.#unusable = null;
-    this.#standing = 'none';
     this.#typed = typedAmount();
     this.#quote = null;
     this.#quoteError = null;
-    this.#seen = false;
+    this.#seen.forget();
     this.#afterTime = false;
     this.#attempt = 0;
     this.#paymentId = null;
@@ -132,11 +132,9 @@ export class CheckoutSheet {
     if (this.#invoice && app.use('status').value?.wallet === 'unlocked' && !this.#quote && !this.#quoteError && this.#paymentId === null) this.#ask();
     if (this.#invoice && !this.#afterTime && isLate(this.#invoice)) {
       this.#afterTime = true;
-      if (this.#seen) {
-        // What is said about it now is to be seen as well.
-        this.#seen = false;
-        this.#seeSoon();
-      }
+      // What is said about it now is to be seen as well.
+      this.#seen.forget();
+      if (this.#quote) this.#seen.begin();
     }
     if (this.#invoice && !this.#invoice.acceptsLate && this.#invoice.expires < Date.now() && this.#paymentId === null) {
       this.#unusable = asFairError({ code: 'payment.expired', message: 'The invoice has expired.', retryable: false, data: null });
@@ -163,7 +161,8 @@ export class CheckoutSheet {
         if (decoded.kind !== 'invoice') throw { code: 'payment.malformed', message: 'This is an address, not an invoice.', retryable: false, data: null };
         const { invoice } = decoded;
         if (this.#turn !== turn) return;
-        this.#invoice = invoice;
+        const merchant = new Merchant(invoice, this.#handover?.origin ?? null);
+        this.#merchant = merchant;
         const left = invoice.expires - Date.now();
         if (left > 0 && left < LONGEST_TIMER_MS) setTimeout(() => this.#app.refresh(), left + 1);
         this.#typed.asset = invoice.asset.id;
@@ -175,34 +174,16 @@ export class CheckoutSheet {
           if (this.#turn !== turn) return;
           this.#told(payment);
         }
-        const origin = this.#origin();
-        if (origin === null) return;
-        this.#standing = 'asking';
         this.#app.refresh();
-        const standing = await checkMerchant(origin, invoice.payee.key);
+        await merchant.check();
         if (this.#turn !== turn) return;
-        this.#standing = standing;
-        if (this.#refused()) this.#handover?.tell('error', { code: 'merchant.refused' });
+        if (merchant.refused) this.#handover?.tell('error', { code: 'merchant.refused' });
       } catch (thrown) {
         if (this.#turn !== turn) return;
         this.#unusable = asFairError(thrown);
         this.#handover?.tell(this.#unusable.code === 'payment.expired' ? 'expired' : 'error', { code: this.#unusable.code });
       }
     });
-  }
-
-  /** Who is said to ask: what the invoice names, or the page that handed it over. @returns {string | null} */
-  #origin() {
-    const claimed = this.#invoice?.origin ?? this.#handover?.origin ?? null;
-    return claimed === null ? null : webOrigin(claimed);
-  }
-
-  /** Why this is not paid to whom it seems to be. @returns {'other' | 'denied' | 'odd' | null} */
-  #refused() {
-    const claimed = this.#invoice?.origin ?? null;
-    if (claimed !== null && webOrigin(claimed) === null) return 'odd';
-    if (claimed !== null && this.#handover && claimed !== this.#handover.origin) return 'other';
-    return this.#standing === 'denied' ? 'denied' : null;
   }
 
   /** @returns {import('../api').PayRequest | null} */
@@ -216,7 +197,7 @@ export class CheckoutSheet {
 
   #ask() {
     const order = this.#order();
-    if (!order || this.#refused()) return;
+    if (!order || this.#merchant?.refused) return;
     const turn = this.#turn;
     // Another invoice came or another amount was typed meanwhile: it is asked about next.
     const isOld = () => this.#turn !== turn || this.#order()?.amount !== order.amount;
@@ -226,7 +207,7 @@ export class CheckoutSheet {
         if (isOld()) return;
         this.#quote = quote;
         this.#quoteError = null;
-        if (!this.#seen) this.#seeSoon();
+        this.#seen.begin();
       } catch (thrown) {
         if (isOld()) return;
         this.#quote = null;
@@ -235,18 +216,9 @@ export class CheckoutSheet {
     });
   }
 
-  #seeSoon() {
-    const turn = this.#turn;
-    setTimeout(() => {
-      if (this.#turn !== turn) return;
-      this.#seen = true;
-      this.#app.refresh();
-    }, SEEN_MS);
-  }
-
   /** Whether what is to be paid is known and was to be seen. */
   #isReady() {
-    return this.#quote !== null && this.#seen && this.#standing !== 'asking' && !this.#refused();
+    return this.#quote !== null && this.#seen.isLong && Boolean(this.#merchant?.isPayable);
   }
 
   #pay() {
@@ -288,8 +260,8 @@ export class CheckoutSheet {
     if (!this.#request) return this.#problem('There is nothing to pay here', 'The link is incomplete. Go back to where you found it, and follow it again.');
     if (this.#unusable) return [heading('This cannot be paid'), errorNote(this.#unusable), this.#wayBack()];
     if (this.#text === null) return this.#waitingView();
-    if (!this.#invoice) return [heading('Payment'), h('div', { class: 'card' }, bones(5))];
-    return this.#paymentId === null ? this.#sheetView(this.#invoice) : this.#statusView(this.#invoice, this.#paymentId);
+    if (!this.#merchant) return [heading('Payment'), h('div', { class: 'card' }, bones(5))];
+    return this.#paymentId === null ? this.#sheetView(this.#merchant) : this.#statusView(this.#merchant, this.#paymentId);
   }
 
   /** @param {string} title @param {string} next */
@@ -304,30 +276,26 @@ export class CheckoutSheet {
     return [heading('Payment'), h('div', { class: 'card' }, h('p', { role: 'status' }, 'Waiting for the invoice of ', h('strong', null, origin), '.'), bones(4))];
   }
 
-  /** @param {Invoice} invoice */
-  #who(invoice) {
-    return { invoice, origin: this.#origin(), standing: this.#standing };
+  /** Who asks, and for what. @param {Merchant} merchant */
+  #asked(merchant) {
+    const { description } = merchant.invoice;
+    return [merchantView(merchant), description && h('p', { class: 'stranger' }, strangersText(description))];
   }
 
-  /** Who asks, and for what. @param {Invoice} invoice */
-  #asked(invoice) {
-    return [merchantView(this.#who(invoice)), invoice.description && h('p', { class: 'stranger' }, strangersText(invoice.description))];
-  }
-
-  /** @param {Invoice} invoice */
-  #sheetView(invoice) {
+  /** @param {Merchant} merchant */
+  #sheetView(merchant) {
     const app = this.#app;
     const wallet = app.use('status').value?.wallet;
-    const refused = this.#refused();
+    const { invoice, refused } = merchant;
     return [
       heading('Payment'),
-      h('section', { class: 'card', key: 'asked' }, ...this.#asked(invoice),
+      h('section', { class: 'card', key: 'asked' }, ...this.#asked(merchant),
         invoice.amount !== null && h('p', null, amount(app, invoice.asset, invoice.amount, { big: true })),
         refundPromise(invoice),
         timeToPay(app, invoice)),
       // With a link nobody says which page it was.
-      !refused && !this.#handover && window.opener !== null && openedByOther(this.#who(invoice)),
-      refused ? [refusedMerchant(refused, this.#who(invoice), this.#handover?.origin ?? null), this.#wayBack()]
+      !refused && !this.#handover && window.opener !== null && openedByOther(merchant),
+      refused ? [refusedMerchant(merchant), this.#wayBack()]
         : wallet === 'unlocked' ? this.#payView(invoice)
           : wallet === 'locked' ? h('section', { class: 'card', key: 'locked' }, this.#gate.view(), h('div', { class: 'row' }, this.#cancelButton()))
             : wallet === 'none' ? this.#newcomerView() : bones(2),
@@ -402,13 +370,13 @@ export class CheckoutSheet {
       problem && errorNote(problem));
   }
 
-  /** @param {Invoice} invoice @param {string} id */
-  #statusView(invoice, id) {
+  /** @param {Merchant} merchant @param {string} id */
+  #statusView(merchant, id) {
     const app = this.#app;
     return [
       heading('Payment'),
       answered(app.use('payment', { id }), (payment) => h('section', { class: 'card', key: 'status' },
-        ...this.#asked(invoice),
+        ...this.#asked(merchant),
         h('p', null, amount(app, payment.asset, payment.amount, { big: true })),
         statusLine(app, payment),
         payment.state === 'failed' && payment.error && h('p', null, meaning(payment.error).title, '. ', meaning(payment.error).next),
@@ -434,7 +402,7 @@ export class CheckoutSheet {
 
   #wayBack() {
     // A page that is not what it seems is no place to go back to.
-    const back = this.#refused() ? this.#handover?.isOpen && button('Close this window', { onclick: () => window.close() }) : this.#backButton();
+    const back = this.#merchant?.refused ? this.#handover?.isOpen && button('Close this window', { onclick: () => window.close() }) : this.#backButton();
     return h('div', { class: 'row' }, back, linkButton('Open my wallet', '/'));
   }
 

@@ -14,6 +14,9 @@ import { meaning } from '../explain.js';
 import { canScan, takers } from '../parts/scanner.js';
 import { refundPromise, timeToPay } from '../parts/invoice-terms.js';
 import { shopLink } from '../parts/shop.js';
+import { Merchant } from '../checkout/merchant.js';
+import { merchantView, refusedMerchant } from '../checkout/merchant-view.js';
+import { Seen } from '../checkout/seen.js';
 import { to } from '../router.js';
 
 /** @typedef {import('../app.js').App} App */
@@ -39,6 +42,8 @@ class PaySheet {
   #text = '';
   /** @type {Decoded | null} */
   #decoded = null;
+  /** Who asks with an invoice. @type {Merchant | null} */
+  #merchant = null;
   /** @type {FairError | null} */
   #decodeError = null;
   #typed = typedAmount();
@@ -55,6 +60,7 @@ class PaySheet {
   /** @type {string | null} */
   #paymentId = null;
   #camera = { scanning: false };
+  #seen;
 
   /**
    * @param {App} app
@@ -62,6 +68,7 @@ class PaySheet {
    */
   constructor(app, linked) {
     this.#app = app;
+    this.#seen = new Seen(app);
     if (linked !== '') this.#setText(linked);
   }
 
@@ -75,7 +82,9 @@ class PaySheet {
   #setText(text) {
     this.#text = text;
     this.#decoded = null;
+    this.#merchant = null;
     this.#decodeError = null;
+    this.#seen.forget();
     this.#dropQuote();
     const cleaned = text.trim().replace(/^web\+fair:(\/\/)?/i, '').replace(/^https?:\/\/[^#]*#(\/pay\/)?/i, '').replace(/\?.*$/s, '');
     if (cleaned !== '') this.#later(() => this.#decode(cleaned));
@@ -104,7 +113,12 @@ class PaySheet {
     const { signal } = this.#asking;
     try {
       this.#decoded = await this.#app.client.decode({ text }, { signal });
-      if (this.#decoded.kind === 'invoice' && this.#decoded.invoice.amount === null) this.#typed.asset = this.#decoded.invoice.asset.id;
+      if (this.#decoded.kind === 'invoice') {
+        const { invoice } = this.#decoded;
+        if (invoice.amount === null) this.#typed.asset = invoice.asset.id;
+        this.#merchant = new Merchant(invoice);
+        this.#merchant.check().then(() => this.#app.refresh());
+      }
       this.#askQuote();
     } catch (thrown) {
       if (signal.aborted) return;
@@ -116,7 +130,7 @@ class PaySheet {
   /** What is asked of the engine, or null while the amount is missing. @returns {import('../api').PayRequest | null} */
   #request() {
     const decoded = this.#decoded;
-    if (!decoded) return null;
+    if (!decoded || this.#merchant?.refused) return null;
     if (decoded.kind === 'invoice' && decoded.invoice.amount !== null) return { text: decoded.invoice.text, amount: null, asset: null };
     const read = readAmount(this.#app, this.#typed);
     if (!('amount' in read) || read.amount === 0n) return null;
@@ -132,6 +146,7 @@ class PaySheet {
     try {
       this.#quote = await this.#app.client.quote(request, { signal });
       this.#quoteError = null;
+      this.#seen.begin();
     } catch (thrown) {
       if (signal.aborted) return;
       this.#quoteError = asFairError(thrown);
@@ -140,10 +155,15 @@ class PaySheet {
     this.#app.refresh();
   }
 
+  /** Whether what is to be paid is known and was to be seen, and so is who asks. */
+  #isReady() {
+    return this.#quote !== null && this.#seen.isLong && (this.#merchant === null || this.#merchant.isPayable);
+  }
+
   #pay() {
     const request = this.#request();
     const quote = this.#quote;
-    if (!request || !quote) return;
+    if (!request || !quote || !this.#isReady()) return;
     this.#app.act('pay', async () => {
       const payment = await this.#app.client.pay({ ...request, key: this.#key, maxFee: quote.fee, description: this.#note.trim() || null });
       this.#paymentId = payment.id;
@@ -184,12 +204,13 @@ class PaySheet {
     const payee = decoded.kind === 'invoice' ? decoded.invoice.payee : decoded.payee;
     const open = !invoice || invoice.amount === null;
     const problem = app.problem('pay');
+    if (this.#merchant?.refused) return h('section', { class: 'card', key: 'refused' }, merchantView(this.#merchant), refusedMerchant(this.#merchant));
     return h('form', {
       class: 'card', key: 'sheet', novalidate: true,
       onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#typed.touched = true; this.#pay(); },
     },
-    h('div', { class: 'payee' }, keyPicture(payee.key, 48), h('div', { class: 'stack tight' },
-      h('p', null, h('strong', null, invoice?.origin ? h('bdi', null, strangersText(invoice.origin)) : payee.handle || payee.id !== null ? namedAccount(payee) : 'Unregistered account'), invoice?.origin && h('span', { class: 'muted small' }, ' as they claim')),
+    this.#merchant?.origin ? merchantView(this.#merchant) : h('div', { class: 'payee' }, keyPicture(payee.key, 48), h('div', { class: 'stack tight' },
+      h('p', null, h('strong', null, payee.handle || payee.id !== null ? namedAccount(payee) : 'Unregistered account')),
       h('p', { class: 'small muted' }, keyWords(payee.key)))),
     invoice?.description && h('p', { class: 'stranger' }, strangersText(invoice.description)),
     open
@@ -217,7 +238,7 @@ class PaySheet {
     const quote = this.#quote;
     const app = this.#app;
     const label = quote ? `Pay ${amountLine(quote.amount, quote.asset, app.locale)}` : 'Pay';
-    return button(label, { submit: true, main: true, block: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !quote });
+    return button(label, { submit: true, main: true, block: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() });
   }
 
   #quoteView() {

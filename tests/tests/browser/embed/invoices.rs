@@ -68,10 +68,27 @@ async fn open_link(browser: &Browser, network: &Network, invoice: &str) -> Resul
     browser.go(&format!("{}/pay/#{invoice}", network.url()?)).await
 }
 
+/// Texts that are not the origin of a web page.
+const ODD: [&str; 6] = [
+    "https://shop.example/",
+    "https://user@shop.example",
+    "https://shоp.example",
+    "http://shop.example",
+    "javascript:alert(1)",
+    "",
+];
+
 /// Whether the page offers what leads to a payment.
 async fn offers_to_pay(browser: &Browser) -> Result<bool> {
     let text = browser.text().await?;
     Ok(text.contains("Create wallet") || text.contains(BUTTON))
+}
+
+/// Whether the wallet's own page has its button to pay, also one that cannot be pressed for want of money.
+async fn has_pay_button(browser: &Browser) -> Result<bool> {
+    let script =
+        "return [...document.querySelectorAll('button')].some((one) => /^Pay( \\d|$)/.test(one.innerText.trim()));";
+    Ok(browser.run(script).await? == true)
 }
 
 async fn what_cannot_be_paid_is_told_in_clear_words(kind: Kind) -> Result<()> {
@@ -133,14 +150,7 @@ async fn nobody_is_paid_in_the_name_of_a_shop(kind: Kind) -> Result<()> {
     browser.screenshot("checkout-denied").await?;
     open_link(&browser, &network, &of(&other, "http://127.0.0.1:1")?).await?;
     browser.see_within("as they claim", BLOCKS).await?;
-    for odd in [
-        "https://shop.example/",
-        "https://user@shop.example",
-        "https://shоp.example",
-        "http://shop.example",
-        "javascript:alert(1)",
-        "",
-    ] {
+    for odd in ODD {
         open_link(&browser, &network, &of(&other, odd)?).await?;
         browser.see_within("The shop’s address is not one", BLOCKS).await?;
         assert!(!offers_to_pay(&browser).await?, "{odd}");
@@ -157,6 +167,24 @@ async fn nobody_is_paid_in_the_name_of_a_shop(kind: Kind) -> Result<()> {
     browser.screenshot("checkout-other-page").await?;
     browser.to_tab(0).await?;
     assert_eq!(hear(&browser, "error merchant.refused").await?, ["open", "error merchant.refused"]);
+
+    // The wallet's own page takes invoices from links of its own, from `web+fair:`, and as text or picture. The window
+    // beside keeps the wallet open.
+    open_link(&browser, &network, &of(&payee(), &shop.origin)?).await?;
+    person::make_keys(&browser, Pictures::None).await?;
+    browser.see_within("Your wallet cannot pay this yet", BLOCKS).await?;
+    browser.go(&format!("{url}/#/pay/{}", of(&other, &shop.origin)?)).await?;
+    browser.see_within("The shop does not know this payee", BLOCKS).await?;
+    assert!(!has_pay_button(&browser).await?);
+    browser.screenshot("pay-denied").await?;
+    browser.fill("Invoice or address", &format!("{url}/pay/#{}", of(&payee(), &shop.origin)?)).await?;
+    browser.see_within("confirmed by the site", BLOCKS).await?;
+    assert!(has_pay_button(&browser).await?);
+    for odd in ODD {
+        browser.run(&format!("location.hash = '#/pay/web%2Bfair%3A{}';", of(&other, odd)?)).await?;
+        browser.see_within(&format!("The invoice claims to be from “{odd}”"), BLOCKS).await?;
+        assert!(!has_pay_button(&browser).await?, "{odd}");
+    }
     browser.close().await?;
     network.shut_down().await
 }

@@ -37,13 +37,18 @@ impl Scene {
         Ok(Self { network, shop, browser: Browser::open_as(kind, Windows::Guarded).await? })
     }
 
-    /// Puts something up for 12.00 FRD and opens its page.
-    async fn sell(&self, number: u32) -> Result<()> {
+    /// An invoice over 12.00 FRD, and its number at the counterpart.
+    async fn invoice(&self, number: u32) -> Result<(String, String)> {
         let wanted = json!({ "amount": 1_200, "description": format!("Order {number}"), "origin": self.shop.origin });
         let url = format!("{}/v1/invoices", self.network.url_of(COUNTERPART)?);
         let made: Value = reqwest::Client::new().post(url).json(&wanted).send().await?.json().await?;
-        let (invoice, id) = (text(&made["invoice"])?.to_owned(), Some(text(&made["id"])?.to_owned()));
-        self.shop.put(number, Order { invoice, id, ..Order::default() });
+        Ok((text(&made["invoice"])?.to_owned(), text(&made["id"])?.to_owned()))
+    }
+
+    /// Puts something up for 12.00 FRD and opens its page.
+    async fn sell(&self, number: u32) -> Result<()> {
+        let (invoice, id) = self.invoice(number).await?;
+        self.shop.put(number, Order { invoice, id: Some(id), ..Order::default() });
         self.browser.go(&self.shop.page(number)).await?;
         self.browser.run("sessionStorage.removeItem('told'); window.told.length = 0;").await?;
         Ok(())
@@ -168,12 +173,8 @@ async fn changed_amount(scene: &Scene) -> Result<()> {
     browser.to_tab(0).await
 }
 
-/// What has only just appeared is not paid: another page may have put it under the payer's finger.
-async fn not_at_once(scene: &Scene) -> Result<()> {
-    let browser = &scene.browser;
-    scene.sell(8).await?;
-    browser.click_to_new_tab(BUTTON).await?;
-    browser.see_within("Wallet locked", BLOCKS).await?;
+/// Presses the button that pays for as long as nobody can.
+async fn be_impatient(browser: &Browser) -> Result<()> {
     let impatient = format!(
         "new MutationObserver(() => {{
             const buttons = [...document.querySelectorAll('button[type=submit]')];
@@ -185,13 +186,29 @@ async fn not_at_once(scene: &Scene) -> Result<()> {
         }}).observe(document.body, {{ subtree: true, childList: true, attributes: true, characterData: true }});"
     );
     browser.run(&impatient).await?;
-    scene.unlock().await?;
+    Ok(())
+}
+
+/// Waits until it can be pressed, which takes a second, and sees that nothing was paid before.
+async fn waited_for_the_button(browser: &Browser) -> Result<()> {
     let waited = wait::until("a button to press", BLOCKS, async || {
         Ok(browser.run("return window.enabled - window.appeared;").await?.as_f64())
     });
     let waited = waited.await?;
     ensure!(waited > 900.0, "the button can be pressed {waited} ms after it appeared");
     ensure!(!browser.text().await?.contains("Locking"), "it is paid before");
+    Ok(())
+}
+
+/// What has only just appeared is not paid: another page may have put it under the payer's finger.
+async fn not_at_once(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    scene.sell(8).await?;
+    browser.click_to_new_tab(BUTTON).await?;
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    be_impatient(browser).await?;
+    scene.unlock().await?;
+    waited_for_the_button(browser).await?;
     browser.click("Cancel").await?;
     windows(browser, 1).await?;
     browser.to_tab(0).await?;
@@ -251,6 +268,39 @@ async fn blocked_window(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
+/// The wallet's own page asks the site as well before anything is paid, and pays nothing at once.
+async fn in_the_wallet_itself(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    let (invoice, _) = scene.invoice(10).await?;
+    browser.go(&format!("{}/#/pay", scene.network.url()?)).await?;
+    browser.see_within("Wallet locked", BLOCKS).await?;
+    person::unlock(browser).await?;
+    browser.see_within("Invoice or address", BLOCKS).await?;
+    // The site is asked for as long as the test wants.
+    browser.run("window.AbortSignal.timeout = () => new AbortController().signal;").await?;
+    scene.shop.hold_payees(true);
+    be_impatient(browser).await?;
+    browser.run(&format!("location.hash = '#/pay/{invoice}';")).await?;
+    wait::until("more than the first second", BLOCKS, async || {
+        let shown = browser.run("return performance.now() - window.appeared;").await?;
+        Ok((shown.as_f64() > Some(1_500.0)).then_some(()))
+    })
+    .await?;
+    browser.see("asking the site").await?;
+    assert_eq!(browser.run("return window.enabled ?? null;").await?, Value::Null, "who asks is not known yet");
+    assert!(!browser.text().await?.contains("Locking"), "it is paid before");
+    scene.shop.hold_payees(false);
+    browser.see_within("confirmed by the site", BLOCKS).await?;
+    browser.screenshot("pay-shop").await?;
+    browser.run("location.hash = '#/pay';").await?;
+    browser.see_no_more("confirmed by the site").await?;
+    browser.run("window.appeared = window.enabled = undefined;").await?;
+    browser.run(&format!("location.hash = '#/pay/{invoice}';")).await?;
+    waited_for_the_button(browser).await?;
+    browser.click(BUTTON).await?;
+    browser.see_within("Final in", BLOCKS).await
+}
+
 /// The wallet is closed while the payment is under way: the shop's server says how it ends.
 async fn closed_on_the_way(scene: &mut Scene) -> Result<()> {
     scene.sell(7).await?;
@@ -276,6 +326,7 @@ async fn a_shop_is_paid_whatever_happens_to_the_windows(kind: Kind) -> Result<()
     not_at_once(&scene).await?;
     reload_beside_another_tab(&scene).await?;
     blocked_window(&scene).await?;
+    in_the_wallet_itself(&scene).await?;
     closed_on_the_way(&mut scene).await?;
     let Scene { network, browser, .. } = scene;
     browser.close().await?;
