@@ -268,6 +268,31 @@ async fn blocked_window(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
+/// One invoice in two tabs, and a hand that trembles: whoever presses sees the one payment.
+async fn one_invoice_in_two_tabs(scene: &Scene) -> Result<()> {
+    let browser = &scene.browser;
+    let (invoice, _) = scene.invoice(9).await?;
+    let link = format!("{}/pay/#{invoice}", scene.network.url()?);
+    browser.go(&link).await?;
+    scene.unlock().await?;
+    let first = browser.driver().window().await?;
+    let second = browser.driver().new_tab().await?;
+    browser.driver().switch_to_window(second.clone()).await?;
+    browser.go(&link).await?;
+    scene.unlock().await?;
+    browser.double_click(BUTTON).await?;
+    browser.driver().switch_to_window(first.clone()).await?;
+    browser.click(BUTTON).await?;
+    browser.see_within("Final in", BLOCKS).await?;
+    browser.driver().switch_to_window(second).await?;
+    browser.see_within("Final in", BLOCKS).await?;
+    browser.go(&format!("{}/#/activity", scene.network.url()?)).await?;
+    browser.see_within("Order 9", BLOCKS).await?;
+    assert_eq!(browser.text().await?.matches("Order 9").count(), 1, "it is paid once");
+    browser.driver().close_window().await?;
+    Ok(browser.driver().switch_to_window(first).await?)
+}
+
 /// The wallet's own page asks the site as well before anything is paid, and pays nothing at once.
 async fn in_the_wallet_itself(scene: &Scene) -> Result<()> {
     let browser = &scene.browser;
@@ -326,6 +351,7 @@ async fn a_shop_is_paid_whatever_happens_to_the_windows(kind: Kind) -> Result<()
     not_at_once(&scene).await?;
     reload_beside_another_tab(&scene).await?;
     blocked_window(&scene).await?;
+    one_invoice_in_two_tabs(&scene).await?;
     in_the_wallet_itself(&scene).await?;
     closed_on_the_way(&mut scene).await?;
     let Scene { network, browser, .. } = scene;
