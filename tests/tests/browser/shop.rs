@@ -19,7 +19,7 @@ use super::governance::by_keyboard;
 in_both!(a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths);
 
 /// Stands beside the button that pays.
-const READY: &str = "final in seconds";
+const READY: &str = "If it fails";
 
 /// A life of invoices that ends while somebody looks at one.
 const SHORT_LIFE_S: &str = "8";
@@ -91,6 +91,7 @@ impl Street {
         self.picture("shop-checkout-poor").await?;
         browser.click("Get test money").await?;
         browser.see_within(READY, 2 * BLOCKS).await?;
+        browser.see_within("only promised by @main until that insures it", BLOCKS).await?;
         browser.see("1 × Assam tea, order 1001").await?;
         self.picture("shop-checkout-ready").await?;
         browser.click("Pay 12.00 FRD").await?;

@@ -5,6 +5,7 @@
 
 import { h } from '../dom.js';
 import { amount, answered, bones, button, errorNote, form, heading, linkButton, note, sums, who } from '../parts/basic.js';
+import { payeeAssurance } from '../parts/assurance.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { amountLine, exactTime, strangersText } from '../format.js';
 import { asFairError } from '../errors.js';
@@ -322,15 +323,18 @@ export class CheckoutSheet {
         id: 'amount', label: 'Amount', big: true, fixedAsset: true, assets: [], hint: 'The shop leaves it to you.',
         onchange: () => { this.#quote = this.#quoteError = null; app.refresh(); },
       }),
-      quote && this.#quoteView(quote),
+      quote && this.#quoteView(invoice, quote),
       !quote && !this.#quoteError && this.#order() && h('div', { class: 'stack', 'aria-busy': 'true' }, h('span', { class: 'unseen' }, 'Looking for a route'), h('span', { class: 'bone w3' }), h('span', { class: 'bone w2' })),
       this.#quoteError && this.#poorView(invoice, this.#quoteError),
       problem && errorNote(problem, button('Look again', { slim: true, onclick: () => { app.clearProblem('pay'); this.#ask(); } })),
       h('div', { class: 'row', key: 'do' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() }), this.#cancelButton())));
   }
 
-  /** @param {Quote} quote */
-  #quoteView(quote) {
+  /**
+   * @param {Invoice} invoice
+   * @param {Quote} quote
+   */
+  #quoteView(invoice, quote) {
     const app = this.#app;
     const { insured, uninsured } = quote.assurance;
     return h('div', { class: 'stack', key: 'quote' }, sums(
@@ -338,7 +342,7 @@ export class CheckoutSheet {
       ['Total', amount(app, quote.asset, quote.amount + quote.fee)],
       ['Route', quote.route.length === 0 ? 'straight to the payee' : ['you', ...quote.route.flatMap((hop) => [' → ', who(hop)]), ' → payee']],
       ['Paid from', [insured > 0n && ['insured ', amount(app, quote.asset, insured)], insured > 0n && uninsured > 0n && ', ', uninsured > 0n && ['uninsured ', amount(app, quote.asset, uninsured)]]],
-      ['For the payee', 'final in seconds; insured as it has agreed with its bank'],
+      ['For the payee', payeeAssurance(app, invoice.payee, quote)],
       ['If it fails', ['nothing is paid; the money is back by ', exactTime(quote.latestEnd, app.locale), ' at the latest']]));
   }
 

@@ -7,6 +7,7 @@
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
 import { accountOf, amount, answered, button, errorNote, field, heading, keyPicture, linkButton, note, sums, typing, who } from '../parts/basic.js';
+import { payeeAssurance } from '../parts/assurance.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { amountInput, amountLine, exactTime, keyWords, namedAccount, strangersText, tookText } from '../format.js';
 import { asFairError } from '../errors.js';
@@ -222,7 +223,7 @@ class PaySheet {
     !invoice && field({ id: 'note', label: 'Note for yourself', hint: 'Stays in this wallet.' }, (attributes) => h('input', {
       ...attributes, class: 'input', type: 'text', maxlength: 140, ...typing(this.#note, (text) => { this.#note = text; app.refresh(); }),
     })),
-    this.#quoteView(),
+    this.#quoteView(payee),
     invoice && refundPromise(invoice),
     invoice && timeToPay(app, invoice),
     problem && this.#failedToPay(problem),
@@ -241,7 +242,8 @@ class PaySheet {
     return button(label, { submit: true, main: true, block: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() });
   }
 
-  #quoteView() {
+  /** @param {import('../api').AccountRef} payee */
+  #quoteView(payee) {
     const app = this.#app;
     if (this.#quoteError) return this.#failedQuote(this.#quoteError);
     const quote = this.#quote;
@@ -254,6 +256,7 @@ class PaySheet {
       ['Total', amount(app, quote.asset, quote.amount + quote.fee)],
       ['Route', quote.route.length === 0 ? 'straight to the payee' : ['you', ...quote.route.flatMap((hop) => [' → ', who(hop)]), ' → payee']],
       ['Paid from', [insured > 0n && ['insured ', amount(app, quote.asset, insured)], insured > 0n && uninsured > 0n && ', ', uninsured > 0n && ['uninsured ', amount(app, quote.asset, uninsured)]]],
+      ['For the payee', payeeAssurance(app, payee, quote)],
       ['Paid or returned by', exactTime(quote.latestEnd, app.locale)]),
     !quote.provable && note(undefined, h('p', { class: 'small' }, 'A payment to an address leaves no proof. Ask for an invoice if you need one.')));
   }

@@ -14,7 +14,10 @@ use fair_tests::browser::person::{self, BLOCKS, Pictures};
 in_both!(a_shop_is_paid_whatever_happens_to_the_windows);
 
 /// Stands beside the button that pays.
-const READY: &str = "final in seconds";
+const READY: &str = "If it fails";
+
+/// The counterpart's deposit is all that insures it.
+const ASSURANCE: &str = "of all that the payee has with @main, at most 2,000.00 FRD is insured";
 
 /// The network, its counterpart as the shop's purse, and the payer's browser.
 struct Scene {
@@ -108,6 +111,7 @@ async fn first_order(scene: &Scene) -> Result<()> {
     browser.screenshot("checkout-poor").await?;
     browser.click("Get test money").await?;
     browser.see_within(READY, 2 * BLOCKS).await?;
+    browser.see_within(ASSURANCE, BLOCKS).await?;
     browser.screenshot("checkout-ready").await?;
     browser.click("Pay with another device").await?;
     browser.screenshot("checkout-other-device").await?;
