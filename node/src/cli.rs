@@ -8,7 +8,7 @@ use crate::error::NodeError;
 use crate::genesis::{self, Plan};
 use crate::home::{Claims, Home, Kind};
 use crate::presets::Preset;
-use crate::{bank, merchant, operator, say, status, tower, validator, wallet};
+use crate::{bank, descriptors, merchant, operator, say, status, tower, validator, wallet};
 use clap::{Args, Parser, Subcommand};
 use fair_core::chain::trust::Confirmed;
 use fair_core::ledger::operation::Operation;
@@ -249,6 +249,7 @@ fn run(asked: Run) -> Result<(), NodeError> {
     config.checkpoint = checkpoint;
     config.claims = Claims { never_signed, data_lost };
     log_to_stderr();
+    descriptors::raise();
     let mut runtime = match config.kind {
         // One task does their work, and the disk has a thread of its own: more would wake each other for every request.
         Kind::Wallet | Kind::Merchant => tokio::runtime::Builder::new_current_thread(),

@@ -24,6 +24,8 @@ pub(crate) const REMEMBERED_BATCHES: usize = 20_000;
 pub(crate) const ROUNDS_WITH_BATCHES: u32 = 20;
 /// Events that wait for the validator's loop; who brings more waits.
 pub(crate) const ENGINE_QUEUE: usize = 1024;
+/// Batches of clients that wait for it; who brings more waits.
+pub(crate) const OFFERS_QUEUE: usize = 64;
 /// Frames that wait for one peer; beyond it the oldest are dropped.
 pub(crate) const PEER_QUEUE_FRAMES: usize = 512;
 /// Their bytes.
@@ -45,7 +47,7 @@ pub(crate) const BYTES_PER_ANSWER: usize = 8 << 20;
 /// Headers in one answer to `GET /v1/headers`.
 pub(crate) const HEADERS_PER_ANSWER: u64 = 512;
 /// Connections that are told new heads; more are refused.
-pub(crate) const HEAD_LISTENERS: usize = 1024;
+pub(crate) const HEAD_LISTENERS: usize = 4_096;
 /// How long a validator waits for its own decision before it fetches a block that others have.
 pub(crate) const PATIENCE_MS: u64 = 700;
 /// How long a peer may take to answer with blocks.
@@ -171,9 +173,15 @@ pub(crate) const WEBHOOK_OLD_SECRET_MS: u64 = 86_400_000;
 pub(crate) const WEBHOOK_SECRETS: usize = 4;
 /// Least that banks may take of a payment of FRD unless whoever orders it says otherwise, in its smallest unit.
 pub(crate) const LEAST_MAX_FEE: u64 = 10;
-/// Connections to a wallet's process: fewer than the 1,024 descriptors that a process usually has.
-pub(crate) const WALLET_CONNECTIONS: usize = 896;
-/// How long the head of a request to it may take, a connection without one included.
+/// Connections to a daemon: all, or as many as the system has descriptors for beside [`OTHER_DESCRIPTORS`].
+pub(crate) const CONNECTIONS: usize = 20_480;
+/// Of one address, to a validator: relays, banks and nodes come, and each is one of few at its address.
+pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 512;
+/// Files and connections that a daemon opens by itself.
+pub(crate) const OTHER_DESCRIPTORS: usize = 128;
+/// Of [`PENDING_HELLOS`], from one address.
+pub(crate) const PENDING_HELLOS_PER_ADDRESS: usize = 16;
+/// How long the head of a request to a daemon may take, a connection without one included.
 pub(crate) const REQUEST_HEAD_MS: u64 = 20_000;
 /// How long the body may take.
 pub(crate) const REQUEST_BODY_MS: u64 = 20_000;

@@ -3,7 +3,6 @@
 use crate::host::Stopping;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::serve::{ListenerExt as _, TapIo};
 use fair_core::account::RequestId;
 use fair_core::codec;
 use fair_core::ledger::operation::Operation;
@@ -11,17 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use tokio::net::{TcpListener, TcpStream};
 use zeroize::Zeroizing;
 
 /// Carries the operator's [`Token`]. No page of another origin can send it.
 pub(crate) const OPERATOR_HEADER: &str = "x-fair-operator";
-
-/// Accepts connections whose small frames do not wait for each other.
-pub(crate) fn at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
-    // A connection that refuses works as well, only slower.
-    listener.tap_io(|stream| drop(stream.set_nodelay(true)))
-}
 
 /// The name that whoever orders something gives it, as 32 hexadecimal digits: the same order again under this
 /// name does nothing twice and gets the same answer.

@@ -67,6 +67,7 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
     let snapshots = crate::snapshot::folder(&database)?;
     let genesis = Arc::new(genesis);
     let (events, incoming) = mpsc::channel::<Event>(crate::limits::ENGINE_QUEUE);
+    let (offers, offered) = mpsc::channel(crate::limits::OFFERS_QUEUE);
     let peers = Peers::new(&members, identity.clone(), found.follower.height(), events.clone());
     let (members, members_seen) = watch::channel(members);
     let (heads, heads_seen) = watch::channel(engine::Published::at(found.head.clone()));
@@ -95,13 +96,14 @@ pub(crate) async fn run(home: &Home, config: &Config) -> Result<(), NodeError> {
         heads: heads_seen,
         vitals: vitals_seen,
         events,
+        offers,
         members: members_seen,
         peers,
     };
     let server = http::serve(listener, served);
     say::ready(config.listen);
     tokio::select! {
-        result = engine.run(incoming) => result,
+        result = engine.run(incoming, offered) => result,
         result = server => result.map_err(|error| NodeError::Listen { address: config.listen.to_string(), error }),
         () = stop_asked() => {
             tracing::info!("stopping");

@@ -9,7 +9,6 @@ mod house;
 pub(crate) mod http;
 pub(crate) mod operator;
 mod orders;
-mod serve;
 mod towers;
 
 use crate::bank::http_client;
@@ -20,6 +19,7 @@ use crate::host::begin::{self, Past};
 use crate::host::{self, Host, Input, Journal, Machine, Parts, Submitter, Through, follow, line};
 use crate::merchant::Desk;
 use crate::say;
+use crate::serve;
 use crate::store::{Store, onchain};
 use crate::validator::stop_asked;
 use axum::Router;
@@ -260,7 +260,7 @@ impl Running {
     pub(crate) async fn serve(self, config: &Config, router: Router) -> Result<(), NodeError> {
         let Self { _lock, host, listener, served, tasks } = self;
         drop(served);
-        let server = serve::serve(listener, router);
+        let server = serve::serve(listener, router, serve::ANYBODY);
         say::ready(config.listen);
         let mut hosting = host.start();
         let result = tokio::select! {

@@ -22,12 +22,12 @@ use super::config::Settings;
 use super::faucet::{self, NoGift, Wish};
 use super::{Hosted, page, view};
 use crate::court;
-use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
 use crate::local::{self, Named, Refusal, Token};
 use crate::page::{POLICY, STYLE};
 use crate::progress::{Patience, Progress};
+use crate::serve;
 use crate::wallet::operator::batch;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -83,10 +83,8 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/v1/order", post(take_order).layer(DefaultBodyLimit::max(limits::ORDER_JSON_BYTES)))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
-        .with_state(served)
-        .merge(crash::routes())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(local::at_once(listener), router).await
+        .with_state(served);
+    serve::serve(listener, router, serve::NOBODY_ALONE).await
 }
 
 async fn peer(State(served): State<Served>, upgrade: WebSocketUpgrade) -> Response {

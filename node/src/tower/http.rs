@@ -8,10 +8,10 @@
 //! ```
 
 use super::Hosted;
-use crate::crash;
 use crate::host::{Handle, line};
 use crate::limits;
 use crate::local::{self, Refusal};
+use crate::serve;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, State};
@@ -48,10 +48,8 @@ pub(super) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") })
-        .with_state(served)
-        .merge(crash::routes())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(local::at_once(listener), router).await
+        .with_state(served);
+    serve::serve(listener, router, serve::NOBODY_ALONE).await
 }
 
 async fn peer(State(served): State<Served>, upgrade: WebSocketUpgrade) -> Response {

@@ -43,12 +43,17 @@ pub(crate) enum Event {
     Head { from: PublicKey, height: Height },
     /// A batch of a validator's mempool.
     ForwardedBatch(Box<Signed<Batch>>),
-    /// A batch of a client.
-    Batch { batch: Box<Signed<Batch>>, answer: oneshot::Sender<Result<Accepted, Refused>> },
     /// Blocks that were asked for.
     Fetched { peer: String, blocks: Vec<CertifiedBlock> },
     /// A block of a peer at the height of our head, to be compared.
     Compared { peer: String, block: Option<Box<CertifiedBlock>> },
+}
+
+/// A batch of a client. Anybody may bring any number, whatever they are worth: they wait in a queue of their own, behind
+/// what validators say to each other.
+pub(crate) struct Offer {
+    pub(crate) batch: Signed<Batch>,
+    pub(crate) answer: oneshot::Sender<Result<Accepted, Refused>>,
 }
 
 /// The head as it is shown to others.
@@ -159,22 +164,28 @@ impl Engine {
     }
 
     /// Runs until consensus or the disk forbids to go on.
-    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> Result<(), NodeError> {
+    pub(crate) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut offers: mpsc::Receiver<Offer>,
+    ) -> Result<(), NodeError> {
         loop {
             self.begin_if_due().await?;
             self.fetch_if_behind();
             self.publish_vitals();
             let wake = self.next_wake();
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.react(event).await?,
-                    None => return Ok(()),
-                },
+                biased;
                 () = tokio::time::sleep_until(wake) => {
                     while let Some(timer) = self.timers.take_due() {
                         self.handle(Input::Elapsed(timer)).await?;
                     }
                 }
+                event = events.recv() => match event {
+                    Some(event) => self.react(event).await?,
+                    None => return Ok(()),
+                },
+                Some(offer) = offers.recv() => self.take(offer),
             }
         }
     }
@@ -195,17 +206,18 @@ impl Engine {
                 }
                 Ok(())
             }
-            Event::Batch { batch, answer } => {
-                let result = self.mempool.add(self.follower.state(), (*batch).clone());
-                if matches!(result, Ok(Accepted::New(_))) {
-                    self.parts.peers.broadcast(&Frame::Batch(*batch));
-                }
-                let _ = answer.send(result.map_err(|refused| refused.told(self.are_others_ahead())));
-                Ok(())
-            }
             Event::Fetched { peer, blocks } => self.fetched(peer, blocks).await,
             Event::Compared { peer, block } => self.compared(peer, block).await,
         }
+    }
+
+    fn take(&mut self, Offer { batch, answer }: Offer) {
+        let result = self.mempool.add(self.follower.state(), batch.clone());
+        if matches!(result, Ok(Accepted::New(_))) {
+            self.parts.peers.broadcast(&Frame::Batch(batch));
+        }
+        // Whoever brought it may be gone.
+        let _ = answer.send(result.map_err(|refused| refused.told(self.are_others_ahead())));
     }
 
     // Pace.

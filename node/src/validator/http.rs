@@ -17,18 +17,19 @@
 //! ```
 
 use super::Identity;
-use super::engine::{Event, Published, Vitals};
+use super::engine::{Event, Offer, Published, Vitals};
 use super::mempool::{Accepted, Refused};
 use super::peers::{Members, Peers};
 use super::wire::{Challenge, Frame, MAX_FRAME_BYTES, ValidatorHello};
 use crate::limits;
 use crate::local::Refusal;
+use crate::serve::{self, Addresses};
 use crate::store::StoreError;
 use crate::store::onchain::Blocks;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -43,6 +44,7 @@ use fair_snapshots::Folder;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -59,12 +61,14 @@ pub(crate) struct Served {
     pub(crate) heads: watch::Receiver<Published>,
     pub(crate) vitals: watch::Receiver<Vitals>,
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) offers: mpsc::Sender<Offer>,
     pub(crate) members: watch::Receiver<Members>,
     pub(crate) peers: Peers,
 }
 
 static HEAD_LISTENERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(limits::HEAD_LISTENERS)));
 static PENDING_HELLOS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(limits::PENDING_HELLOS)));
+static CALLERS: LazyLock<Arc<Addresses>> = LazyLock::new(|| Addresses::new(limits::PENDING_HELLOS_PER_ADDRESS));
 const IMMUTABLE: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
 const FLEETING: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 const BINARY: (HeaderName, &str) = (header::CONTENT_TYPE, "application/octet-stream");
@@ -86,7 +90,7 @@ pub(crate) async fn serve(listener: TcpListener, served: Served) -> io::Result<(
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
         .layer(DefaultBodyLimit::max(fair_core::limits::MAX_BATCH_BYTES))
         .with_state(served);
-    axum::serve(crate::local::at_once(listener), router).await
+    serve::serve(listener, router, serve::FEW_EACH).await
 }
 
 /// An error that names its own code under `"code"`.
@@ -224,8 +228,7 @@ async fn batches(State(served): State<Served>, body: Bytes) -> Result<Response, 
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "malformed", error.to_string()))?;
     let stopping = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the validator is stopping");
     let (answer, result) = oneshot::channel();
-    let event = Event::Batch { batch: Box::new(batch), answer };
-    served.events.send(event).await.map_err(|_| stopping())?;
+    served.offers.send(Offer { batch, answer }).await.map_err(|_| stopping())?;
     match result.await.map_err(|_| stopping())? {
         Ok(Accepted::New(hash) | Accepted::Known(hash)) => {
             Ok((StatusCode::ACCEPTED, [FLEETING], Json(json!({ "hash": hash }))).into_response())
@@ -283,14 +286,19 @@ async fn tell_heads(mut socket: WebSocket, mut heads: watch::Receiver<Published>
     }
 }
 
-async fn consensus(State(served): State<Served>, upgrade: WebSocketUpgrade) -> Result<Response, Refusal> {
-    let place = PENDING_HELLOS.clone().try_acquire_owned();
-    let place = place.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many call at once"))?;
+async fn consensus(
+    State(served): State<Served>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    let busy = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many call at once");
+    let share = CALLERS.take(from.ip()).ok_or_else(busy)?;
+    let place = PENDING_HELLOS.clone().try_acquire_owned().map_err(|_| busy())?;
     Ok(upgrade.max_message_size(MAX_FRAME_BYTES).max_frame_size(MAX_FRAME_BYTES).on_upgrade(
         move |mut socket| async move {
             let wait = Duration::from_millis(limits::HELLO_TIMEOUT_MS);
             let caller = timeout(wait, greet(&mut socket, &served)).await;
-            drop(place);
+            drop((share, place));
             if let Ok(Some(caller)) = caller {
                 listen(socket, caller, served.events, served.members).await;
             }

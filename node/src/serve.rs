@@ -1,6 +1,8 @@
-//! Connections to a wallet's process: so many, and none that sends its request or takes its answer drop by drop.
+//! Connections to a daemon: so many, so many of one address, and none that sends its request or takes its answer drop
+//! by drop.
 
 use crate::crash;
+use crate::descriptors;
 use crate::limits;
 use axum::Router;
 use axum::body::Bytes;
@@ -9,10 +11,11 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,22 +26,37 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 /// Before another connection is accepted when there was no room for one.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How many connections there may be at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) all: usize,
+    /// Of one address.
+    pub(crate) each: usize,
+}
+
+/// Wallets and merchants: all may come from the proxy in front.
+pub(crate) const ANYBODY: Room = Room { all: limits::CONNECTIONS, each: limits::CONNECTIONS };
+/// Banks and towers: a relay brings many of their customers.
+pub(crate) const NOBODY_ALONE: Room = Room { all: limits::CONNECTIONS, each: limits::CONNECTIONS / 2 };
+/// Validators: relays, banks and nodes come.
+pub(crate) const FEW_EACH: Room = Room { all: limits::CONNECTIONS, each: limits::CONNECTIONS_PER_ADDRESS };
+
 /// Serves for ever.
-pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, router: Router, room: Room) -> io::Result<()> {
     let router = router.merge(crash::routes());
-    let places = Arc::new(Semaphore::new(limits::WALLET_CONNECTIONS));
+    let all = room.all.min(descriptors::most().saturating_sub(limits::OTHER_DESCRIPTORS)).max(1);
+    let places = Arc::new(Semaphore::new(all));
+    // Of few places an address has as large a part as of many.
+    let addresses = Addresses::new((room.each * all / room.all).max(1));
     loop {
         // Whoever finds none waits outside: the slow ones end.
         let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
             Ok((stream, from)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    // Small frames must not wait for each other; the connection works without it too.
-                    let _ = stream.set_nodelay(true);
-                    connection(stream, from, router, PACE).await;
-                    drop(place);
-                });
+                let Some(share) = addresses.take(from.ip()) else { continue };
+                // Small frames must not wait for each other; the connection works without it too.
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(connection(stream, from, router.clone(), PACE, (place, share)));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -48,20 +66,78 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
     }
 }
 
-async fn connection<S>(stream: S, from: SocketAddr, router: Router, pace: Pace)
+/// How many connections each address has.
+pub(crate) struct Addresses {
+    each: usize,
+    taken: Mutex<BTreeMap<IpAddr, usize>>,
+}
+
+impl Addresses {
+    pub(crate) fn new(each: usize) -> Arc<Self> {
+        Arc::new(Self { each, taken: Mutex::default() })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+        let address = bucket(address);
+        let mut taken = self.taken();
+        let count = taken.entry(address).or_default();
+        if *count >= self.each {
+            return None;
+        }
+        *count += 1;
+        Some(Share { of: self.clone(), address })
+    }
+}
+
+/// A connection of an address; given back when dropped.
+pub(crate) struct Share {
+    of: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.of.taken();
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Whoever has an IPv6 address has the whole /64 of it.
+fn bucket(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+/// `place` is held until the stream is gone, which a WebSocket takes over.
+async fn connection<S, P>(stream: S, from: SocketAddr, router: Router, pace: Pace, place: P)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    P: Send + Unpin + 'static,
 {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(limits::REQUEST_HEAD_MS));
-    let stream = TokioIo::new(Impatient { stream, pace, until: None });
+    let stream = TokioIo::new(Impatient { stream, pace, until: None, _place: place });
     let router = TowerToHyperService::new(router);
     // Here and not in layers of the router: each of these costs every request some memory.
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
         router.call(request.map(Bounded::new))
     });
-    if let Err(error) = builder.serve_connection(stream, service).await {
+    if let Err(error) = builder.serve_connection(stream, service).with_upgrades().await {
         tracing::debug!(%error, "connection");
     }
 }
@@ -89,14 +165,15 @@ impl Pace {
 }
 
 /// A connection that ends when its other side takes an answer too slowly.
-struct Impatient<S> {
+struct Impatient<S, P> {
     stream: S,
     pace: Pace,
     /// Since a write had to wait, and until all of the answer is written.
     until: Option<Pin<Box<Sleep>>>,
+    _place: P,
 }
 
-impl<S> Impatient<S> {
+impl<S, P> Impatient<S, P> {
     fn bound(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let (Poll::Ready(Ok(taken)), Some(until)) = (&written, &mut self.until) {
             let later = self.pace.later(until.deadline(), Instant::now(), *taken);
@@ -111,13 +188,13 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+impl<S: AsyncRead + Unpin, P: Unpin> AsyncRead for Impatient<S, P> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+impl<S: AsyncWrite + Unpin, P: Unpin> AsyncWrite for Impatient<S, P> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.bound(cx, written)
@@ -197,7 +274,7 @@ mod tests {
     async fn asked(pace: Pace) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (mut client, server) = duplex(64);
         let router = Router::new().route("/", get(|| async { vec![7; ANSWER] }));
-        let served = tokio::spawn(connection(server, ([127, 0, 0, 1], 1).into(), router, pace));
+        let served = tokio::spawn(connection(server, ([127, 0, 0, 1], 1).into(), router, pace, ()));
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         (client, served)
     }
@@ -224,6 +301,39 @@ mod tests {
         }
         drop(client);
         served.await.unwrap();
+    }
+
+    #[test]
+    fn one_address_cannot_take_anothers_places() {
+        let addresses = Addresses::new(2);
+        let (one, other) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+        let (first, _second) = (addresses.take(one).unwrap(), addresses.take(other).unwrap());
+        assert!(addresses.take(one).is_none(), "both are of one network");
+        assert!(addresses.take("2001:db8:0:1::1".parse().unwrap()).is_some());
+        drop(first);
+        assert!(addresses.take(other).is_some());
+        assert_eq!(addresses.taken().len(), 1, "whoever has gone is forgotten");
+    }
+
+    /// A WebSocket keeps its place after the request that opened it.
+    #[tokio::test]
+    async fn a_place_is_held_until_an_upgraded_connection_ends() {
+        let (mut client, server) = duplex(4 << 10);
+        let (place, mut gone) = tokio::sync::oneshot::channel::<()>();
+        let upgrade = |upgrade: axum::extract::ws::WebSocketUpgrade| async {
+            upgrade.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
+        };
+        let router = Router::new().route("/", get(upgrade));
+        tokio::spawn(connection(server, ([127, 0, 0, 1], 1).into(), router, PACE, place));
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, b"HTTP/1.1 101");
+        assert!(matches!(gone.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty)));
+        drop(client);
+        tokio::time::timeout(PATIENCE, gone).await.unwrap().unwrap_err();
     }
 
     #[test]
