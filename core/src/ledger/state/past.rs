@@ -97,7 +97,8 @@ impl State {
         let mut past = BTreeMap::new();
         let mut height = self.height;
         for (index, bytes) in undos.iter().enumerate() {
-            let undo: Undo = codec::decode(bytes, limits::MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
+            let undo: Undo =
+                codec::decode(bytes, limits::MAX_UNDO_BYTES).map_err(|error| BadState::Decode { index, error })?;
             // Each key once, whatever the bytes say.
             let undo = ordered::map(undo);
             let mut redo: Vec<Put> = Vec::with_capacity(undo.len());
