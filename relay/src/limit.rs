@@ -22,6 +22,7 @@ pub(crate) struct Limits {
     batches: Keyed<IpAddr>,
     faucet: Keyed<IpAddr>,
     faucet_accounts: Keyed<PublicKey>,
+    court_accounts: Keyed<PublicKey>,
     sockets: Arc<Places>,
     connections: Arc<Places>,
     proxied: Arc<Places>,
@@ -104,6 +105,7 @@ impl Limits {
             batches: per_minute(rates.batches_per_minute),
             faucet: per_minute(rates.faucet_per_minute),
             faucet_accounts: per_minute(rates.faucet_per_minute),
+            court_accounts: per_minute(rates.batches_per_minute),
             sockets: Places::new(per_address, limits::MAX_SOCKETS),
             // A browser holds a few connections beside its WebSockets.
             connections: Places::new(per_address.saturating_mul(2), limits::MAX_CONNECTIONS),
@@ -122,9 +124,14 @@ impl Limits {
         self.check(limiter, &bucket(address))
     }
 
-    /// Counts one request for an account.
+    /// Counts one request to the faucet for an account.
     pub(crate) fn admit_account(&self, account: &PublicKey) -> Result<(), ApiError> {
         self.check(&self.faucet_accounts, account)
+    }
+
+    /// Counts one court batch of an account.
+    pub(crate) fn admit_court(&self, account: &PublicKey) -> Result<(), ApiError> {
+        self.check(&self.court_accounts, account)
     }
 
     fn check<K: Hash + Eq + Clone>(&self, limiter: &Keyed<K>, key: &K) -> Result<(), ApiError> {
@@ -163,6 +170,7 @@ impl Limits {
         self.batches.retain_recent();
         self.faucet.retain_recent();
         self.faucet_accounts.retain_recent();
+        self.court_accounts.retain_recent();
     }
 }
 

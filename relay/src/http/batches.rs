@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use fair_core::codec::{self, DecodeError};
-use fair_core::ledger::batch::{Batch, is_court};
+use fair_core::ledger::batch::{Batch, fee, is_court};
 use fair_core::message::Signed;
 use serde_json::Value;
 use std::sync::Arc;
@@ -36,13 +36,18 @@ pub(super) async fn submit(
     Extension(Caller(address)): Extension<Caller>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    app.limits.admit(Kind::Batch, address)?;
     let limit = app.max_batch_bytes();
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("batch.too_large", limit),
         _ => ApiError::bad_request("batch.unreadable", rejection.body_text()),
     })?;
-    let batch = check(&app, &body, limit).inspect_err(|_| app.metrics.batches_refused.add_one())?;
+    let checked = check(&app, &body, limit);
+    match &checked {
+        // Whoever shares the address, and brings what nobody wants, keeps nobody's word from court.
+        Ok(batch) if is_court(&batch.body) && pays(&app, batch, &body) => app.limits.admit_court(&batch.body.signer)?,
+        Ok(_) | Err(_) => app.limits.admit(Kind::Batch, address)?,
+    }
+    let batch = checked.inspect_err(|_| app.metrics.batches_refused.add_one())?;
     let result =
         if is_court(&batch.body) { pass_on_to_all(&app, batch, body).await } else { pass_on(&app, body).await };
     let counted = match &result {
@@ -54,6 +59,11 @@ pub(super) async fn submit(
     let nobody = || ApiError::bad_gateway("relay.no_validator", "No validator answers at the moment.");
     let answer = result.map_err(|refused| refused.unwrap_or_else(nobody))?;
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// Whether its account is known, and can pay for it.
+fn pays(app: &App, batch: &Signed<Batch>, body: &[u8]) -> bool {
+    fee(batch.body.fee_rate, body.len()).is_some_and(|fee| app.chain.may_include(&batch.body, fee))
 }
 
 /// Nothing is passed on that its signer has not signed for this network.

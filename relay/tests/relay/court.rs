@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use fair_core::chain::genesis::Purpose;
 use fair_core::codec;
 use fair_relay::limits::REPEATED_AT_ONCE;
+use std::num::NonZeroU32;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -48,6 +49,28 @@ async fn a_court_batch_goes_to_all_and_again_until_a_block_has_it() {
     network.add_block(&[]);
     second.has(&later, 4).await;
     assert_eq!(second.had(&answer), had, "nobody is asked for what a block has");
+    relay.stop().await;
+}
+
+/// An address is that of many: whoever brings nonsense from there, as often as anybody may, keeps nobody from court.
+#[tokio::test]
+async fn a_neighbour_keeps_nobody_from_court() {
+    let bank = EchoBank::start().await;
+    let network = Network::new("neighbour", &bank.url, Purpose::Test, 1);
+    let validator = FakeValidator::start(&network, Manner::Honest).await;
+    let data = TempDir::new().unwrap();
+    let mut settings = settings(&network, &[&validator], data.path());
+    settings.rates.batches_per_minute = NonZeroU32::new(2).unwrap();
+    let relay = Running::with(settings).await;
+    relay.reached(1).await;
+    let bring = async |batch: Vec<u8>| relay.post("/v1/batches", batch).await.0;
+    assert_eq!([bring(vec![1]).await, bring(vec![1]).await, bring(vec![1]).await], [400, 400, 429]);
+    assert_eq!(bring(codec::encode(&network.batch(0))).await, 429, "nor does it bring anything else");
+    assert_eq!(bring(codec::encode(&network.court_batch(9, 0))).await, 429, "nobody has this account");
+    assert_eq!(bring(codec::encode(&network.court_batch(2, 0))).await, 202);
+    assert_eq!(bring(codec::encode(&network.court_batch(2, 1))).await, 202);
+    assert_eq!(bring(codec::encode(&network.court_batch(2, 2))).await, 429, "an account has as much as an address");
+    assert_eq!(bring(codec::encode(&network.court_batch(3, 0))).await, 202);
     relay.stop().await;
 }
 
