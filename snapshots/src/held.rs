@@ -24,7 +24,7 @@ pub enum NotHeld {
         /// The checkpoint.
         checkpoint: Confirmed,
         /// What was said.
-        why: LeadError,
+        why: Box<LeadError>,
     },
 }
 
@@ -47,6 +47,6 @@ pub async fn hold(
         if snapshot.height < checkpoint.height { (snapshot, checkpoint) } else { (checkpoint, snapshot) };
     match lead(client, urls, (lower.height, lower.hash), higher).await {
         Ok(_) => Ok(()),
-        Err(why) => Err(NotHeld::Apart { snapshot, checkpoint, why }),
+        Err(why) => Err(NotHeld::Apart { snapshot, checkpoint, why: Box::new(why) }),
     }
 }
