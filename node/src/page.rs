@@ -19,7 +19,7 @@ th, td { text-align: right; padding: .4rem .75rem; white-space: nowrap;
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 th:first-child, td:first-child { text-align: left; font-family: ui-monospace, monospace; }
 form { display: grid; gap: .75rem; max-width: 40rem; } label { display: grid; gap: .25rem; }
-input, textarea, button { font: inherit; padding: .5rem .75rem; border-radius: .5rem; border: 1px solid; }
+input, textarea, button { font: inherit; padding: .5rem .75rem; min-height: 2.75rem; border-radius: .5rem; border: 1px solid; }
 textarea { font-family: ui-monospace, monospace; min-height: 6rem; overflow-wrap: anywhere; }
 button { justify-self: start; font-weight: 600; cursor: pointer; }
 .risk { font-weight: 600; color: light-dark(#9a3412, #fdba74); }

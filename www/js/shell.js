@@ -25,6 +25,9 @@ const PLACES = [
   { place: 'settings', label: 'Settings', icon: 'settings', late: true },
 ];
 
+/** Places that are reached from another one. @type {Record<string, string>} */
+const WITHIN = { payment: 'activity', proof: 'activity', till: 'receive' };
+
 let moreOpen = false;
 
 /** @param {App} app */
@@ -95,11 +98,12 @@ function trustLine(app, sync) {
  * @param {import('./api').Status | undefined} status
  */
 function places(app, status) {
-  const now = app.route.path[0] ?? 'home';
+  const [first = 'home'] = app.route.path;
+  const now = WITHIN[first] ?? first;
   const wallet = status?.wallet !== 'none';
   const shown = wallet ? PLACES : PLACES.filter(({ place }) => place === 'home' || place === 'explorer').map((place) => ({ ...place, late: false }));
   const link = (/** @type {typeof PLACES[number]} */ { place, label, icon: picture }) => h('a', {
-    class: 'place', href: to(place), 'aria-current': now === place || (place === 'activity' && now === 'payment') ? 'page' : null, onclick: () => { moreOpen = false; },
+    class: 'place', href: to(place), 'aria-current': now === place ? 'page' : null, onclick: () => { moreOpen = false; },
   }, icon(picture), wallet || place !== 'home' ? label : 'Start');
   const late = shown.filter((place) => place.late);
   return h('nav', { class: 'places', 'aria-label': 'Places', key: 'places' },

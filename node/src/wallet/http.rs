@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// The way back from a page.
-const BACK: &str = "<p><a href=/>Back to the shop</a></p>";
+const BACK: &str = "<p><a href=/>Back to the counterpart</a></p>";
 /// How long its invoices can be paid.
 const INVOICE_LIFETIME_MS: u64 = 3_600_000;
 /// Most that it pays for an invoice that it is handed: 100.00.

@@ -32,7 +32,7 @@ export function blocksPage(app) {
         h('h1', { class: 'unseen' }, 'Explorer'),
         explorerHead(app, 'blocks'),
         h('section', { class: 'card flush', key: 'blocks' },
-          h('header', null, h('h2', null, 'Blocks'), h('label', { class: 'row small' }, h('input', { type: 'checkbox', checked: onlyFull, onchange: (/** @type {any} */ event) => { onlyFull = event.target.checked; app.refresh(); } }), 'Only with batches')),
+          h('header', null, h('h2', null, 'Blocks'), h('label', { class: 'choice small' }, h('input', { type: 'checkbox', checked: onlyFull, onchange: (/** @type {any} */ event) => { onlyFull = event.target.checked; app.refresh(); } }), 'Only with batches')),
           answered(pages[0], () => (shown.length === 0
             ? empty('explorer', onlyFull ? 'No block with batches here' : 'No block verified yet', onlyFull ? 'Load older ones below.' : 'The first one appears as soon as it is verified.')
             : h('ul', { class: 'rows' }, shown.map((block) => h('li', { key: block.height }, blockRow(app, block))))), () => h('div', { class: 'card' }, bones(8)))),
@@ -106,7 +106,7 @@ function blockView(app, block) {
       facts(
         ['Time', [exactTime(block.time, app.locale), ' (', ago(app, block.time), ')']],
         ['Proposed by', accountOf(block.proposer)],
-        ['Signed by', h('span', { class: 'row' }, dots(block.signatures), `${shares} of ${all} shares, more than two thirds needed`)],
+        ['Signed by', h('span', { class: 'row fixed' }, dots(block.signatures), `${shares} of ${all} shares, more than two thirds needed`)],
         ['Contents', `${plural(block.batches, 'batch', 'batches')}, ${plural(block.operations, 'action')}, ${bytesText(block.bytes, app.locale)}`],
         ['Verified', block.mode === 'full' ? 'executed again in this page; the state root below came out' : 'signatures and validator set checked'])),
     block.openings.length > 0 && h('section', { class: 'stack wide', key: 'openings' }, h('h2', null, 'Fell due with this block'), block.openings.map((opening) => openingCard(app, opening))),
