@@ -30,6 +30,7 @@ use crate::wait;
 
 mod chromium;
 mod firefox;
+mod keyboard;
 mod narrow;
 pub mod person;
 mod pictures;
@@ -44,6 +45,9 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What finds elements by their labels, in the page.
 const FINDER: &str = include_str!("browser/find.js");
+
+/// What tells of a page's controls, after the finder.
+const CONTROLS: &str = include_str!("browser/controls.js");
 
 /// Which browser a person uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,9 +381,11 @@ impl Browser {
     /// motion. They are `target/screenshots/NAME-WIDTH-THEME.png`.
     ///
     /// # Errors
-    /// If the page is wider than the screen: nobody should have to scroll sideways.
+    /// If the page is wider than the screen, or than a small phone's: nobody should have to scroll sideways. If
+    /// something is too small for a finger there, or has no name.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
-        screenshot::take(&self.driver, self.profile.kind, name).await
+        screenshot::take(&self.driver, self.profile.kind, name).await?;
+        self.fits_on_a_small_phone(name).await
     }
 
     /// Closes the browser as a person would, then opens it again with the same profile.
@@ -424,6 +430,11 @@ impl Browser {
     async fn call(&self, function: &str, arguments: Vec<serde_json::Value>) -> Result<ScriptRet> {
         let script = format!("{FINDER}\nreturn {function}(...arguments);");
         Ok(self.driver.execute(script, arguments).await?)
+    }
+
+    /// The value of an expression with the functions about a page's controls.
+    async fn ask_controls(&self, expression: &str) -> Result<serde_json::Value> {
+        self.run(&format!("{FINDER}\n{CONTROLS}\nreturn {expression};")).await
     }
 
     /// Adds what the page shows to an error.

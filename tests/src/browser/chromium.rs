@@ -1,7 +1,7 @@
 //! What only Chromium does so.
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
 
@@ -20,6 +20,9 @@ const PORT_TAKEN: &str = "port not available";
 
 /// Ports that it may try.
 const PORTS_TRIED: usize = 10;
+
+/// Roles of what may have the focus without a name of its own.
+const UNNAMED_ROLES: [&str; 3] = ["RootWebArea", "main", "heading"];
 
 /// Starts a chromedriver of its own and a browser through it.
 pub(super) async fn start(profile: &Profile) -> Result<(Process, WebDriver)> {
@@ -66,6 +69,21 @@ async fn serve(spec: Spec) -> Result<(Process, String)> {
 pub(super) async fn console_errors(driver: &WebDriver) -> Result<Vec<String>> {
     let entries: Vec<BrowserLogEntry> = driver.browser_log().await?;
     Ok(entries.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect())
+}
+
+/// What can have the focus and what Chromium tells somebody of it who does not see it, where that is no name. Titles and
+/// the content as a whole take it only from scripts.
+pub(super) async fn unnamed(driver: &WebDriver) -> Result<Vec<String>> {
+    let tree = driver.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
+    let nodes = tree["nodes"].as_array().context("the nodes of a page")?;
+    let is_usable = |node: &&Value| {
+        let mut properties = node["properties"].as_array().into_iter().flatten();
+        properties.any(|one| one["name"] == "focusable" && one["value"]["value"] == true)
+            && !UNNAMED_ROLES.iter().any(|role| node["role"]["value"] == *role)
+    };
+    let without =
+        nodes.iter().filter(is_usable).filter(|node| node["name"]["value"].as_str().is_none_or(str::is_empty));
+    Ok(without.map(|node| node["role"]["value"].to_string()).collect())
 }
 
 pub(super) async fn show_on(driver: &WebDriver, screen: Option<Screen>) -> Result<()> {

@@ -26,7 +26,10 @@ pub enum Pictures {
 impl Pictures {
     async fn take(self, browser: &Browser, name: &str) -> Result<()> {
         match self {
-            Pictures::Kept => browser.screenshot(name).await,
+            Pictures::Kept => {
+                browser.screenshot(name).await?;
+                browser.on_a_small_phone(name).await
+            }
             Pictures::None => Ok(()),
         }
     }
@@ -55,6 +58,7 @@ pub async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<()> {
     pictures.take(browser, "create-password").await?;
     browser.click("Create wallet").await?;
     browser.see_within("Write down these words", BLOCKS).await?;
+    browser.see_focus("main").await?;
     pictures.take(browser, "create-words").await?;
     let words =
         browser.run("return [...document.querySelectorAll('ol li')].map((item) => item.innerText.trim());").await?;
@@ -62,6 +66,7 @@ pub async fn make_keys(browser: &Browser, pictures: Pictures) -> Result<()> {
     anyhow::ensure!(words.len() == 12, "{} words are shown", words.len());
     browser.click("I wrote them down").await?;
     browser.see("Confirm your words").await?;
+    browser.see_focus("main").await?;
     for label in browser.text().await?.lines().filter(|line| line.starts_with("Word ")) {
         let number: usize = label.trim_start_matches("Word ").parse()?;
         let word = words.get(number - 1).and_then(|word| word.as_str()).context("a word that was shown")?;

@@ -47,7 +47,7 @@ pub(super) fn target() -> Result<PathBuf> {
 }
 
 /// Lets the page believe that it is on this screen, or on its own one again.
-async fn show_on(driver: &WebDriver, kind: Kind, screen: Option<Screen>) -> Result<()> {
+pub(super) async fn show_on(driver: &WebDriver, kind: Kind, screen: Option<Screen>) -> Result<()> {
     match kind {
         Kind::Chromium => chromium::show_on(driver, screen).await,
         Kind::Firefox => firefox::show_on(driver, screen).await,
@@ -85,6 +85,6 @@ pub(super) async fn take(driver: &WebDriver, kind: Kind, name: &str) -> Result<(
 }
 
 /// Width and height of the whole page in CSS pixels, after it has drawn itself anew.
-async fn page_size(driver: &WebDriver) -> Result<(u32, u32)> {
+pub(super) async fn page_size(driver: &WebDriver) -> Result<(u32, u32)> {
     Ok(driver.execute_async(NEXT_FRAME, vec![]).await?.convert()?)
 }

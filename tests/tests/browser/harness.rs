@@ -74,10 +74,38 @@ async fn pictures_show_the_whole_page_and_refuse_a_wide_one(kind: Kind) -> Resul
         assert_eq!(field(16), width);
         assert!(field(20) >= 2_000, "the page is 2,000 px long, the picture {}", field(20));
     }
+    refuses_what_is_careless(&browser).await?;
     browser.run("document.querySelector('output').style.width = '3000px'").await?;
     let error = browser.screenshot("harness-wide").await.expect_err("too wide");
     assert!(error.to_string().contains("wider than the screen"), "{error:#}");
     browser.close().await
+}
+
+/// What the page is changed to, and what is said about it.
+const CARELESS: [(&str, &str); 7] = [
+    ("document.querySelector('output').style.width = '321px';", "321 px wide"),
+    ("document.querySelector('output').style.color = '#777777';", "hard to read"),
+    ("document.getElementById('remember').style.minHeight = 'auto';", "no finger meets"),
+    ("document.getElementById('remember').tabIndex = -1;", "instead of"),
+    ("document.getElementById('remember').style.outline = 'none';", "no outline"),
+    ("document.getElementById('host').style.overflow = 'hidden';", "cut off"),
+    ("document.querySelector('[for=currency]').remove();", "without a name"),
+];
+
+async fn refuses_what_is_careless(browser: &Browser) -> Result<()> {
+    let page = browser.address().await?;
+    browser.on_a_small_phone("harness").await?;
+    for (change, says) in CARELESS {
+        if says == "without a name" && browser.kind() == Kind::Firefox {
+            continue;
+        }
+        browser.run(change).await?;
+        let error =
+            browser.on_a_small_phone("harness").await.err().with_context(|| format!("nothing about `{says}`"))?;
+        ensure!(error.to_string().contains(says), "{says}: {error:#}");
+        browser.go(&page).await?;
+    }
+    Ok(())
 }
 
 /// How many processes have this text in their arguments.
