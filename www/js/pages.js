@@ -8,7 +8,7 @@ import { snapshotsPage } from './pages/explorer-snapshots.js';
 import { activityPage, paymentPage } from './pages/activity.js';
 import { addBankPage, channelDetailPage, channelsPage } from './pages/banks.js';
 import { createPage } from './pages/create.js';
-import { governancePage } from './pages/governance.js';
+import { governancePage, proposePage } from './pages/governance.js';
 import { homePage } from './pages/home.js';
 import { onchainPage } from './pages/onchain.js';
 import { payPage } from './pages/pay.js';
@@ -16,7 +16,7 @@ import { createAssetPage, registerBankPage } from './pages/register.js';
 import { proofPage } from './pages/proof.js';
 import { receivePage } from './pages/receive.js';
 import { restorePage } from './pages/restore.js';
-import { settingsPage } from './pages/settings.js';
+import { settingsPage, wordsPage } from './pages/settings.js';
 import { tillPage } from './pages/till.js';
 import { unlockPage } from './pages/unlock.js';
 import { verificationPage } from './pages/verification.js';
@@ -27,39 +27,61 @@ import { to } from './router.js';
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./app.js').Page} Page */
 
-/** @type {Record<string, (app: App, rest: string[]) => Page>} */
-const OPEN = {
-  explorer: (app, [kind, ...rest]) => (EXPLORER[kind ?? 'blocks'] ?? notFound)(app, rest),
-  verification: verificationPage,
-  proof: proofPage,
-  create: createPage,
-  restore: restorePage,
-  settings: settingsPage,
-};
+/** @typedef {(app: App, rest: string[]) => Page} Opener */
 
-/** @type {Record<string, (app: App, rest: string[]) => Page>} */
-const EXPLORER = {
-  blocks: blocksPage, block: blockPage, accounts: accountsPage, account: accountPage, channel: channelPage,
-  validators: validatorsPage, parameters: parametersPage, court: courtPage, governance: governancePage, snapshots: snapshotsPage,
-  banks: (app, [what]) => (what === 'register' ? registerBankPage(app) : banksPage(app)),
-  assets: (app, [what]) => (what === 'new' ? createAssetPage(app) : assetsPage(app)),
-};
+/** Pages by their place, for everybody; `rest` is what follows it. @type {[string, Opener][]} */
+const OPEN = [
+  ['explorer', (app, [unknown]) => (unknown === undefined ? blocksPage(app) : notFound())],
+  ['explorer/blocks', blocksPage],
+  ['explorer/block', blockPage],
+  ['explorer/accounts', accountsPage],
+  ['explorer/account', accountPage],
+  ['explorer/channel', channelPage],
+  ['explorer/court', courtPage],
+  ['explorer/governance', governancePage],
+  ['explorer/governance/new', proposePage],
+  ['explorer/validators', validatorsPage],
+  ['explorer/banks', banksPage],
+  ['explorer/banks/register', registerBankPage],
+  ['explorer/assets', assetsPage],
+  ['explorer/assets/new', createAssetPage],
+  ['explorer/parameters', parametersPage],
+  ['explorer/snapshots', snapshotsPage],
+  ['verification', verificationPage],
+  ['proof', proofPage],
+  ['create', createPage],
+  ['restore', restorePage],
+  ['settings', settingsPage],
+  ['settings/words', wordsPage],
+];
 
-/** @type {Record<string, (app: App, rest: string[]) => Page>} */
-const WALLET = {
-  home: homePage, pay: payPage, receive: receivePage, activity: activityPage, payment: paymentPage,
-  banks: (app, rest) => (rest[0] === 'add' ? addBankPage(app, rest.slice(1)) : rest[0] ? channelDetailPage(app, rest) : channelsPage(app)),
-  onchain: onchainPage, till: tillPage,
-};
+/** Those of an open wallet. @type {[string, Opener][]} */
+const WALLET = [
+  ['home', homePage],
+  ['pay', payPage],
+  ['receive', receivePage],
+  ['till', tillPage],
+  ['activity', activityPage],
+  ['payment', paymentPage],
+  ['banks', (app, rest) => (rest.length === 0 ? channelsPage(app) : channelDetailPage(app, rest))],
+  ['banks/add', addBankPage],
+  ['onchain', onchainPage],
+];
+
+/** @type {Map<string, Opener>} */
+export const PLACES = new Map([...OPEN, ...WALLET.map(([place, open]) => /** @type {[string, Opener]} */ ([place, (app, rest) => needsWallet(app, () => open(app, rest))]))]);
 
 /**
  * @param {App} app
  * @returns {Page}
  */
 export function openPage(app) {
-  const [place = 'home', ...rest] = app.route.path;
-  if (OPEN[place]) return OPEN[place](app, rest);
-  if (WALLET[place]) return needsWallet(app, () => WALLET[place](app, rest));
+  const path = app.route.path.length === 0 ? ['home'] : app.route.path;
+  // The longest place that the path begins with.
+  for (let length = path.length; length > 0; length -= 1) {
+    const open = PLACES.get(path.slice(0, length).join('/'));
+    if (open) return open(app, path.slice(length));
+  }
   return notFound();
 }
 

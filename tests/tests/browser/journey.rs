@@ -1,9 +1,11 @@
 //! A newcomer at the demo's address, following what is written on the pages.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Kind, Windows};
 use fair_tests::network::{Members, Network, Plan};
+
+use crate::places;
 
 in_both!(a_newcomer_creates_deposits_pays_is_paid_and_is_insured);
 
@@ -23,8 +25,8 @@ async fn buy(browser: &Browser) -> Result<()> {
     browser.screenshot("pay-confirm").await?;
     browser.click("Pay 5.00 FRD").await?;
     browser.see("Final in").await?;
-    let focused = browser.run("return document.activeElement.id;").await?;
-    ensure!(focused == "main", "the button is gone, and the focus is at {focused}");
+    // The button is gone.
+    browser.see_focus("main").await?;
     browser.screenshot("pay-paid").await?;
     browser.click("Details and proof").await?;
     browser.see("Proof of payment").await?;
@@ -34,6 +36,7 @@ async fn buy(browser: &Browser) -> Result<()> {
 /// Asks the counterpart for a payment by an invoice of its own.
 async fn be_paid(browser: &Browser) -> Result<()> {
     let invoice = person::make_invoice(browser, "25.00", "My old bicycle").await?;
+    browser.see_focus("main").await?;
     browser.screenshot("receive-invoice").await?;
     browser.click_to_new_tab("Ask the counterpart to pay").await?;
     browser.fill("Your invoice (at most 100.00 FRD)", &invoice).await?;
@@ -68,31 +71,6 @@ async fn be_insured(browser: &Browser) -> Result<()> {
     browser.screenshot("home-insured").await
 }
 
-/// Pictures of all places that the journey did not come through, with what happened on the way in them.
-async fn look_around(browser: &Browser) -> Result<()> {
-    for (name, place, shows) in [
-        ("explorer-blocks", "explorer", "Blocks"),
-        ("explorer-block", "explorer/block/2", "Block"),
-        ("explorer-accounts", "explorer/accounts", "Accounts"),
-        ("explorer-account", "explorer/account/1", "Account"),
-        ("explorer-validators", "explorer/validators", "Validators"),
-        ("explorer-banks", "explorer/banks", "Banks"),
-        ("explorer-assets", "explorer/assets", "Assets"),
-        ("explorer-parameters", "explorer/parameters", "Parameters"),
-        ("verification", "verification", "How this is verified"),
-        ("settings", "settings", "Settings"),
-        ("onchain", "onchain", "Your account"),
-        ("pay-empty", "pay", "Invoice or address"),
-        ("receive-empty", "receive", "Your invoices"),
-        ("not-found", "nowhere", "There is nothing at this place"),
-    ] {
-        browser.run(&format!("location.hash = '#/{place}';")).await?;
-        browser.see(shows).await?;
-        browser.screenshot(name).await?;
-    }
-    Ok(())
-}
-
 /// From nothing to money that was earned and is insured.
 async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured(kind: Kind) -> Result<()> {
     let network = Network::start(&Plan { members: Members::AllAndCounterpart, ..Plan::with_pages()? }).await?;
@@ -106,12 +84,14 @@ async fn a_newcomer_creates_deposits_pays_is_paid_and_is_insured(kind: Kind) -> 
     browser.to_tab(0).await?;
     be_paid(&browser).await?;
     be_insured(&browser).await?;
-    look_around(&browser).await?;
+    places::visit_all(&browser).await?;
 
     let browser = browser.reopen().await?;
     browser.go(network.url()?).await?;
     browser.see("Password").await?;
+    browser.see_focus("password").await?;
     browser.screenshot("unlock").await?;
+    browser.on_a_small_phone("unlock").await?;
     person::unlock(&browser).await?;
     browser.see_within("270.00 FRD", BLOCKS).await?;
     browser.close().await?;

@@ -28,6 +28,7 @@ mod kill;
 mod lying_relay;
 mod pages;
 mod payments;
+mod places;
 mod read_only;
 mod restore;
 mod shop;

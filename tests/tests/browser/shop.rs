@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::embed::windows;
-use super::governance::by_keyboard;
 
 in_both!(a_shop_is_paid_by_somebody_without_a_wallet_through_all_deaths);
 
@@ -36,6 +35,7 @@ struct Street {
 impl Street {
     async fn picture(&self, name: &str) -> Result<()> {
         self.browser.screenshot(name).await?;
+        self.browser.on_a_small_phone(name).await?;
         match self.browser.kind() {
             Kind::Chromium => self.browser.narrow_pictures(name).await,
             Kind::Firefox => Ok(()),
@@ -79,7 +79,6 @@ impl Street {
         browser.go(&format!("{}/", self.network.url_of(SHOP)?)).await?;
         browser.see("What there is today").await?;
         self.picture("shop").await?;
-        by_keyboard(browser, "the shop").await?;
         self.buy("Assam tea").await?;
         self.picture("shop-open").await?;
         browser.click_to_new_tab("Pay 12.00 FRD").await?;
@@ -96,6 +95,7 @@ impl Street {
         self.picture("shop-checkout-ready").await?;
         browser.click("Pay 12.00 FRD").await?;
         browser.see_within("Final in", BLOCKS).await?;
+        browser.see_focus("main").await?;
         self.picture("shop-checkout-paid").await?;
         assert_eq!(browser.console_errors().await?, Vec::<String>::new());
         browser.to_tab(0).await?;

@@ -17,7 +17,6 @@ import { to } from '../router.js';
  * @returns {import('../app.js').Page}
  */
 export function governancePage(app, [which]) {
-  if (which === 'new') return proposePage(app);
   return which === undefined ? listPage(app) : proposalPage(app, Number(which));
 }
 
@@ -95,7 +94,7 @@ const KINDS = [
 ];
 
 /** @param {App} app @returns {import('../app.js').Page} */
-function proposePage(app) {
+export function proposePage(app) {
   /** @type {string} */
   let kind = 'set_parameters';
   let text = '';

@@ -23,7 +23,6 @@ const WIPE_WORD = 'wipe';
  * @returns {import('../app.js').Page}
  */
 export function settingsPage(app, [section]) {
-  if (section === 'words') return wordsPage(app);
   const replaced = newPassword();
   let old = '';
   /** @type {string | null} */
@@ -110,7 +109,7 @@ function relaysCard(app, typed, changed) {
   const title = h('header', null, h('h2', null, 'Relays'));
   const relays = app.use('syncState').value?.relays;
   // What somebody types must not meet what comes later.
-  if (!relays) return h('section', { class: 'card', key: 'relays' }, title, bones());
+  if (!relays) return h('section', { class: 'card', key: 'relays' }, title, bones(6));
   const known = relays.map(({ url }) => url).join('\n');
   const problem = app.problem('relays');
   const text = typed ?? known;
@@ -179,7 +178,7 @@ function wipeCard(app, typed, changed, open) {
  * @param {App} app
  * @returns {import('../app.js').Page}
  */
-function wordsPage(app) {
+export function wordsPage(app) {
   let password = '';
   /** @type {string[] | null} */
   let words = null;
@@ -191,7 +190,7 @@ function wordsPage(app) {
     view: () => {
       const status = app.use('status').value;
       if (status && status.wallet !== 'unlocked') return note(undefined, h('p', null, 'Unlock the wallet first.'), linkButton('Unlock', to('home'), { slim: true }));
-      if (words && confirming) return confirmView(app, asked, () => { confirming = false; app.refresh(); });
+      if (words && confirming) return confirmView(app, asked, () => { confirming = false; app.turn(); });
       if (words) {
         const total = words.length;
         return status?.wordsConfirmed
@@ -199,7 +198,7 @@ function wordsPage(app) {
           : wordsView(words, () => {
             asked = askedWords(total);
             confirming = true;
-            app.refresh();
+            app.turn();
           });
       }
       const problem = app.problem('words');
@@ -207,7 +206,7 @@ function wordsPage(app) {
       return [
         heading('Your words'),
         h('p', { class: 'lede' }, 'Make sure that nobody looks at your screen.'),
-        form(() => app.act('words', async () => { words = (await app.client.words({ password })).words; password = ''; }),
+        form(() => app.act('words', async () => { words = (await app.client.words({ password })).words; password = ''; app.turn(); }),
           field({ id: 'password', label: 'Password', wrong: mistyped ? 'This is not the password.' : null }, (attributes) => passwordInput(attributes, 'current-password', password, (text) => { password = text; app.clearProblem('words'); app.refresh(); })),
           problem && !mistyped && errorNote(problem),
           h('div', { class: 'row' }, button('Show words', { submit: true, main: true, busy: app.doing('words'), disabled: password === '' }), linkButton('Back', to('settings')))),
