@@ -92,6 +92,54 @@ async fn a_release_above_this_version_is_announced_with_its_time() -> Result<()>
     browser.close().await
 }
 
+/// The till with a scripted wallet, whose only sale is in the state that a script sets.
+const TILL: &str = "const { patch } = await import('/js/dom.js');
+    const { tillPage } = await import('/js/pages/till.js');
+    const main = document.getElementById('out');
+    const asset = { id: 1, ticker: 'FRD', name: 'Fair', decimals: 2 };
+    window.sale = { key: 'sale', state: 'open', asset, amount: 750n, received: 0n, text: 'fair1', expires: Date.now() + 900_000,
+        qr: { size: 21, modules: new Uint8Array(441).fill(1) } };
+    window.cancelled = [];
+    const app = {
+        locale: 'en', asset: () => asset, again() {}, turn() {}, doing: () => false, problem: () => null,
+        act: async (name, work) => { await work(); app.refresh(); },
+        refresh: () => queueMicrotask(() => patch(main, [page.view()].flat(9).filter(Boolean))),
+        use: (method) => ({ value: { invoices: [window.sale], assets: [asset], channels: [{}] }[method] }),
+        client: {
+            on: () => () => {}, activity: async () => ({ payments: [], next: null }), createInvoice: async () => window.sale,
+            cancelInvoice: async ({ key }) => { window.cancelled.push(key); },
+        },
+    };
+    const page = tillPage(app);
+    window.turns = (state) => { window.sale = { ...window.sale, state }; app.refresh(); };
+    app.refresh();";
+
+#[tokio::test]
+async fn a_sale_that_is_being_paid_is_not_scanned_again_nor_cancelled() -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    browser.go(&format!("{}/test/blank.html", server.url)).await?;
+    eval(&browser, TILL).await?;
+    browser.fill("To be paid", "7.50").await?;
+    browser.click("Charge").await?;
+    browser.see("Show this to the customer").await?;
+    browser.run("window.turns('pending');").await?;
+    browser.see("Hand nothing over before it says “Paid”").await?;
+    let drawn = browser.run("return document.querySelector('.qr') === null;").await?;
+    assert_eq!(drawn, true, "another customer could scan it");
+    browser.screenshot("till-pending").await?;
+    browser.click("Next sale").await?;
+    browser.see("To be paid").await?;
+    assert_eq!(browser.run("return window.cancelled;").await?, serde_json::json!([]));
+
+    browser.run("window.turns('open');").await?;
+    browser.fill("To be paid", "7.50").await?;
+    browser.click("Charge").await?;
+    browser.click("New amount").await?;
+    browser.see("To be paid").await?;
+    assert_eq!(browser.run("return window.cancelled;").await?, serde_json::json!(["sale"]));
+    browser.close().await
+}
+
 #[tokio::test]
 async fn a_view_keeps_the_elements_that_it_names_again() -> Result<()> {
     let (server, browser) = (server::start().await?, Browser::open().await?);

@@ -2,9 +2,10 @@
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, amount, button, errorNote, form, heading, linkButton, note } from '../parts/basic.js';
+import { ago, amount, button, copyable, errorNote, form, heading, linkButton, note } from '../parts/basic.js';
 import { amountField, readAmount, typedAmount } from '../parts/amount-field.js';
 import { qrCode } from '../parts/qr.js';
+import { counterpartLink } from '../parts/shop.js';
 import { chime, wakeSound } from '../parts/sound.js';
 import { to } from '../router.js';
 import { activityRows, paymentsSince, saveCsvOf } from './activity.js';
@@ -69,6 +70,7 @@ export function tillPage(app) {
       const invoice = await app.client.createInvoice({ key, asset: typed.asset, amount: read.amount, description: null, expiresInSeconds: LIFETIME_S });
       shown = invoice.key;
       app.again('invoices');
+      app.turn();
     });
   };
 
@@ -84,7 +86,7 @@ export function tillPage(app) {
       }
       return [
         heading('Till', h('button', {
-          type: 'button', class: 'button slim', 'aria-pressed': String(isHeard), onclick: () => { isHeard = !isHeard; app.refresh(); },
+          type: 'button', class: 'button slim', onclick: () => { isHeard = !isHeard; app.refresh(); },
         }, isHeard ? 'Sound is on' : 'Sound is off')),
         invoice ? saleView(app, invoice, () => next(invoice)) : h('section', { class: 'card', key: 'charge' }, form(charge,
           // Under the key of an amount that may have been charged already nothing else is.
@@ -110,8 +112,13 @@ function saleView(app, invoice, next) {
     h('div', { role: 'status', 'aria-live': 'assertive' },
       paid ? note('good', h('strong', { class: 'till-paid' }, 'Paid'), h('p', null, amount(app, invoice.asset, invoice.received), ' received.'))
         : state === 'expired' ? note('warn', h('p', null, 'Not paid in time. Charge it again.'))
-          : h('p', { class: 'muted' }, state === 'pending' ? 'Being paid …' : ['Show this to the customer. It expires ', ago(app, invoice.expires), '.'])),
-    invoice.qr && qrCode(invoice.qr, 'QR code of the invoice'),
+          : state === 'pending' ? note('move', h('strong', null, 'Being paid'), h('p', null, 'Hand nothing over before it says “Paid”.'))
+            : h('p', { class: 'muted' }, 'Show this to the customer. It expires ', ago(app, invoice.expires), '.')),
+    // What one customer pays, no other one scans.
+    state === 'open' && invoice.qr && [qrCode(invoice.qr, 'QR code of the invoice'),
+      h('details', { key: 'text' }, h('summary', null, 'The customer cannot scan it'), h('div', { class: 'stack' },
+        h('p', { class: 'small muted' }, 'Send them this text instead.'), copyable(app, invoice.text, 'invoice'),
+        h('div', { class: 'row' }, counterpartLink(app, 'Ask the counterpart to pay'))))],
     app.problem('cancel') && errorNote(/** @type {any} */ (app.problem('cancel'))),
     h('div', { class: 'row' }, button(paid || state === 'pending' ? 'Next sale' : 'New amount', { main: paid, busy: app.doing('cancel'), onclick: next })));
 }
