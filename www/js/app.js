@@ -279,6 +279,7 @@ export class App {
   turn() {
     document.getElementById('main')?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
+    this.refresh();
   }
 
   /** @param {number} id */

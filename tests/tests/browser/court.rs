@@ -30,7 +30,11 @@ async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
     browser.see("without its help").await?;
     browser.screenshot("dispute-offer").await?;
     browser.click("What a dispute would do").await?;
-    browser.see("Before you take it to court").await?;
+    browser.see_focus("Before you take it to court").await?;
+    browser.click("Not now").await?;
+    browser.see_focus("dispute").await?;
+    browser.click("Dispute").await?;
+    browser.click("What a dispute would do").await?;
     browser.see("you would get 240.00 FRD").await?;
     browser.screenshot("dispute-confirm").await?;
     dispute(&browser).await?;
@@ -42,6 +46,7 @@ async fn a_wallet_disputes_gets_its_own_and_goes_on() -> Result<()> {
 /// From the signature to limits for the time after.
 async fn dispute(browser: &Browser) -> Result<()> {
     browser.click("Sign and dispute").await?;
+    browser.see_focus("main").await?;
     browser.see_within("In court", BLOCKS).await?;
     browser.see("Newer states can be shown").await?;
     browser.see("You took this channel to court").await?;
@@ -60,6 +65,7 @@ async fn dispute(browser: &Browser) -> Result<()> {
     browser.see("Your limits are zero").await?;
     browser.screenshot("dispute-result").await?;
     browser.click("Set a limit again").await?;
+    browser.see_focus("limit-1").await?;
     browser.fill("Credit limit in FRD", "500").await?;
     browser.click("Save limits").await?;
     browser.see_no_more("Your limits are zero").await

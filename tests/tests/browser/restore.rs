@@ -55,7 +55,8 @@ pub(super) async fn restore(browser: &Browser, words: &str) -> Result<()> {
     browser.fill("Password", PASSWORD).await?;
     browser.fill("Password again", PASSWORD).await?;
     browser.click("Restore wallet").await?;
-    browser.see_within("Past payments and invoices do not come back", BLOCKS).await
+    browser.see_within("Past payments and invoices do not come back", BLOCKS).await?;
+    browser.see_focus("main").await
 }
 
 /// Gives the permission that a browser asks its person for when a page wants its storage kept.

@@ -55,6 +55,11 @@ async fn insurance_goes_from_ones_own_channel_into_anothers() -> Result<()> {
     browser.see("You cannot take it back").await?;
     browser.see("order 42").await?;
     browser.screenshot("withdraw-confirm").await?;
+    browser.see_focus("Check before it moves").await?;
+    browser.click("Change").await?;
+    browser.see_focus("withdraw-1").await?;
+    browser.click("Continue").await?;
+    browser.see("Check before it moves").await?;
     browser.click("Ask for withdrawal").await?;
     browser.see_within("bank agreed", BLOCKS).await?;
     browser.see("Sign and send").await?;

@@ -24,8 +24,8 @@ export function createPage(app) {
   return {
     title: 'Create wallet',
     view: () => {
-      if (words && written) return confirmView(app, asked ??= askedWords(words.length), () => { written = false; app.refresh(); });
-      if (words) return wordsView(words, () => { written = true; app.refresh(); });
+      if (words && written) return confirmView(app, asked ??= askedWords(words.length), () => { written = false; app.turn(); });
+      if (words) return wordsView(words, () => { written = true; app.turn(); });
       if (app.use('status').value?.wallet === 'locked' || app.use('status').value?.wallet === 'unlocked') {
         return [heading('Create wallet'), note(undefined, h('p', null, 'This browser already holds a wallet.'), linkButton('Open it', to('home'), { slim: true }))];
       }

@@ -91,7 +91,7 @@ export function courtCard(app, channel, asking, again) {
  */
 function offer(app, channel, asking) {
   const name = accountName(channel.bank.account);
-  return h('details', { key: 'offer' }, h('summary', null, 'Dispute'),
+  return h('details', { key: 'offer' }, h('summary', { id: 'dispute' }, 'Dispute'),
     h('div', { class: 'stack' },
       h('p', null, `When ${name} stays away or refuses what is yours, you can take this channel to court, on the chain, without its help. You will see what comes of it before anything is signed.`),
       h('div', { class: 'row' }, button('What a dispute would do', { slim: true, icon: 'scales', disabled: channel.court.stage === 'wanted', onclick: () => { asking.asking = true; app.refresh(); } }))));
@@ -125,8 +125,14 @@ function confirmation(app, channel, asking) {
         asking.asking = false;
         app.again('channels');
         app.say('Signed and sent to court.');
+        app.turn();
       }) }),
-      button('Not now', { onclick: () => { asking.asking = false; app.clearProblem('dispute'); app.refresh(); } })));
+      button('Not now', { onclick: () => { asking.asking = false;
+        app.clearProblem('dispute');
+        app.refresh();
+        // Drawn in the microtask before.
+        queueMicrotask(() => document.getElementById('dispute')?.focus());
+      } })));
 }
 
 /**

@@ -299,7 +299,7 @@ class PaySheet {
         h('div', { class: 'row' },
           payment.state === 'failed' && button('Try again', { main: true, onclick: () => this.#again() }),
           linkButton(payment.state === 'paid' ? 'Details and proof' : 'Details', to('payment', id)),
-          payment.state === 'paid' && button('Pay something else', { onclick: () => { this.#paymentId = null; this.#setText(''); this.#typed.text = ''; this.#note = ''; } })))),
+          payment.state === 'paid' && button('Pay something else', { onclick: () => { this.#paymentId = null; this.#setText(''); this.#typed.text = ''; this.#note = ''; app.turn(); } })))),
     ];
   }
 
@@ -307,7 +307,7 @@ class PaySheet {
     this.#paymentId = null;
     this.#dropQuote();
     this.#askQuote();
-    this.#app.refresh();
+    this.#app.turn();
   }
 }
 

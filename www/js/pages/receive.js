@@ -28,7 +28,7 @@ export function receivePage(app) {
 
   /** What is asked for is another invoice from now on, also where the one before was made and nobody heard of it. */
   const renewed = () => { key = crypto.randomUUID(); };
-  const again = () => { shown = null; key = crypto.randomUUID(); typed.text = ''; typed.touched = false; description = ''; app.refresh(); };
+  const again = () => { shown = null; key = crypto.randomUUID(); typed.text = ''; typed.touched = false; description = ''; app.turn(); };
 
   const invoiceForm = () => {
     const problem = app.problem('invoice');
@@ -75,7 +75,7 @@ export function receivePage(app) {
         h('section', { class: 'card', key: 'form' }, h('header', null, h('h2', null, 'Invoice')), invoiceForm()),
         addressCard(app),
         answered(invoices, (list) => list.length > 0 && h('section', { class: 'card flush', key: 'list' }, h('header', null, h('h2', null, 'Your invoices')),
-          h('ul', { class: 'rows' }, list.map((one) => h('li', { key: one.key }, h('button', { type: 'button', class: 'item plain', onclick: () => { shown = one.key; app.refresh(); } },
+          h('ul', { class: 'rows' }, list.map((one) => h('li', { key: one.key }, h('button', { type: 'button', class: 'item plain', onclick: () => { shown = one.key; app.turn(); } },
             h('span', { class: 'stack tight' }, h('span', { class: 'line' }, one.description ?? 'Without description'), h('span', { class: 'sub' }, ago(app, one.created))),
             h('span', { class: 'stack tight' }, one.amount === null ? h('span', { class: 'muted' }, 'open amount') : amount(app, one.asset, one.amount), invoiceTag(one))))))), () => null),
       ];

@@ -66,6 +66,8 @@ function sign(app, draft) {
   if (signing.actions !== actions) signing = { actions, key: crypto.randomUUID() };
   app.act('sign', async () => {
     await app.client.signAndSend({ key: signing.key });
+    // The button is gone.
+    document.getElementById('main')?.focus({ preventScroll: true });
     app.say('Signed and sent. Waiting for block.');
     app.again('batches');
     app.again('draft');
