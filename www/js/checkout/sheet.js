@@ -253,7 +253,7 @@ export class CheckoutSheet {
     this.#quote = null;
     this.#quoteError = null;
     if (this.#invoice) write(this.#invoice.hash, { attempt: this.#attempt, id: null });
-    this.#app.refresh();
+    this.#app.turn();
   }
 
   view() {
@@ -327,7 +327,7 @@ export class CheckoutSheet {
       !quote && !this.#quoteError && this.#order() && h('div', { class: 'stack', 'aria-busy': 'true' }, h('span', { class: 'unseen' }, 'Looking for a route'), h('span', { class: 'bone w3' }), h('span', { class: 'bone w2' })),
       this.#quoteError && this.#poorView(invoice, this.#quoteError),
       problem && errorNote(problem, button('Look again', { slim: true, onclick: () => { app.clearProblem('pay'); this.#ask(); } })),
-      h('div', { class: 'row', key: 'do' }, button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() }), this.#cancelButton())));
+      h('div', { class: 'row', key: 'do' }, !this.#quoteError && button(label, { submit: true, main: true, busy: app.doing('pay'), busyLabel: 'Locking …', disabled: !this.#isReady() }), this.#cancelButton())));
   }
 
   /**
@@ -361,10 +361,9 @@ export class CheckoutSheet {
     return h('div', { class: 'stack', key: 'fund' },
       note('move', h('strong', null, 'Your wallet cannot pay this yet'),
         h('p', null, 'This is a test network. Its faucet gives play money, which is then deposited with a bank: two blocks, about ten seconds.'),
-        h('p', { class: 'small muted' }, h('code', null, error.code)),
         h('div', { role: 'status', 'aria-live': 'polite' }, this.#step !== '' && h('p', null, this.#step)),
         button('Get test money', {
-          slim: true, busy: app.doing('fund'), busyLabel: 'Getting test money …',
+          main: true, busy: app.doing('fund'), busyLabel: 'Getting test money …',
           onclick: () => app.act('fund', async () => {
             await fund(app, invoice.amount ?? 0n, (step) => { this.#step = step; app.refresh(); });
             this.#step = '';

@@ -29,7 +29,7 @@ export function unlockPage(app, level = 'h1') {
           { ...attributes, autofocus: true, ref: (/** @type {HTMLElement} */ element) => queueMicrotask(() => element.focus()) }, 'current-password', password, (text) => { password = text; app.clearProblem('unlock'); app.refresh(); })),
         error && !mistyped && errorNote(error),
         h('div', { class: 'row' }, button('Unlock', { submit: true, main: true, busy: app.doing('unlock'), busyLabel: 'Unlocking …', disabled: password === '' }),
-          linkButton('Look at the explorer', to('explorer')))),
+          level === 'h1' && linkButton('Look at the explorer', to('explorer')))),
         h('details', null, h('summary', null, 'Password forgotten'),
           h('p', { class: 'small' }, 'Nobody can reset it. With your words you can wipe this wallet and restore it: ', h('a', { href: to('settings', 'wipe') }, 'wipe and restore'), '.')));
     },
