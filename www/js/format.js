@@ -229,11 +229,12 @@ export function durationText(seconds) {
 }
 
 /**
- * How long something short took: `240 ms`, `1.2 s`.
+ * How long something took: `240 ms`, `1.2 s`, `2 min`.
  * @param {number} ms
  * @param {string} locale
  */
 export function tookText(ms, locale) {
+  if (ms >= 90_000) return durationText(ms / 1_000);
   const [value, unit] = ms < 1_000 ? [ms, 'ms'] : [ms / 1_000, 's'];
   return withUnit(new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(value), unit);
 }

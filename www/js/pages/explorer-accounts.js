@@ -1,7 +1,7 @@
 /** Explorer: accounts, one account, one channel as the chain knows it. */
 
 import { h } from '../dom.js';
-import { ago, amount, answered, bones, button, copyable, empty, facts, heading, keyPicture, note, sums, tag, who } from '../parts/basic.js';
+import { accountOf, ago, amount, answered, bones, button, copyable, empty, facts, heading, keyPicture, note, sums, tag } from '../parts/basic.js';
 import { accountHandle, accountName, countText, keyWords, namedAccount, plural, shortHex } from '../format.js';
 import { numberLine } from '../parts/number-line.js';
 import { debtRows, disputeCard, openingCard } from '../parts/court.js';
@@ -76,7 +76,7 @@ function accountView(app, shown) {
       channels.length === 0 ? empty('bank', 'No channel on the chain', 'Channels appear here with their first deposit.')
         : h('ul', { class: 'rows' }, channels.map((channel) => {
           const other = channel.left.key === account.key ? channel.right : channel.left;
-          return h('li', { key: other.key }, h('a', { class: 'item', href: to('explorer', 'channel', accountHandle(account), accountHandle(other)) },
+          return h('li', { key: other.key }, h('a', { class: 'item sums-below', href: to('explorer', 'channel', accountHandle(account), accountHandle(other)) },
             keyPicture(other.key, 32), h('span', { class: 'stack tight' }, h('strong', { class: 'line' }, `with ${namedAccount(other)}`), h('span', { class: 'sub' }, 'insurance')),
             h('span', { class: 'stack tight' }, channel.assets.length === 0 ? h('span', { class: 'muted' }, 'none') : channel.assets.map(({ asset, insurance }) => amount(app, asset, insurance)))));
         }))),
@@ -109,12 +109,12 @@ export function channelPage(app, [a = '', b = '']) {
  * @param {import('../api').ChainChannel} channel
  */
 function channelView(app, channel) {
-  const left = accountName(channel.left);
-  const right = accountName(channel.right);
+  const left = namedAccount(channel.left);
+  const right = namedAccount(channel.right);
   const dispute = app.use('court', { account: channel.left.key }).value?.disputes.find((one) => one.left.key === channel.left.key && one.right.key === channel.right.key);
   return [
     heading(`Channel of ${left} and ${right}`),
-    h('section', { class: 'card', key: 'parties' }, facts(['Left', who(channel.left)], ['Right', who(channel.right)], ['Disputes resolved', String(channel.epoch)])),
+    h('section', { class: 'card', key: 'parties' }, facts(['Left', accountOf(channel.left)], ['Right', accountOf(channel.right)], ['Disputes resolved', String(channel.epoch)])),
     dispute && disputeCard(app, dispute),
     channel.assets.length === 0 ? h('section', { class: 'card' }, empty('bank', 'Nothing insured here', 'This channel has no collateral on the chain.'))
       : channel.assets.map(({ asset, insurance, ondelta, offdelta }) => h('section', { class: 'card', key: asset },

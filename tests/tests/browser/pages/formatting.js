@@ -41,6 +41,7 @@ const ROWS = [
   ['durationText', [7200], '2\u00a0h'],
   ['tookText', [240, 'en-US'], '240\u00a0ms'],
   ['tookText', [1250, 'de-DE'], '1,3\u00a0s'],
+  ['tookText', [143_100, 'en-US'], '2\u00a0min'],
   ['bytesText', [1500, 'en-US'], '1.5\u00a0kB'],
   ['csvCell', ['=cmd()'], "'=cmd()"],
   ['csvCell', ['-12.50'], '-12.50'],
