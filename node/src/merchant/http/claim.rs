@@ -165,6 +165,7 @@ mod tests {
             stage: Stage::Claimable,
             made_as: Stage::Claimable,
             created_ms,
+            number: 1,
         };
         let shown = |created_ms| token(&secret, &id, created_ms).unwrap();
         let name = hex::encode(id);

@@ -75,8 +75,8 @@ fn refunded(amount: Amount, owed: Amount) -> (Desk, Wallet, String) {
     let wallet = wallet_of(&records);
     let (digest, purpose) = (Hash::ZERO, Purpose::Refund { invoice: NEWER });
     let (stage, made_as, asset) = (Stage::Pending, Stage::Pending, AssetId::FRD);
-    let refund = Outgoing { id: REFUND, digest, purpose, asset, amount, stage, made_as, created_ms: NOW_MS };
-    desk.outgoing.insert(REFUND, refund);
+    let (number, created_ms) = (1, NOW_MS);
+    desk.put_outgoing(Outgoing { id: REFUND, digest, purpose, asset, amount, stage, made_as, created_ms, number });
     desk.entries.get_mut(&NEWER).unwrap().refunds.push(REFUND);
     let text = blocks_later(&mut desk, &wallet, 2, owed, vec![Effect::Notify(Event::Payment(REFUND))]);
     assert!(text.contains("refund.paid"), "{text}");
@@ -130,7 +130,7 @@ fn what_was_given_back_in_part_or_by_another_bank_assures_nothing_either() {
 fn owed_in_channel() -> (Desk, Wallet) {
     let (desk, mut records) = promised();
     let mut new = wallet([]);
-    let credit = vec![Credit { asset: AssetId::FRD, limit: 10_000, insure_above: None }];
+    let credit = vec![Credit { asset: AssetId::FRD, limit: 10_000, insure_above: None, most_price: 0 }];
     let input = Input::AddBank { bank: bank(), credit };
     let made = records_in(new.handle(input, &chain(&ledger(&[]), 1), NOW_MS).unwrap());
     let channel = new.channel(&bank()).unwrap();
