@@ -496,7 +496,7 @@ fn a_dispute_about_nothing_is_refused() {
     let mut world = World::new(Setup { accounts: vec![(key(20).public(), 10_000 * DOLLAR)], ..Setup::new() });
     let user = key(20).public();
     world.start_wallet(key(20), Rows::new());
-    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None }];
+    let credit = vec![Credit { asset: FRD, limit: 500 * DOLLAR, insure_above: None, most_price: 0 }];
     world.wish(user, wallet::Input::AddBank { bank: world.bank, credit }).unwrap();
     let bank = world.bank;
     let refused = world.wish(user, wallet::Input::Dispute { bank }).unwrap_err();
