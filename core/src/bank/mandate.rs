@@ -257,8 +257,10 @@ impl Bank {
     fn would_be_taken(&self, receiver: &Receiver, asset: AssetId, chain: &Chain<'_>) -> bool {
         let bank = self.peers.own_key();
         let deposit = rebalance::deposit(receiver, asset, bank, receiver.amount, 0);
-        let own = |reason| matches!(reason, SkipReason::NotEnough { .. } | SkipReason::DebtsFirst { .. });
-        try_funded_deposit(chain.state, bank, &deposit).err().is_none_or(own)
+        match try_funded_deposit(chain.state, bank, &deposit) {
+            Ok(()) | Err(SkipReason::NotEnough { .. } | SkipReason::DebtsFirst { .. }) => true,
+            Err(_) => false,
+        }
     }
 
     /// Whether the chain already shows more insurance than the channel has taken note of: a deposit that the

@@ -2,6 +2,9 @@
 
 use crate::world::*;
 use fair_core::bank;
+use fair_core::ledger::batch::{Batch, Entry};
+use fair_core::ledger::operation::{Deposit, Operation};
+use fair_core::message::Signed;
 use fair_core::types::{PublicKey, Side};
 use fair_core::wallet::{self, PaymentState};
 
@@ -68,6 +71,24 @@ enum Payer {
     Withheld,
 }
 
+/// The bank puts the least into a channel, so that there is something to take to court.
+fn put_in(world: &mut World, payer: PublicKey) {
+    let (bank, state) = (world.bank, world.follower.state());
+    let deposit =
+        Deposit { asset: FRD, amount: 1, to: bank, partner: Some(payer), keep: 0, epoch: None, invoice: None };
+    let batch = Batch {
+        signer: bank,
+        nonce: state.account(&bank).unwrap().nonce,
+        valid_until: state.height() + 10,
+        fee_rate: state.parameters().min_fee_rate,
+        entries: vec![Entry { group: None, operation: Operation::Deposit(deposit) }],
+    };
+    let signed = Signed::new(batch, &state.chain_id(), &world.nodes[&bank].secret);
+    world.submit(signed);
+    world.block();
+    world.assert_applied();
+}
+
 /// The bank shows a state while the payer cannot answer, and court decides by it. What the payer has on the chain
 /// before and after.
 fn decided(case: &mut Case, doing: &Payer, shown: Rows) -> (u64, u64) {
@@ -86,6 +107,7 @@ fn decided(case: &mut Case, doing: &Payer, shown: Rows) -> (u64, u64) {
     world.resolve(*payer);
     assert!(world.follower.state().hashlock(hash).is_some(), "the payee had to go to the chain");
     if *doing == Payer::AwayForTwo {
+        put_in(world, *payer);
         world.tell_bank(bank::Input::Dispute { peer: *payer }).unwrap();
         world.resolve(*payer);
     }

@@ -187,7 +187,7 @@ fn attack_36_backlog() {
     chain.block(&[]);
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "it is due, and so is a resolution");
     chain.block(&[]);
-    assert_eq!(chain.frd(10), before + 700);
+    assert_eq!(chain.frd(10), before + 701, "with what it had put in itself");
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_some(), "whoever was late finds what decided it");
     chain.block(&[]);
     assert!(chain.state().hashlock(&lock_hash(&SECRET)).is_none());

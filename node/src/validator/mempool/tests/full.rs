@@ -44,8 +44,10 @@ fn a_thief_with_nothing_left_to_pay_keeps_no_answer_out() {
     let straws = 400;
     let mut follower = follower_of((1..=4).map(key).chain((0..straws).map(straw)));
     let mut mempool = Mempool::default();
+    let stake = Deposit { amount: 1, to: thief.public(), partner: Some(victim.public()), ..to_nobody() };
     let steal = Operation::Dispute(Dispute { partner: victim.public(), proof: None });
-    mempool.add(follower.state(), signed(follower.state(), 1, 0, LEAST_RATE, vec![steal])).unwrap();
+    let steal = vec![Operation::Deposit(stake), steal];
+    mempool.add(follower.state(), signed(follower.state(), 1, 0, LEAST_RATE, steal)).unwrap();
     next_block(&mut follower, &mut mempool);
 
     let state = follower.state();
