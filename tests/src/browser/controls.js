@@ -24,9 +24,14 @@ function parentOf(element) {
   return element.parentElement ?? element.getRootNode().host ?? null;
 }
 
-// All controls, in the keyboard's order. Of radio buttons with one name it reaches the chosen one, or the first.
+// Browsers let the keyboard scroll what has no control inside.
+function scrolls(one) {
+  return one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(one).overflowY) && !one.querySelector(USABLE);
+}
+
+// All that the keyboard comes to, in its order. Of radio buttons with one name it reaches the chosen one, or the first.
 function usable() {
-  return [...inOrder()].filter((one) => one.matches(USABLE) && isVisible(one) && isEnabled(one) && (one.type !== 'radio'
+  return [...inOrder()].filter((one) => (one.matches(USABLE) || scrolls(one)) && isVisible(one) && isEnabled(one) && (one.type !== 'radio'
     || one === (document.querySelector(`[name=${one.name}]:checked`) ?? document.querySelector(`[name=${one.name}]`))));
 }
 
