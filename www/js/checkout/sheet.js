@@ -130,7 +130,11 @@ export class CheckoutSheet {
   #advance() {
     const app = this.#app;
     if (this.#text !== null && !this.#invoice && !this.#unusable && app.use('syncState').value?.verified) this.#decode(this.#text);
-    if (this.#invoice && app.use('status').value?.wallet === 'unlocked' && !this.#quote && !this.#quoteError && this.#paymentId === null) this.#ask();
+    if (app.use('status').value?.wallet !== 'unlocked') {
+      // What was answered before it was locked holds no more: it calls its banks anew.
+      this.#quote = this.#quoteError = null;
+      this.#seen.forget();
+    } else if (this.#invoice && !this.#quote && !this.#quoteError && this.#paymentId === null) this.#ask();
     if (this.#invoice && !this.#afterTime && isLate(this.#invoice)) {
       this.#afterTime = true;
       // What is said about it now is to be seen as well.

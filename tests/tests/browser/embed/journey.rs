@@ -250,7 +250,10 @@ async fn reload_beside_another_tab(scene: &Scene) -> Result<()> {
     browser.driver().switch_to_window(second_wallet).await?;
     // The wallet was open in the window that is gone.
     browser.see_within("Wallet locked", BLOCKS).await?;
+    be_impatient(browser).await?;
     scene.unlock().await?;
+    // What was answered there is asked anew.
+    waited_for_the_button(browser).await?;
     scene.pay_and_return().await?;
     hear(browser, "confirmed").await?;
     Ok(())
