@@ -24,9 +24,9 @@ function parentOf(element) {
   return element.parentElement ?? element.getRootNode().host ?? null;
 }
 
-// Browsers let the keyboard scroll what has no control inside.
+// Browsers let the keyboard scroll what has no control inside. What is part of a line has no height of its own.
 function scrolls(one) {
-  return one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(one).overflowY) && !one.querySelector(USABLE);
+  return one.clientHeight > 0 && one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(one).overflowY) && !one.querySelector(USABLE);
 }
 
 // All that the keyboard comes to, in its order. Of radio buttons with one name it reaches the chosen one, or the first.
