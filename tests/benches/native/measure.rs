@@ -4,16 +4,15 @@ use anyhow::{Context as _, Result, ensure};
 use fair_core::crypto::SecretKey;
 use fair_core::ledger::operation::WithdrawalConsent;
 use fair_core::message::Message as _;
-use fair_core::types::{AssetId, Hash, Parties, Side};
+use fair_core::types::{AssetId, Hash, Parties, PublicKey, Side, Signature};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a thing is measured; the median counts.
 const ROUNDS: usize = 15;
-/// How often a signature is made and checked while processor time is counted.
-const CALLS: u32 = 10_000;
-/// In which Linux says how long a process has run.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What the signatures of this machine cost.
 pub(crate) struct Signatures {
@@ -53,7 +52,7 @@ impl Table {
     }
 }
 
-fn micros(time: Duration) -> String {
+pub(crate) fn micros(time: Duration) -> String {
     format!("{:.1} µs", time.as_secs_f64() * 1e6)
 }
 
@@ -88,85 +87,90 @@ pub(crate) fn median_of_many<O>(count: u32, mut work: impl FnMut() -> O) -> Dura
     median(|| (), |()| (0..count).for_each(|_| drop(black_box(work())))) / count
 }
 
-/// Processor time that this thread has had.
-fn own_time() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+/// Processor time that a thread has had, by its folder in `/proc`.
+fn time_of(thread: &Path) -> Result<Duration> {
+    let text = std::fs::read_to_string(thread.join("schedstat"))?;
     let nanoseconds = text.split_whitespace().next().context("no time in schedstat")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// Processor time that a process has had, all its threads together.
-pub(crate) fn time_of(process: u32) -> Result<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name before it may have any character.
-    let (_, fields) = text.rsplit_once(')').context("no name in stat")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || Ok::<f64, anyhow::Error>(fields.next().context("no time in stat")?.parse()?);
-    Ok(Duration::from_secs_f64((ticks()? + ticks()?) / TICKS_PER_SECOND))
+/// Processor time that this thread has had.
+fn own_time() -> Result<Duration> {
+    // Linux adds up what a thread has had when another one may have its turn.
+    std::thread::yield_now();
+    time_of(Path::new("/proc/thread-self"))
 }
 
-/// Processor time of one call among many. The first are not counted.
-pub(crate) fn spent(count: u32, mut work: impl FnMut() -> Result<()>) -> Result<Duration> {
-    (0..count.div_ceil(10)).try_for_each(|_| work())?;
+/// Processor time that each thread of a process has had.
+pub(crate) struct Times(BTreeMap<OsString, Duration>);
+
+impl Times {
+    pub(crate) fn of(process: u32) -> Result<Self> {
+        let threads = std::fs::read_dir(format!("/proc/{process}/task"))?;
+        let times = threads.map(|thread| {
+            let thread = thread?;
+            Ok((thread.file_name(), time_of(&thread.path())?))
+        });
+        Ok(Self(times.collect::<Result<_>>()?))
+    }
+
+    /// What all together have had since. A thread that ended meanwhile is an error: nobody knows what it had.
+    pub(crate) fn since(&self, before: &Self) -> Result<Duration> {
+        ensure!(before.0.keys().all(|thread| self.0.contains_key(thread)), "a thread ended while it was measured");
+        let had = |thread| before.0.get(thread).copied().unwrap_or_default();
+        Ok(self.0.iter().map(|(thread, time)| time.saturating_sub(had(thread))).sum())
+    }
+}
+
+/// Processor time that some work takes.
+pub(crate) fn spent(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
     let before = own_time()?;
-    (0..count).try_for_each(|_| work())?;
-    Ok(own_time()?.saturating_sub(before) / count)
-}
-
-/// Something that is signed and checked.
-struct Sample {
-    key: SecretKey,
-    chain_id: Hash,
-    consent: WithdrawalConsent,
+    work()?;
+    Ok(own_time()?.saturating_sub(before))
 }
 
 /// A small signed message: what every other figure is held against.
-fn sample() -> Sample {
-    let (key, other) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
-    let chain_id = Hash([7; 32]);
-    let Some(parties) = Parties::new(key.public(), other.public()) else { unreachable!("two keys") };
-    let consent = WithdrawalConsent {
-        chain_id,
-        parties,
-        epoch: 0,
-        withdrawer: Side::Left,
-        asset: AssetId::FRD,
-        amount: 1,
-        nonce: 0,
-        expires_at: 9,
-    };
-    Sample { key, chain_id, consent }
+pub(crate) struct Sample {
+    key: SecretKey,
+    public: PublicKey,
+    chain_id: Hash,
+    consent: WithdrawalConsent,
+    signature: Signature,
+}
+
+impl Sample {
+    pub(crate) fn new() -> Self {
+        let (key, other) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+        let chain_id = Hash([7; 32]);
+        let Some(parties) = Parties::new(key.public(), other.public()) else { unreachable!("two keys") };
+        let consent = WithdrawalConsent {
+            chain_id,
+            parties,
+            epoch: 0,
+            withdrawer: Side::Left,
+            asset: AssetId::FRD,
+            amount: 1,
+            nonce: 0,
+            expires_at: 9,
+        };
+        let signature = consent.sign(&chain_id, &key);
+        Self { public: key.public(), key, chain_id, consent, signature }
+    }
+
+    pub(crate) fn sign(&self) {
+        black_box(self.consent.sign(&self.chain_id, &self.key));
+    }
+
+    pub(crate) fn verify(&self) {
+        black_box(self.consent.is_signed_by(&self.chain_id, &self.public, &self.signature));
+    }
 }
 
 /// The time that signatures take.
 pub(crate) fn signatures(table: &mut Table) -> Signatures {
-    let Sample { key, chain_id, consent } = sample();
-    let (public, signature) = (key.public(), consent.sign(&chain_id, &key));
-    let sign = median_of_many(200, || consent.sign(&chain_id, &key));
-    let verify = median_of_many(200, || consent.is_signed_by(&chain_id, &public, &signature));
-    Signatures { sign, verify }.shown(table)
-}
-
-/// The processor time that they take.
-pub(crate) fn signatures_spent(table: &mut Table) -> Result<Signatures> {
-    let Sample { key, chain_id, consent } = sample();
-    let (public, signature) = (key.public(), consent.sign(&chain_id, &key));
-    let sign = spent(CALLS, || {
-        black_box(consent.sign(&chain_id, &key));
-        Ok(())
-    })?;
-    let verify = spent(CALLS, || {
-        black_box(consent.is_signed_by(&chain_id, &public, &signature));
-        Ok(())
-    })?;
-    Ok(Signatures { sign, verify }.shown(table))
-}
-
-impl Signatures {
-    fn shown(self, table: &mut Table) -> Self {
-        let Self { sign, verify } = self;
-        table.add("sign a message", sign, per_second(sign, 1), "1 sign".to_owned());
-        table.add("verify a message strictly", verify, per_second(verify, 1), times(verify, sign, "sign"));
-        self
-    }
+    let sample = Sample::new();
+    let (sign, verify) = (median_of_many(200, || sample.sign()), median_of_many(200, || sample.verify()));
+    table.add("sign a message", sign, per_second(sign, 1), "1 sign".to_owned());
+    table.add("verify a message strictly", verify, per_second(verify, 1), times(verify, sign, "sign"));
+    Signatures { sign, verify }
 }

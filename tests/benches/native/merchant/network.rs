@@ -1,6 +1,6 @@
 //! A merchant's process with a shop's clients, payers, a bank and a receiver of webhooks.
 
-use crate::measure::time_of;
+use crate::measure::Times;
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::network::{BANK, MERCHANT, Network, NewWallet, Plan};
 use fair_tests::receiver::Receiver;
@@ -13,9 +13,6 @@ use tokio::task::JoinSet;
 
 /// Of a shop, each with a key and a connection of its own. Their keys' limits are above what is measured.
 pub(super) const CLIENTS: u32 = 48;
-pub(super) const INVOICES_OF_A_CLIENT: u32 = 150;
-/// Payments that are accepted.
-pub(super) const PAYMENTS: usize = 3_000;
 
 /// Processes that pay, and payments of each that are under way at once.
 const PAYERS: usize = 12;
@@ -29,7 +26,7 @@ const MONEY: u64 = 150_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the merchant's process did in a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Figures {
     /// How many invoices or payments.
     pub(super) count: u32,
@@ -42,24 +39,61 @@ pub(super) struct Figures {
     pub(super) bytes: u64,
 }
 
-/// Invoices that were made, as text.
-pub(super) struct Made {
-    pub(super) figures: Figures,
-    pub(super) texts: Vec<String>,
+impl Figures {
+    /// Another run.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.wall += other.wall;
+        self.cpu += other.cpu;
+        self.frames += other.frames;
+        self.commits += other.commits;
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+    }
 }
 
 /// The merchant's counters at one moment.
 struct Reading {
     at: Instant,
-    cpu: Duration,
+    cpu: Times,
     status: Value,
+}
+
+/// Who makes invoices, with a connection of its own.
+struct Client {
+    number: u32,
+    key: String,
+    http: reqwest::Client,
+    /// How many it has made.
+    made: u32,
+}
+
+impl Client {
+    /// Makes so many, one after another, and returns their texts.
+    async fn make(mut self, url: String, count: u32) -> Result<(Self, Vec<String>)> {
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            let name = format!("order-{}-{}", self.number, self.made);
+            self.made += 1;
+            let body = json!({ "amount": AMOUNT, "description": "A cup of coffee", "reference": name });
+            let request = self.http.post(&url).bearer_auth(&self.key).header("idempotency-key", &name);
+            let made = answer(request.json(&body)).await?;
+            texts.push(made["invoice"].as_str().context("an invoice")?.to_owned());
+        }
+        Ok((self, texts))
+    }
 }
 
 pub(super) struct World {
     network: Network,
     http: reqwest::Client,
-    keys: Vec<String>,
+    clients: Vec<Client>,
+    /// Invoices that nobody has paid, as text.
+    open: VecDeque<String>,
+    /// How many were paid.
+    paid: usize,
     receiver: Receiver,
+    hooks_key: String,
     merchant: u32,
     payers: Vec<String>,
 }
@@ -90,15 +124,15 @@ impl World {
         }
         let merchant = network.process(MERCHANT)?.id().context("the merchant runs")?;
         let (http, receiver) = (client()?, Receiver::start().await?);
-        let mut world = Self { network, http, keys: Vec::new(), receiver, merchant, payers };
+        let (clients, open, hooks_key) = (Vec::new(), VecDeque::new(), String::new());
+        let mut world = Self { network, http, clients, open, paid: 0, receiver, hooks_key, merchant, payers };
         for number in 0..CLIENTS {
-            let scopes = ["invoices:write", "webhooks"];
-            let wanted = json!({ "scopes": scopes, "name": number.to_string() });
-            let made = world.order(MERCHANT, "/v1/keys/create", &wanted).await?;
-            world.keys.push(made["key"].as_str().context("a key")?.to_owned());
+            let key = world.make_key("invoices:write", &number.to_string()).await?;
+            world.clients.push(Client { number, key, http: client()?, made: 0 });
         }
+        world.hooks_key = world.make_key("webhooks", "hooks").await?;
         let body = json!({ "url": world.receiver.url() });
-        let hook = world.http.post(format!("{}/v1/webhooks", world.url(MERCHANT)?)).bearer_auth(world.key(0)?);
+        let hook = world.http.post(format!("{}/v1/webhooks", world.url(MERCHANT)?)).bearer_auth(&world.hooks_key);
         answer(hook.header("idempotency-key", "hook").json(&body)).await?;
         wait::until("money in the channels", PATIENCE, async || {
             let mut have = true;
@@ -119,8 +153,10 @@ impl World {
         self.network.url_of(name)
     }
 
-    fn key(&self, number: usize) -> Result<&str> {
-        self.keys.get(number).map(String::as_str).context("a key")
+    /// A key of the shop that is good for one thing.
+    async fn make_key(&self, scope: &str, name: &str) -> Result<String> {
+        let made = self.order(MERCHANT, "/v1/keys/create", &json!({ "scopes": [scope], "name": name })).await?;
+        Ok(made["key"].as_str().context("a key")?.to_owned())
     }
 
     async fn order(&self, name: &str, path: &str, body: &Value) -> Result<Value> {
@@ -133,21 +169,24 @@ impl World {
         answer(self.http.get(format!("{}/v1/status", self.url(name)?))).await
     }
 
+    /// Its time is read last, so that the reading is no part of what follows.
     async fn read(&self) -> Result<Reading> {
         let status = self.status(MERCHANT).await?;
-        Ok(Reading { at: Instant::now(), cpu: time_of(self.merchant)?, status })
+        Ok(Reading { status, cpu: Times::of(self.merchant)?, at: Instant::now() })
     }
 
+    /// Here its time is read first.
     async fn since(&self, before: &Reading, count: u32) -> Result<Figures> {
-        let now = self.read().await?;
+        let (wall, cpu) = (before.at.elapsed(), Times::of(self.merchant)?.since(&before.cpu)?);
+        let status = self.status(MERCHANT).await?;
         let grown = |path: &str| {
-            let of = |reading: &Reading| number(reading.status.pointer(path).unwrap_or(&Value::Null));
-            Ok::<_, anyhow::Error>(of(&now)? - of(before)?)
+            let of = |status: &Value| number(status.pointer(path).unwrap_or(&Value::Null));
+            Ok::<_, anyhow::Error>(of(&status)? - of(&before.status)?)
         };
         Ok(Figures {
             count,
-            wall: now.at - before.at,
-            cpu: now.cpu.saturating_sub(before.cpu),
+            wall,
+            cpu,
             frames: grown("/channel/frame")?,
             commits: grown("/stored/commits")?,
             rows: grown("/stored/rows")?,
@@ -155,47 +194,26 @@ impl World {
         })
     }
 
-    /// Lets clients make invoices, each on its connection one after another.
-    pub(super) async fn make_invoices(&self, clients: u32, each: u32) -> Result<Made> {
+    /// Lets every client make invoices, each on its connection one after another.
+    pub(super) async fn make_invoices(&mut self, each: u32) -> Result<Figures> {
         let url = format!("{}/v1/invoices", self.url(MERCHANT)?);
-        let make = |http: reqwest::Client, url: String, key: String, name: String| async move {
-            let body = json!({ "amount": AMOUNT, "description": "A cup of coffee", "reference": name });
-            let made = answer(http.post(url).bearer_auth(key).header("idempotency-key", &name).json(&body)).await?;
-            Ok::<_, anyhow::Error>(made["invoice"].as_str().context("an invoice")?.to_owned())
-        };
-        // The connection stands before the time begins.
-        let mut ready = Vec::new();
-        for number in 0..clients {
-            let (http, key) = (client()?, self.key(usize::try_from(number)?)?.to_owned());
-            make(http.clone(), url.clone(), key.clone(), format!("warm-{number}")).await?;
-            ready.push((http, key, number));
-        }
         let before = self.read().await?;
         let mut tasks = JoinSet::new();
-        for (http, key, number) in ready {
-            let url = url.clone();
-            tasks.spawn(async move {
-                let mut made = Vec::new();
-                for order in 0..each {
-                    let name = format!("order-{number}-{order}");
-                    made.push(make(http.clone(), url.clone(), key.clone(), name).await?);
-                }
-                Ok::<_, anyhow::Error>(made)
-            });
+        for client in std::mem::take(&mut self.clients) {
+            tasks.spawn(client.make(url.clone(), each));
         }
-        let mut texts = Vec::new();
         while let Some(made) = tasks.join_next().await {
-            texts.extend(made??);
+            let (client, texts) = made??;
+            self.clients.push(client);
+            self.open.extend(texts);
         }
-        let count = clients * each;
-        ensure!(texts.len() == usize::try_from(count)?, "{} invoices", texts.len());
-        Ok(Made { figures: self.since(&before, count).await?, texts })
+        self.since(&before, CLIENTS * each).await
     }
 
     /// Nothing is under way anywhere, every invoice is paid, and every event was taken.
-    async fn rests(&self, paid: usize) -> Result<bool> {
+    async fn rests(&self) -> Result<bool> {
         let (events, told) = self.receiver.counts();
-        if told < paid {
+        if told < self.paid {
             return Ok(false);
         }
         let bank = self.status(BANK).await?;
@@ -203,28 +221,25 @@ impl World {
         for name in self.payers.iter().map(String::as_str).chain([MERCHANT]) {
             rests &= self.status(name).await?["channel"]["idle"] == true;
         }
-        let hooks = self.http.get(format!("{}/v1/webhooks", self.url(MERCHANT)?)).bearer_auth(self.key(0)?);
+        let hooks = self.http.get(format!("{}/v1/webhooks", self.url(MERCHANT)?)).bearer_auth(&self.hooks_key);
         let next = number(&answer(hooks).await?["webhooks"][0]["next_sequence"])?;
         Ok(rests && next == u64::try_from(events)? + 1)
     }
 
-    /// Lets the payers pay invoices, and waits until nothing is left to do.
-    pub(super) async fn pay(&self, texts: Vec<String>) -> Result<Figures> {
-        let (count, warm) = (texts.len(), PAYERS * LANES);
-        ensure!(count > 2 * warm, "too few invoices to pay");
-        let mut texts = texts;
-        self.pay_all(texts.split_off(count - warm), 0).await?;
-        wait::until("the first payments", PATIENCE, async || Ok(self.rests(warm).await?.then_some(()))).await?;
-        let paid = texts.len();
+    /// Lets the payers pay so many invoices, and waits until nothing is left to do.
+    pub(super) async fn pay(&mut self, count: usize) -> Result<Figures> {
+        ensure!(self.open.len() >= count, "too few invoices to pay");
+        let texts: Vec<String> = self.open.drain(..count).collect();
         let before = self.read().await?;
-        self.pay_all(texts, warm).await?;
-        wait::until("rest", PATIENCE, async || Ok(self.rests(count).await?.then_some(()))).await?;
-        self.since(&before, u32::try_from(paid)?).await
+        self.pay_all(texts).await?;
+        self.paid += count;
+        wait::until("rest", PATIENCE, async || Ok(self.rests().await?.then_some(()))).await?;
+        self.since(&before, u32::try_from(count)?).await
     }
 
-    /// `from` is the number of the first one, so that each has a name of its own.
-    async fn pay_all(&self, texts: Vec<String>, from: usize) -> Result<()> {
-        let waiting: Arc<Mutex<VecDeque<(usize, String)>>> = Arc::new(Mutex::new((from..).zip(texts).collect()));
+    /// Each payment has a number of its own.
+    async fn pay_all(&self, texts: Vec<String>) -> Result<()> {
+        let waiting: Arc<Mutex<VecDeque<(usize, String)>>> = Arc::new(Mutex::new((self.paid..).zip(texts).collect()));
         let mut tasks = JoinSet::new();
         for name in self.payers.iter().flat_map(|name| std::iter::repeat_n(name, LANES)) {
             let url = format!("{}/v1/pay", self.url(name)?);
