@@ -116,7 +116,7 @@ const TILL: &str = "const { patch } = await import('/js/dom.js');
 
 #[tokio::test]
 async fn a_sale_that_is_being_paid_is_not_scanned_again_nor_cancelled() -> Result<()> {
-    let (server, browser) = (Server::start().await?, Browser::open().await?);
+    let (server, browser) = (server::start().await?, Browser::open().await?);
     browser.go(&format!("{}/test/blank.html", server.url)).await?;
     eval(&browser, TILL).await?;
     browser.fill("To be paid", "7.50").await?;

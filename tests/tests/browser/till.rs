@@ -1,5 +1,6 @@
 //! The till: a sale that is paid is heard, if somebody wants to hear it, and the day's takings are a file.
 
+use crate::pages::eval;
 use anyhow::{Context as _, Result, ensure};
 use fair_tests::browser::person::{self, BLOCKS, Pictures};
 use fair_tests::browser::{Browser, Kind, Windows};
