@@ -54,8 +54,8 @@ use crate::wallet::http::{Served, bad, status};
 use crate::wallet::operator;
 use axum::Router;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Query};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
+use axum::http::{HeaderMap, StatusCode, header, request};
 use axum::middleware;
 use axum::response::Json;
 use axum::routing::{get, post};
@@ -66,8 +66,11 @@ use fair_core::peers::Chain;
 use fair_core::types::TimeMs;
 use fair_core::wallet::{Event, Wallet};
 use reqwest::Certificate;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -153,8 +156,29 @@ pub(super) fn router(parts: Parts) -> Router {
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
 }
 
-/// An object, whatever is in it: a list of values without names is none.
-type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+/// What is read from an object: a list of values without names is none.
+#[derive(Debug)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+type Body<T> = Result<Json<Object<T>>, JsonRejection>;
 /// Parameters as they are written, so that what is wrong can be named.
 type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 type Answer = Result<Json<Value>, Refusal>;
@@ -163,10 +187,9 @@ type Work<T> = (Vec<Effect<Event>>, Result<T, Refused>);
 /// Something was made.
 type Made = Result<(StatusCode, Json<Value>), Refusal>;
 
-fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let Json(body) = body.map_err(|error| Refusal::new(error.status(), "input.json", error.body_text()))?;
-    serde_json::from_value(Value::Object(body))
-        .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "input.json", error.to_string()))
+fn read<T>(body: Body<T>) -> Result<T, Refusal> {
+    let Json(Object(body)) = body.map_err(|error| Refusal::new(error.status(), "input.json", error.body_text()))?;
+    Ok(body)
 }
 
 /// What parameters of these names say.
@@ -213,6 +236,19 @@ fn state<S>(name: Option<String>, read: fn(&str) -> Option<S>) -> Result<Option<
 }
 
 /// The shop's own name for what it asks for.
+struct Name(String);
+
+impl<S: Sync> FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
+        name_of(&parts.headers).map(Self)
+    }
+}
+
+/// It is looked at after the key.
+type Named = Result<Name, Refusal>;
+
 fn name_of(headers: &HeaderMap) -> Result<String, Refusal> {
     let wrong = || {
         let most = limits::IDEMPOTENCY_KEY_BYTES;
@@ -261,6 +297,19 @@ mod tests {
     fn the_document_names_all_types_of_events() {
         let document: Value = serde_json::from_str(OPENAPI).unwrap();
         assert_eq!(document["components"]["schemas"]["EventType"]["enum"], serde_json::json!(KINDS));
+    }
+
+    #[test]
+    fn a_body_is_an_object_that_says_everything_once() {
+        #[derive(serde::Deserialize)]
+        struct Wanted {
+            amount: u64,
+        }
+        let of = |text: &str| serde_json::from_str::<Object<Wanted>>(text).ok().map(|Object(wanted)| wanted.amount);
+        assert_eq!(of(r#"{"amount":5}"#), Some(5));
+        for bad in ["[5]", "5", "null", "{}", r#"{"amount":5,"amount":5}"#, r#"{"amount":5}5"#] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -125,14 +125,14 @@ pub(super) fn restore(keys: &mut Vec<Key>, key: &[u8], value: &[u8]) -> Result<b
 /// All keys that are good. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Keyring {
-    keys: Arc<RwLock<BTreeMap<KeyId, Key>>>,
+    keys: Arc<RwLock<BTreeMap<KeyId, Arc<Key>>>>,
     /// Tells that one was revoked.
     revoked: watch::Sender<()>,
 }
 
 impl Keyring {
     pub(super) fn new(keys: Vec<Key>) -> Self {
-        let keys = Arc::new(RwLock::new(keys.into_iter().map(|key| (key.id, key)).collect()));
+        let keys = Arc::new(RwLock::new(keys.into_iter().map(|key| (key.id, Arc::new(key))).collect()));
         Self { keys, revoked: watch::channel(()).0 }
     }
 
@@ -142,7 +142,7 @@ impl Keyring {
     }
 
     /// A key that is good, by its id.
-    pub(super) fn get(&self, id: &KeyId) -> Option<Key> {
+    pub(super) fn get(&self, id: &KeyId) -> Option<Arc<Key>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
@@ -152,7 +152,7 @@ impl Keyring {
     }
 
     /// The key that a text is.
-    pub(super) fn find(&self, text: &str) -> Option<Key> {
+    pub(super) fn find(&self, text: &str) -> Option<Arc<Key>> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let mut found = KeyId::default();
         hex::decode_to_slice(id, &mut found).ok()?;
@@ -170,7 +170,7 @@ impl Keyring {
 
     /// After it is stored.
     pub(super) fn add(&self, key: Key) {
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, key);
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, Arc::new(key));
     }
 
     /// Makes a key good for nothing, and says how to forget it. `None`: there is none.
@@ -182,7 +182,7 @@ impl Keyring {
         Some(write)
     }
 
-    pub(super) fn all(&self) -> Vec<Key> {
+    pub(super) fn all(&self) -> Vec<Arc<Key>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
@@ -202,7 +202,7 @@ mod tests {
         let mut restored = Vec::new();
         assert!(restore(&mut restored, &record_key(&key.id), &stored).unwrap());
         let ring = Keyring::new(vec![restored.remove(0), other.clone()]);
-        assert_eq!(ring.find(&text), Some(key.clone()));
+        assert_eq!(ring.find(&text).as_deref(), Some(&key));
         let swapped = text.replace(&hex::encode(key.id), &hex::encode(other.id));
         let shorter = text.get(..text.len() - 1).unwrap();
         let turned = format!("{}{}", shorter, if text.ends_with('0') { '1' } else { '0' });
@@ -212,7 +212,11 @@ mod tests {
         let (next, next_text) = ring.get(&key.id).unwrap().successor(6).unwrap();
         assert_eq!((&next.name, &next.scopes), (&key.name, &key.scopes));
         ring.add(next.clone());
-        assert_eq!((ring.find(&next_text), ring.find(&text)), (Some(next), Some(key.clone())), "both are good");
+        assert_eq!(
+            (ring.find(&next_text), ring.find(&text)),
+            (Some(Arc::new(next)), Some(Arc::new(key.clone()))),
+            "both are good"
+        );
         assert!(ring.revoke(&key.id).is_some());
         assert_eq!((ring.find(&text), ring.revoke(&key.id)), (None, None));
         assert!(ring.find(&next_text).is_some());

@@ -3,17 +3,18 @@
 use super::Shop;
 use crate::limits;
 use crate::local::Refusal;
-use crate::merchant::keys::{KeyId, Scope};
+use crate::merchant::keys::{Key, KeyId, Scope};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::ops::Deref;
+use std::sync::Arc;
 
 type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 
@@ -82,11 +83,14 @@ impl Rates {
 }
 
 /// The holder of a key.
-pub(super) struct Caller {
-    pub(super) id: KeyId,
-    /// The operator's name of the key.
-    pub(super) name: String,
-    scopes: BTreeSet<Scope>,
+pub(super) struct Caller(Arc<Key>);
+
+impl Deref for Caller {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        &self.0
+    }
 }
 
 impl Caller {
@@ -121,13 +125,14 @@ impl FromRequestParts<Shop> for Caller {
             return Err(unauthorized());
         };
         shop.waiting.rates.key(&key.id)?;
-        Ok(Self { id: key.id, name: key.name, scopes: key.scopes })
+        Ok(Self(key))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_key_is_good_for_what_its_scopes_say_and_for_nothing_else() {
@@ -141,7 +146,8 @@ mod tests {
             Scope::Webhooks,
         ];
         for stolen in all {
-            let thief = Caller { id: [1; 8], name: String::new(), scopes: BTreeSet::from([stolen]) };
+            let (key, _) = Key::fresh(BTreeSet::from([stolen]), String::new(), 0).unwrap();
+            let thief = Caller(Arc::new(key));
             for wanted in all {
                 let answer = thief.may(wanted).map_err(|refusal| refusal.status());
                 assert_eq!(answer, if wanted == stolen { Ok(()) } else { Err(StatusCode::FORBIDDEN) });

@@ -1,7 +1,7 @@
 //! Invoices: made, looked at, listed, cancelled.
 
 use super::polls::Poll;
-use super::{Answer, Asked, Body, Caller, Shop, name_of, part, query, read, texts as said};
+use super::{Answer, Asked, Body, Caller, Name, Named, Shop, part, query, read, texts as said};
 use crate::limits;
 use crate::local::Refusal;
 use crate::merchant::desk::{Desk, Part, Refused, Wanted as Which};
@@ -10,7 +10,7 @@ use crate::merchant::keys::Scope;
 use crate::merchant::{numbers, texts, view};
 use crate::wallet::http::{bad, frd, read_id};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::{Description, InvoiceId, LatePolicy, RefundPolicy};
@@ -91,12 +91,12 @@ fn check_reference(text: &str) -> Result<(), Refusal> {
 pub(super) async fn create(
     caller: Caller,
     State(shop): State<Shop>,
-    headers: HeaderMap,
-    body: Body,
+    name: Named,
+    body: Body<Wanted>,
 ) -> Result<impl IntoResponse, Refusal> {
     caller.may(Scope::InvoicesWrite)?;
-    let name = name_of(&headers)?;
-    let wanted: Wanted = read(body)?;
+    let Name(name) = name?;
+    let wanted = read(body)?;
     wanted.check()?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let id = texts::id_of(&shop.wallet.own, &caller.name, "invoice", &name);

@@ -21,6 +21,7 @@ use fair_core::effect::{Effect, Write};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +31,7 @@ pub(super) struct Create {
     name: String,
 }
 
-pub(super) async fn create(State(shop): State<Shop>, body: Body) -> Answer {
+pub(super) async fn create(State(shop): State<Shop>, body: Body<Create>) -> Answer {
     let Create { scopes, name } = read(body)?;
     if scopes.is_empty() {
         return Err(bad("input.scopes", "A key is good for something: name a scope."));
@@ -59,7 +60,7 @@ async fn store(shop: &Shop, write: Write) -> Result<(), Refusal> {
 
 pub(super) async fn list(State(shop): State<Shop>) -> Json<Value> {
     let keys = shop.keys.all();
-    let view = |key: &Key| json!({ "id": hex::encode(key.id), "scopes": key.scopes, "name": key.name, "created_ms": key.created_ms });
+    let view = |key: &Arc<Key>| json!({ "id": hex::encode(key.id), "scopes": key.scopes, "name": key.name, "created_ms": key.created_ms });
     Json(json!({ "keys": keys.iter().map(view).collect::<Vec<_>>() }))
 }
 
@@ -83,14 +84,14 @@ fn unknown() -> Refusal {
 }
 
 /// Another key in the place of one: whoever asks again with it, under an `Idempotency-Key`, gets what there is.
-pub(super) async fn rotate(State(shop): State<Shop>, body: Body) -> Answer {
-    let id = read::<Named>(body)?.id()?;
+pub(super) async fn rotate(State(shop): State<Shop>, body: Body<Named>) -> Answer {
+    let id = read(body)?.id()?;
     let key = shop.keys.get(&id).ok_or_else(unknown)?;
     add(&shop, key.successor(clock::now_ms())).await
 }
 
-pub(super) async fn revoke(State(shop): State<Shop>, body: Body) -> Answer {
-    let named: Named = read(body)?;
+pub(super) async fn revoke(State(shop): State<Shop>, body: Body<Named>) -> Answer {
+    let named = read(body)?;
     let write = shop.keys.revoke(&named.id()?).ok_or_else(unknown)?;
     store(&shop, write).await?;
     Ok(Json(json!({ "revoked": named.id })))

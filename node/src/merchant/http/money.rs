@@ -1,6 +1,6 @@
 //! Refunds, payouts, balances.
 
-use super::{Answer, Asked, Body, Caller, Made, Shop, name_of, part, read, state, texts as said};
+use super::{Answer, Asked, Body, Caller, Made, Name, Named, Shop, part, read, state, texts as said};
 use crate::local::Refusal;
 use crate::merchant::desk::{Part, Refused};
 use crate::merchant::keys::Scope;
@@ -9,7 +9,7 @@ use crate::merchant::{numbers, texts, view};
 use crate::wallet::http::{bad, frd, read_id};
 use crate::wallet::operator::{payable, usual_fee};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Json;
 use fair_core::limits::MAX_SUPPLY;
 use fair_core::payment::invoice::InvoiceId;
@@ -33,13 +33,13 @@ pub(super) async fn refund(
     caller: Caller,
     State(shop): State<Shop>,
     Path(invoice): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    name: Named,
+    body: Body<WantedRefund>,
 ) -> Made {
     caller.may(Scope::Refunds)?;
-    let name = name_of(&headers)?;
+    let Name(name) = name?;
     let invoice = InvoiceId(read_id(&invoice)?);
-    let wanted: WantedRefund = read(body)?;
+    let wanted = read(body)?;
     check(wanted.amount)?;
     let digest = texts::digest_of(&(invoice.to_string(), &wanted));
     let digest = digest.map_err(|error| bad("input.json", error.to_string()))?;
@@ -162,10 +162,10 @@ pub(super) struct WantedPayout {
     max_fee: Option<Amount>,
 }
 
-pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+pub(super) async fn payout(caller: Caller, State(shop): State<Shop>, name: Named, body: Body<WantedPayout>) -> Made {
     caller.may(Scope::Payouts)?;
-    let name = name_of(&headers)?;
-    let wanted: WantedPayout = read(body)?;
+    let Name(name) = name?;
+    let wanted = read(body)?;
     check(wanted.amount)?;
     let digest = texts::digest_of(&wanted).map_err(|error| bad("input.json", error.to_string()))?;
     let (to, _, asked) = payable(&shop.wallet, wanted.to.trim())?;

@@ -1,6 +1,6 @@
 //! Where the shop wants its events brought.
 
-use super::{Answer, Body, Caller, Made, Shop, name_of, read};
+use super::{Answer, Body, Caller, Made, Name, Named, Shop, read};
 use crate::clock;
 use crate::host::Stopping;
 use crate::local::Refusal;
@@ -14,7 +14,7 @@ use crate::merchant::webhooks::{Endpoint, EndpointId, FreshSecret, Off};
 use crate::merchant::{numbers, texts};
 use crate::wallet::http::{bad, read_id};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Json;
 use fair_core::effect::Effect;
 use fair_core::limits::MAX_URL_BYTES;
@@ -69,10 +69,10 @@ fn shown(endpoint: &Endpoint, attempts: &Attempts) -> Value {
     })
 }
 
-pub(super) async fn create(caller: Caller, State(shop): State<Shop>, headers: HeaderMap, body: Body) -> Made {
+pub(super) async fn create(caller: Caller, State(shop): State<Shop>, name: Named, body: Body<Wanted>) -> Made {
     caller.may(Scope::Webhooks)?;
-    let name = name_of(&headers)?;
-    let wanted: Wanted = read(body)?;
+    let Name(name) = name?;
+    let wanted = read(body)?;
     wanted.check()?;
     let refused = |why: address::BadTarget| bad("webhook.url", format!("Nothing is brought there: {why}."));
     address::read(&wanted.url, shop.reach).map_err(refused)?;
@@ -100,15 +100,11 @@ async fn poke(shop: &Shop, id: EndpointId) -> Result<(), Refusal> {
 }
 
 /// Another secret, for which nothing stands still: the one before signs too for a day.
-pub(super) async fn rotate(
-    caller: Caller,
-    State(shop): State<Shop>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
+pub(super) async fn rotate(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>, name: Named) -> Answer {
     caller.may(Scope::Webhooks)?;
     let id = read_id(&id)?;
-    let name = texts::id_of(&shop.wallet.own, &caller.name, "rotate", &name_of(&headers)?);
+    let Name(name) = name?;
+    let name = texts::id_of(&shop.wallet.own, &caller.name, "rotate", &name);
     let fresh = FreshSecret::of(name, clock::now_ms()).map_err(no_randomness)?;
     let endpoint = shop.at_desk(move |desk, _, _, _| desk.rotate_secret(&id, fresh)).await?;
     // What is brought in a row is signed with the secrets from its beginning.
@@ -193,7 +189,12 @@ pub(super) struct Again {
     sequence: u64,
 }
 
-pub(super) async fn redeliver(caller: Caller, State(shop): State<Shop>, Path(id): Path<String>, body: Body) -> Answer {
+pub(super) async fn redeliver(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Path(id): Path<String>,
+    body: Body<Again>,
+) -> Answer {
     let id = read_id(&id)?;
     let Again { sequence } = read(body)?;
     change(&caller, &shop, move |desk| desk.bring_again(&id, sequence)).await
