@@ -2,9 +2,6 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the system usually gives.
-const USUAL: u64 = 1_024;
-
 /// Asks for as many as this user may have: the first limit is meant for programs that could not do with more.
 pub(crate) fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -17,5 +14,5 @@ pub(crate) fn raise() {
 
 /// How many there may be.
 pub(crate) fn most() -> usize {
-    usize::try_from(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).max(USUAL)).unwrap_or(usize::MAX)
+    usize::try_from(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)).unwrap_or(usize::MAX)
 }
